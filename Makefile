@@ -1,0 +1,55 @@
+# p2pbench: peer-to-peer DMA without struct pages, measured. Start with `make help`.
+
+PYTHON  ?= /usr/bin/python3
+VARIANT ?= page
+FLAVOUR ?= bench
+PROVIDER ?= bar
+MATRIX  ?= quick
+SEED    ?=
+RESUME  ?=
+RUN     ?=
+PYTEST_ARGS ?=
+
+# Ours alone: a user's own paths and settings must not change what is measured.
+export PYTHONPATH = $(CURDIR)/bench
+export PYTHONDONTWRITEBYTECODE = 1
+export PYTEST_DISABLE_PLUGIN_AUTOLOAD = 1
+PYTEST = $(PYTHON) -m pytest -p pytest_subtests -p pytest_timeout
+CLI = $(PYTHON) -m p2pbench
+
+help:
+	@sed 's/^	//' bench/help.txt
+
+deps:
+	@bench/deps.sh install
+
+bench: deps
+	@$(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots --matrix='$(MATRIX)' \
+		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') $(PYTEST_ARGS)
+
+plan: deps
+	@$(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots --matrix='$(MATRIX)' \
+		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') --collect-only
+
+test: deps
+	@$(PYTEST) -c tests/pytest.ini --rootdir=tests tests $(PYTEST_ARGS)
+
+linux: deps
+	@$(CLI) linux --variant '$(VARIANT)' --flavour '$(FLAVOUR)'
+
+tree: deps
+	@$(CLI) tree --variant '$(VARIANT)'
+
+series-export: deps
+	@$(CLI) series-export --variant '$(VARIANT)'
+
+shell: deps
+	@$(CLI) shell --variant '$(VARIANT)' --flavour '$(FLAVOUR)' --provider '$(PROVIDER)'
+
+report: deps
+	@$(PYTHON) -m p2pbench.report 'results/$(or $(RUN),$(error which run? make report RUN=<directory in results/>))'
+
+clean:
+	@$(CLI) clean
+
+.PHONY: help deps bench plan test linux tree series-export shell report clean

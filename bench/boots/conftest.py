@@ -1,0 +1,165 @@
+"""pytest as the orchestrator of a run: options, plan, progress, and the report at the end."""
+
+import sys
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from p2pbench import report
+from p2pbench.errors import BenchError
+from p2pbench.matrix import Boot, find_matrix
+from p2pbench.paths import shown
+from p2pbench.run import Estimate, Run
+
+
+class Session:
+    """The run that this pytest session executes, and what the user sees of it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.trouble = ""
+        self._estimate: Estimate | None = None
+        self._selected: list[Boot] = []
+        self._count = 0
+        self._status: Status | None = None
+
+    def begin(self, boots: list[Boot]) -> None:
+        """Build what is missing, then say what is going to run and how long it will take."""
+        self._selected = boots
+        self.run.prepare(boots)
+        self._estimate = Estimate(self.run.matrix, boots)
+        assert self.run.journal
+        header = self.run.journal.header
+        self.console.print(
+            f"run {self.run.name}: {len(boots)} boots, {header['environment_class']} "
+            f"({header['provenance']['qemu']['why']}), seed {self.run.seed}, about "
+            f"{_minutes(self._estimate.remaining_s())}")
+        if self.console.is_terminal:
+            self._status = self.console.status("")
+            self._status.start()
+
+    def execute(self, boot: Boot) -> dict[str, Any]:
+        """Run one boot, showing the stage it is in; return its record."""
+        assert self._estimate
+        self._count += 1
+        head = f"[{self._count}/{len(self._selected)}] {boot.boot}"
+
+        def stage(name: str) -> None:
+            if self._status and self._estimate:
+                left = _minutes(self._estimate.remaining_s())
+                self._status.update(escape(f"{head}: {name}, about {left} left"))
+
+        try:
+            record = self.run.execute(boot, stage)
+        except BenchError as error:
+            self.trouble = str(error)
+            pytest.exit(f"error: {error}", returncode=2)
+        self._estimate.done(boot.boot, record["duration_s"])
+        self.console.print(_line(head, record, self._estimate.remaining_s()))
+        return record
+
+    def end(self) -> None:
+        """Stop the progress line."""
+        if self._status:
+            self._status.stop()
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s" if seconds >= 60 \
+        else f"{seconds:.0f} s"
+
+
+def _line(head: str, record: dict[str, Any], left: float) -> str:
+    """Return the line that says how a boot ended."""
+    counts = [entry["status"] for entry in record["workloads"]]
+    words = [f"{counts.count(status)} {status}" for status in ("ok", "invalid", "failed")
+             if counts.count(status)]
+    if record["status"] == "lost":
+        words.append(f"lost in stage \"{record['lost']['stage']}\": {record['lost']['reason']}")
+    elif record["error"]:
+        words.append("{step}: expected {expected}, got {got}".format(**record["error"]))
+    text = escape(f"{head}: {', '.join(words)} in {record['duration_s']:.0f} s, about "
+                  f"{_minutes(left)} left")
+    bad = record["status"] != "ok" or counts.count("ok") < len(counts)
+    return f"[red]{text}[/red]" if bad else text
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that `make bench` passes on."""
+    group = parser.getgroup("p2pbench")
+    group.addoption("--matrix", default="quick", help="a file, or a name in configs/matrix")
+    group.addoption("--seed", type=int, default=None, help="the seed of the plan's order")
+    group.addoption("--resume", metavar="RUN", default="", help="go on with results/RUN")
+
+
+_SESSION = pytest.StashKey[Session]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the matrix or the run to resume; a mistake in it ends here, before anything is built."""
+    try:
+        if config.getoption("--resume"):
+            run = Run.resume(config.getoption("--resume"))
+        else:
+            run = Run.new(find_matrix(config.getoption("--matrix")), config.getoption("--seed"))
+    except BenchError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[_SESSION] = Session(run)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make an item of each boot that has not run yet."""
+    boots = metafunc.config.stash[_SESSION].run.remaining()
+    metafunc.parametrize("boot", boots, ids=[boot.boot for boot in boots])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Prepare the selected boots, unless only the plan was asked for."""
+    if session.config.option.collectonly or not session.items:
+        return
+    boots = [item.callspec.params["boot"] for item in session.items
+             if isinstance(item, pytest.Function) and "boot" in item.callspec.params]
+    try:
+        session.config.stash[_SESSION].begin(boots)
+    except BenchError as error:
+        pytest.exit(f"error: {error}", returncode=2)
+
+
+@pytest.fixture
+def session(request: pytest.FixtureRequest) -> Session:
+    """The run and its progress."""
+    return request.config.stash[_SESSION]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Our own lines say how a boot ended; pytest's letters would only stand between them."""
+    return ("", "", "") if report.passed else (report.outcome, "", "")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Write the report of what the journal holds; its verdict decides the exit status."""
+    ours = session.config.stash[_SESSION]
+    ours.end()
+    yield
+    run = ours.run
+    if not run.journal or session.config.option.collectonly:
+        return
+    try:
+        result = report.write(run.directory)
+        print()
+        report.render_terminal(result, ours.console)
+        if session.exitstatus in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = report.exit_status(result)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        session.exitstatus = 2
+    if run.remaining():
+        print(f"{len(run.remaining())} boots of {shown(run.directory)} have not run; "
+              f"go on with: make bench RESUME={run.name}")

@@ -1,0 +1,67 @@
+"""The commands behind the Makefile's targets, other than the benchmark itself."""
+
+import argparse
+import shutil
+import sys
+
+from . import kernel, shell, tree
+from .errors import BenchError
+from .matrix import PROVIDERS
+from .paths import BUILD, shown
+from .variants import find_variant, read_variants
+
+
+def _linux(args: argparse.Namespace) -> None:
+    built = kernel.build(find_variant(args.variant), args.flavour)
+    print(f"{args.variant} ({args.flavour}): {built.directory}")
+
+
+def _tree(args: argparse.Namespace) -> None:
+    print(shown(tree.make_tree(find_variant(args.variant))))
+
+
+def _series_export(args: argparse.Namespace) -> None:
+    changed = tree.export_series(find_variant(args.variant))
+    print("\n".join(changed) if changed else "nothing changed")
+
+
+def _shell(args: argparse.Namespace) -> None:
+    if args.provider not in PROVIDERS:
+        raise BenchError(f'unknown provider "{args.provider}" ({", ".join(PROVIDERS)})')
+    shell.run(find_variant(args.variant), args.flavour, args.provider)
+
+
+def _clean(_args: argparse.Namespace) -> None:
+    for variant in read_variants().values():
+        tree.check_saved(variant)
+    shutil.rmtree(BUILD, ignore_errors=True)
+
+
+_COMMANDS = {"linux": _linux, "tree": _tree, "series-export": _series_export, "shell": _shell,
+             "clean": _clean}
+
+
+def main() -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(prog="p2pbench", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, function in _COMMANDS.items():
+        command = commands.add_parser(name)
+        command.add_argument("--provider", default="bar")
+        command.add_argument("--variant", default="page")
+        command.add_argument("--flavour", default="bench")
+        command.set_defaults(function=function)
+    args = parser.parse_args()
+    try:
+        args.function(args)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

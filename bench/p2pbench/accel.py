@@ -1,0 +1,67 @@
+"""Which accelerator QEMU can really use here: /dev/kvm may exist and still hang a guest."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import BenchError
+from .image import find_tool
+from .paths import cache_dir
+
+_PROBE_S = 8.0
+_KVM = Path("/dev/kvm")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """QEMU's accelerator and, in words for the report, why it was chosen."""
+
+    name: str
+    reason: str
+
+    @property
+    def environment_class(self) -> str:
+        """The class of environment that results under it belong to."""
+        return f"qemu-{self.name}"
+
+
+def choose(bzimage: Path) -> Accelerator:
+    """Return kvm when a kernel boots under it within a few seconds, else tcg.
+
+    $ACCEL overrides the probe. The answer is kept until the machine reboots.
+    """
+    asked = os.environ.get("ACCEL", "")
+    if asked not in ("", "kvm", "tcg"):
+        raise BenchError(f'ACCEL="{asked}": unknown accelerator (kvm, tcg)')
+    if asked:
+        return Accelerator(asked, "asked for by ACCEL")
+    if not _KVM.exists():
+        return Accelerator("tcg", "there is no /dev/kvm")
+    if not os.access(_KVM, os.R_OK | os.W_OK):
+        return Accelerator("tcg", "/dev/kvm is not accessible to this user")
+    known = cache_dir() / f"kvm-{_BOOT_ID.read_text().strip()}"
+    if not known.is_file():
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.write_text(_probe(bzimage))
+    verdict = known.read_text()
+    if verdict == "works":
+        return Accelerator("kvm", "a kernel booted under /dev/kvm")
+    return Accelerator("tcg", f"/dev/kvm is there, but {verdict}")
+
+
+def _probe(bzimage: Path) -> str:
+    """Boot a kernel without a root: under a working KVM it panics and QEMU ends in about 1 s."""
+    command: list[str | Path] = [find_tool("qemu-system-x86_64"), "-machine", "q35,accel=kvm", "-cpu", "host", "-m",
+               "512M", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+               "-kernel", bzimage, "-append", "console=ttyS0 panic=-1"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=_PROBE_S)
+    except subprocess.TimeoutExpired:
+        return f"a guest under it hung (probe ended after {_PROBE_S:.0f} s)"
+    if done.returncode == 0 and b"Linux version" in done.stdout:
+        return "works"
+    words = done.stderr.decode(errors="replace").strip().splitlines()
+    return f"QEMU cannot use it: {words[-1] if words else f'exit {done.returncode}'}"

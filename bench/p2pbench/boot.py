@@ -1,0 +1,150 @@
+"""One boot of the plan: from the guest's start to its record for the journal."""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from . import evidence, fio
+from .accel import Accelerator
+from .channel import AgentError, ChannelLost
+from .image import MODULE
+from .kernel import Kernel
+from .matrix import Boot, Matrix, Workload
+from .qemu import BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace, Shape
+
+Record = dict[str, Any]
+
+# A cell's time beyond fio's own: starting fio and sampling, on a machine of scale 1.
+_FIO_GRACE_S = 60.0
+# What a kernel says when something is wrong with it, rather than with a device.
+_COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: task .* blocked|"
+                        r"INFO: possible |soft lockup|rcu: INFO|DMA-API: .*(device driver|"
+                        r"exceed)|Oops|general protection|refcount_t)")
+
+
+def setup_args(provider: str) -> dict[str, Any]:
+    """Return the setup order's arguments for a guest of this testbed."""
+    return {"provider": provider, "nvme_serial": NVME_SERIAL, "module": MODULE,
+            "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
+
+
+def boot_cmdline() -> str:
+    """Return the kernel parameters of a measured boot: the whole CMB is a pool, no queues in it."""
+    return "nvme.use_cmb_sqes=0"
+
+
+class BootRun:
+    """Runs the workloads of one boot and collects its record.
+
+    The record is complete whatever happens: a lost machine and a failed step
+    are part of it. Only what is the user's to mend (BenchError) is raised.
+    """
+
+    def __init__(self, boot: Boot, matrix: Matrix, seed: int, raw: Path,
+                 stage: Callable[[str], None]) -> None:
+        self._boot = boot
+        self._matrix = matrix
+        self._seed = seed
+        self._raw = raw
+        self._stage = stage
+        self.record: Record = {
+            "type": "boot", "boot": boot.boot, "index": boot.index, "block": boot.block,
+            "variant": boot.variant, "provider": boot.provider, "status": "ok", "error": None,
+            "lost": None, "boot_s": None, "setup": None, "memory": None, "workloads": [],
+            "teardown": None, "qemu_command": [],
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+
+    def run(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
+            console: Path) -> Record:
+        """Boot, run every workload, tear down; return the record."""
+        started = time.monotonic()
+        guest = Guest(kernel, accelerator, shape, pace, console, boot_cmdline())
+        self._stage("booting")
+        try:
+            with guest:
+                self.record["boot_s"] = round(guest.boot_s, 3)
+                try:
+                    self._orders(guest)
+                except ChannelLost as error:
+                    raise guest.lost(error) from None
+        except LostMachine as error:
+            self.record["status"] = "lost"
+            self.record["lost"] = {"stage": error.lost.stage, "reason": error.lost.reason,
+                                   "console": error.lost.console}
+        except AgentError as error:
+            self._fail(error.as_json())
+        self.record["qemu_command"] = guest.command
+        self.record["duration_s"] = round(time.monotonic() - started, 3)
+        return self.record
+
+    def _fail(self, error: dict[str, str]) -> None:
+        self.record["status"] = "failed"
+        self.record["error"] = self.record["error"] or error
+
+    def _orders(self, guest: Guest) -> None:
+        channel = guest.channel
+        self._stage("setup")
+        self.record["machine"] = channel.order("info")
+        self.record["setup"] = channel.order("setup", setup_args(self._boot.provider), 120)
+        self.record["memory"] = channel.order("memory")
+        for workload in self._matrix.workloads_for(self._boot.provider):
+            self._stage(workload.name)
+            self.record["workloads"].append(self._workload(guest, workload))
+        self._stage("teardown")
+        try:
+            self.record["teardown"] = channel.order("teardown", deadline_s=120)
+        except AgentError as error:
+            self._fail(error.as_json())
+        complaints = [line for line in channel.order("kernel-log")["lines"]
+                      if _COMPLAINT.search(line)]
+        if complaints:
+            self._fail({"step": "kernel-log", "expected": "no complaint of the kernel",
+                        "got": complaints[0]})
+
+    def _workload(self, guest: Guest, workload: Workload) -> Record:
+        """Run one workload; an error of the agent fails the cell, not the boot."""
+        entry: Record = {"name": workload.name, "status": "ok", "error": None, "reasons": [],
+                         "metrics": None, "evidence": None}
+        run = self._pattern if workload.kind == "pattern" else self._fio
+        try:
+            run(guest, workload, entry)
+        except AgentError as error:
+            entry |= {"status": "failed", "error": error.as_json()}
+            return entry
+        if entry["status"] == "ok":
+            moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else workload.size
+            entry["reasons"] = evidence.judge(self._boot.provider, entry["evidence"], moved)
+            entry["status"] = "invalid" if entry["reasons"] else "ok"
+        return entry
+
+    def _pattern(self, guest: Guest, workload: Workload, entry: Record) -> None:
+        answer = guest.channel.order("pattern", {
+            "bytes": workload.size, "block": workload.bs, "seed": self._seed & 0x7fffffff,
+            "direction": workload.rw}, 120)
+        entry["evidence"] = answer["evidence"]
+
+    def _fio(self, guest: Guest, workload: Workload, entry: Record) -> None:
+        limit = workload.runtime_s + _FIO_GRACE_S
+        answer = guest.channel.order("fio", {
+            "name": workload.name, "job": fio.job_file(workload, self._seed & 0x7fffffff),
+            "deadline_s": limit}, limit + _FIO_GRACE_S)
+        self._keep(workload, answer)
+        entry["evidence"] = answer["evidence"]
+        try:
+            entry["metrics"] = fio.metrics(workload, answer)
+        except fio.FioError as error:
+            entry |= {"status": "failed", "error": {
+                "step": "fio", "expected": "a run without errors and its figures in JSON",
+                "got": f"{error}; raw output in raw/{self._boot.boot}/{workload.name}.json"}}
+
+    def _keep(self, workload: Workload, answer: Record) -> None:
+        """Keep fio's raw output, whatever it is worth."""
+        directory = self._raw / self._boot.boot
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{workload.name}.json").write_text(str(answer.get("stdout", "")))
+        if answer.get("stderr"):
+            (directory / f"{workload.name}.stderr").write_text(str(answer["stderr"]))

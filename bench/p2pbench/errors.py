@@ -1,0 +1,8 @@
+"""The one kind of error that a user is meant to read."""
+
+
+class BenchError(Exception):
+    """Says in one line what was expected, what came, and what to do about it.
+
+    The front ends print str(error) without a traceback and exit with 2.
+    """

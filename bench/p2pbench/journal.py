@@ -1,0 +1,389 @@
+"""The journal of a run: JSON lines, append-only; one header, then one line per finished boot.
+
+results/journal.schema.json states the shape of both kinds of line. A line is written with one
+write() and fsync(), so that a kill -9 can at worst leave the last line cut; the reader skips
+exactly that line and says so.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import jsonschema
+
+from .errors import BenchError
+from .paths import RESULTS
+
+SCHEMA = "p2pbench-journal-1"
+SCHEMA_FILE = RESULTS / "journal.schema.json"
+
+
+class JournalError(BenchError):
+    """A journal that cannot be read or written; the text says which file, which line and why."""
+
+
+class Cell(TypedDict):
+    """A kernel and a provider: what one boot measures."""
+
+    variant: str
+    provider: str
+
+
+class Workload(TypedDict):
+    """One fio job or pattern check; bs in bytes, `providers` are those that run it."""
+
+    name: str
+    rw: str
+    bs: int
+    iodepth: int
+    numjobs: int
+    verify: str
+    kind: str
+    providers: list[str]
+
+
+class Compare(TypedDict):
+    """A question of the matrix: the candidate against the baseline."""
+
+    name: str
+    title: str
+    baseline: Cell
+    candidate: Cell
+
+
+class Matrix(TypedDict):
+    """The matrix as it was when the run began; margins as fractions (0.02 is 2 %)."""
+
+    name: str
+    file: str
+    blocks: int
+    boots: list[Cell]
+    workloads: list[Workload]
+    compare: list[Compare]
+    margins: dict[str, float]
+
+
+class PlannedBoot(TypedDict):
+    """A boot of the plan; `index` is its place in the randomised order."""
+
+    boot: str
+    index: int
+    block: int
+    variant: str
+    provider: str
+
+
+class Header(TypedDict):
+    """The first line."""
+
+    type: str
+    schema: str
+    run: str
+    created: str
+    seed: int
+    environment_class: str
+    matrix: Matrix
+    plan: list[PlannedBoot]
+    provenance: dict[str, Any]
+
+
+class StepError(TypedDict):
+    """What a step expected and what came."""
+
+    step: str
+    expected: str
+    got: str
+
+
+class Lost(TypedDict):
+    """A machine that went away: at which stage, why, and its last console lines."""
+
+    stage: str
+    reason: str
+    console: list[str]
+
+
+class Metrics(TypedDict):
+    """fio's figures of one workload in one boot; latencies in nanoseconds."""
+
+    bytes_per_s: float
+    iops: float
+    lat_mean_ns: float
+    lat_p50_ns: float
+    lat_p99_ns: float
+    ios: int
+    bytes: int
+
+
+class P2pCounters(TypedDict):
+    """What nvmet counted: requests and bytes through peer memory, fallbacks to host memory."""
+
+    requests: int
+    bytes: int
+    fallbacks: int
+
+
+class DeviceCounters(TypedDict):
+    """What the block layer counted on the fabric device."""
+
+    reads: int
+    read_bytes: int
+    writes: int
+    write_bytes: int
+
+
+class PoolSamples(TypedDict):
+    """Free bytes of the peer memory pool before, at the lowest, and after the workload."""
+
+    size: int
+    before: int
+    low: int
+    after: int
+    samples: int
+
+
+class Evidence(TypedDict):
+    """What proves which path the data took."""
+
+    p2p: P2pCounters | None
+    device: DeviceCounters
+    pool: PoolSamples | None
+
+
+class WorkloadResult(TypedDict):
+    """One workload in one boot; `reasons` say why an invalid one is invalid."""
+
+    name: str
+    status: str
+    error: StepError | None
+    reasons: list[str]
+    metrics: Metrics | None
+    evidence: Evidence | None
+
+
+class Boot(TypedDict):
+    """A finished boot; durations in seconds."""
+
+    type: str
+    boot: str
+    index: int
+    block: int
+    variant: str
+    provider: str
+    started: str
+    duration_s: float
+    boot_s: float | None
+    status: str
+    error: StepError | None
+    lost: Lost | None
+    setup: dict[str, Any] | None
+    memory: dict[str, Any] | None
+    workloads: list[WorkloadResult]
+    teardown: dict[str, Any] | None
+    qemu_command: list[str]
+
+
+class Journal:
+    """A journal file and what it holds.
+
+    `header` is the first line, `boots` the last line of each boot in the order of the file,
+    `repeated` the earlier lines of boots that were run again, `notes` what the reader has to say.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        self.header = header
+        self.repeated: list[Boot] = []
+        self.notes: list[str] = []
+        self._last: dict[str, Boot] = {}
+        self._planned = {boot["boot"]: boot for boot in header["plan"]}
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], header: Mapping[str, Any]) -> Journal:
+        """Start a new journal with its header on disk.
+
+        Raises JournalError when the file exists, the header is not of this schema, or the disk
+        refuses it.
+        """
+        path = Path(path)
+        record = _as_json(header)
+        problem = _problem(record, "run")
+        if problem:
+            raise JournalError(f"{path}: refusing to write a header: {problem}")
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+            _sync_directory(path.parent)
+        except FileExistsError:
+            raise JournalError(
+                f"{path}: exists already; go on with it by RESUME={path.parent.name}"
+            ) from None
+        except OSError as error:
+            raise JournalError(f"{path}: cannot create: {error.strerror}") from error
+        _append_line(path, record, keep=0)
+        return cls(path, cast(Header, record))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Journal:
+        """Read a journal.
+
+        A last line without its end is skipped with a note in `notes`. Everything else that does
+        not fit raises JournalError as "file:line: what".
+        """
+        path = Path(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise JournalError(f"{path}: cannot read: {error.strerror}") from error
+        lines, cut = _whole_lines(data)
+        if not lines:
+            raise JournalError(
+                f"{path}:1: no whole first line, so nothing was run; start a new run"
+            )
+        journal = cls(path, cast(Header, _parse(path, 1, lines[0], "run")))
+        for number, line in enumerate(lines[1:], start=2):
+            journal._take(cast(Boot, _parse(path, number, line, "boot")), f"{path}:{number}")
+        if cut:
+            journal.notes.append(
+                f"{path.name}:{len(lines) + 1}: the last line was cut after {cut} bytes and is "
+                "skipped; the boot it belonged to counts as not run"
+            )
+        return journal
+
+    def append(self, boot: Mapping[str, Any]) -> None:
+        """Write the line of a finished boot and wait until it is on the disk.
+
+        Raises JournalError when the boot is not of this schema or not in the plan (nothing is
+        written), or when the disk is full (the file is as it was before).
+        """
+        record = _as_json(boot)
+        problem = _problem(record, "boot")
+        if problem:
+            raise JournalError(f"{self.path}: refusing to write {boot.get('boot')}: {problem}")
+        self._check_planned(cast(Boot, record), str(self.path))
+        _append_line(self.path, record, keep=_whole_size(self.path))
+        self._take(cast(Boot, record), str(self.path))
+
+    @property
+    def boots(self) -> list[Boot]:
+        """The last line of each boot; it alone counts."""
+        return list(self._last.values())
+
+    def finished(self) -> set[str]:
+        """Names of the boots that need no repeat: ok or failed. Lost ones are run again."""
+        return {name for name, boot in self._last.items() if boot["status"] != "lost"}
+
+    def _take(self, boot: Boot, where: str) -> None:
+        self._check_planned(boot, where)
+        earlier = self._last.pop(boot["boot"], None)
+        if earlier is not None:
+            self.repeated.append(earlier)
+        self._last[boot["boot"]] = boot
+
+    def _check_planned(self, boot: Boot, where: str) -> None:
+        planned = self._planned.get(boot["boot"])
+        if planned is None:
+            raise JournalError(f'{where}: boot "{boot["boot"]}" is not in the plan of this run')
+        for key in ("block", "variant", "provider"):
+            if boot[key] != planned[key]:  # type: ignore[literal-required]
+                raise JournalError(
+                    f'{where}: boot "{boot["boot"]}" says {key} {boot[key]!r}, '  # type: ignore[literal-required]
+                    f"the plan says {planned[key]!r}"  # type: ignore[literal-required]
+                )
+
+
+def _whole_lines(data: bytes) -> tuple[list[bytes], int]:
+    """The whole lines, and how many bytes of a cut one follow them."""
+    *lines, rest = data.split(b"\n")
+    if rest and _is_object(rest):  # whole but for its newline: nothing is missing from it
+        lines.append(rest)
+        rest = b""
+    return lines, len(rest)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _parse(path: Path, number: int, line: bytes, kind: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise JournalError(f"{path}:{number}: not a JSON line: {error}") from None
+    problem = _problem(record, kind)
+    if problem:
+        raise JournalError(f"{path}:{number}: {problem}")
+    return cast(dict[str, Any], record)
+
+
+@functools.lru_cache(maxsize=None)
+def _validator(kind: str) -> jsonschema.Draft202012Validator:
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator({**schema, "oneOf": [], "$ref": f"#/$defs/{kind}"})
+
+
+def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record as a reader will see it (tuples become lists)."""
+    try:
+        return cast(dict[str, Any], json.loads(json.dumps(record, allow_nan=False)))
+    except (TypeError, ValueError) as error:
+        raise JournalError(f"not a record for the journal: {error}") from error
+
+
+def _problem(record: object, kind: str) -> str:
+    """What is wrong with a record of this kind; "" when nothing is."""
+    if not isinstance(record, Mapping):
+        return "expected an object"
+    if kind == "run" and record.get("schema") != SCHEMA:
+        return f'schema "{record.get("schema")}" is not known here; this program reads "{SCHEMA}"'
+    for error in _validator(kind).iter_errors(record):
+        where = ".".join(str(part) for part in error.absolute_path)
+        return f"{where}: {error.message}" if where else str(error.message)
+    return ""
+
+
+def _whole_size(path: Path) -> int:
+    """Bytes of the file up to and with its last whole line; -1 when that lacks its newline."""
+    data = path.read_bytes()
+    lines, cut = _whole_lines(data)
+    if lines and not cut and not data.endswith(b"\n"):
+        return -1
+    return len(data) - cut
+
+
+def _append_line(path: Path, record: Mapping[str, Any], keep: int) -> None:
+    """Append one line after `keep` bytes; what a kill left behind them is cut off first."""
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    data = text.encode() + b"\n"
+    if keep < 0:
+        keep, data = path.stat().st_size, b"\n" + data
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        os.ftruncate(fd, keep)
+        written = 0
+        while written < len(data):
+            written += os.write(fd, data[written:])
+        os.fsync(fd)
+    except OSError as error:
+        os.ftruncate(fd, keep)
+        raise JournalError(
+            f"{path}: cannot append: {error.strerror}; the journal is whole up to the boot "
+            f"before, so free some space and go on with RESUME={path.parent.name}"
+        ) from error
+    finally:
+        os.close(fd)
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

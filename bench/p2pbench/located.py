@@ -1,0 +1,166 @@
+"""TOML whose mistakes can be named by file and line."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import BenchError
+from .paths import shown
+
+Key = tuple[str | int, ...]
+Parser = Callable[[Any], Any]
+
+
+class LocatedToml:
+    """A TOML file of tables and arrays of tables, and the line of each of its keys."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BenchError(f"{shown(path)}: cannot be read: {error}") from None
+        try:
+            self.data: dict[str, Any] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+            line = found[1] if found else str(text.count("\n") + 1)
+            raise BenchError(f"{shown(path)}:{line}: not valid TOML: {error}") from None
+        self._lines = _key_lines(text)
+
+    def error(self, key: Key, message: str) -> BenchError:
+        """Return an error at the line of a key, or of the table that should hold it."""
+        while key and key not in self._lines:
+            key = key[:-1]
+        return BenchError(f"{shown(self.path)}:{self._lines.get(key, 1)}: {message}")
+
+    def table(self, key: Key, value: Any, fields: Mapping[str, Parser],
+              required: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Check one table: unknown keys, missing keys, and each value by its parser.
+
+        A parser returns the value to use, or raises ValueError that says what is allowed.
+        """
+        if not isinstance(value, dict):
+            raise self.error(key, f'"{key[-1]}" must be a table')
+        parsed: dict[str, Any] = {}
+        for name, content in value.items():
+            if name not in fields:
+                close = difflib.get_close_matches(name, fields, 1)
+                hint = f'did you mean "{close[0]}"? ' if close else ""
+                raise self.error((*key, name), f'unknown key "{name}"; {hint}'
+                                 f'(allowed: {", ".join(fields)})')
+            try:
+                parsed[name] = fields[name](content)
+            except ValueError as error:
+                raise self.error((*key, name), f"{name}: {error}") from None
+        for name in required:
+            if name not in parsed:
+                raise self.error(key, f'key "{name}" is missing')
+        return parsed
+
+    def tables(self, name: str, fields: Mapping[str, Parser],
+               required: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Check an array of tables, [[name]]."""
+        value = self.data.get(name, [])
+        if not isinstance(value, list):
+            raise self.error((name,), f"write [[{name}]]: it may stand several times")
+        return [self.table((name, index), entry, fields, required)
+                for index, entry in enumerate(value)]
+
+
+def _key_lines(text: str) -> dict[Key, int]:
+    """Return the line of each key and table header, by its path."""
+    lines: dict[Key, int] = {}
+    counts: dict[str, int] = {}
+    table: Key = ()
+    for number, line in enumerate(text.split("\n"), 1):
+        if found := re.match(r"\s*\[\[\s*([\w-]+)\s*\]\]", line):
+            index = counts.get(found[1], 0)
+            counts[found[1]] = index + 1
+            table = (found[1], index)
+            lines.setdefault((found[1],), number)
+            lines[table] = number
+        elif found := re.match(r"\s*\[\s*([\w-]+)\s*\]", line):
+            table = (found[1],)
+            lines[table] = number
+        elif found := re.match(r"\s*\"?([\w-]+)\"?\s*=", line):
+            lines[(*table, found[1])] = number
+    return lines
+
+
+def one_of(*allowed: str) -> Parser:
+    """Parse a string that must be one of those allowed."""
+    def parse(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError(f'unknown value {_show(value)} ({", ".join(allowed)})')
+        return str(value)
+    return parse
+
+
+def integer(least: int) -> Parser:
+    """Parse an integer that is not less than `least`."""
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"found {_show(value)}; a whole number of at least {least} is allowed")
+        return value
+    return parse
+
+
+def text(value: Any) -> str:
+    """Parse a string that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"found {_show(value)}; a string is allowed")
+    return value
+
+
+def listed(parse: Parser) -> Parser:
+    """Parse one value or a list of them into a list without repetitions."""
+    def parse_list(value: Any) -> list[Any]:
+        values = [parse(entry) for entry in (value if isinstance(value, list) else [value])]
+        if not values:
+            raise ValueError("an empty list; at least one value is needed")
+        for index, entry in enumerate(values):
+            if entry in values[:index]:
+                raise ValueError(f"{_show(entry)} stands twice")
+        return values
+    return parse_list
+
+
+_SIZE_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def size(value: Any) -> int:
+    """Parse a size with a unit, such as "4k" or "1m", into bytes (powers of 1024, as fio)."""
+    found = re.fullmatch(r"(\d+)([bkmg])", value) if isinstance(value, str) else None
+    if not found or int(found[1]) == 0:
+        raise ValueError(f'found {_show(value)}; a size with a unit is allowed, such as "512b", '
+                         '"4k", "1m"')
+    return int(found[1]) * _SIZE_UNITS[found[2]]
+
+
+_TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+def duration(value: Any) -> float:
+    """Parse a time with a unit, such as "500ms" or "2s", into seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", value) if isinstance(value, str) else None
+    if not found or float(found[1]) == 0:
+        raise ValueError(f'found {_show(value)}; a time with a unit is allowed, such as "500ms", '
+                         '"2s"')
+    return float(found[1]) * _TIME_UNITS[found[2]]
+
+
+def percent(value: Any) -> float:
+    """Parse a percentage, such as "2%", into a fraction."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)%", value) if isinstance(value, str) else None
+    if not found or not 0 < float(found[1]) < 100:
+        raise ValueError(f'found {_show(value)}; a percentage is allowed, such as "2%"')
+    return float(found[1]) / 100
+
+
+def _show(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower() \
+        if isinstance(value, bool) else str(value)

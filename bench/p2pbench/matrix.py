@@ -1,0 +1,229 @@
+"""The matrix: which variants, providers and workloads a run covers, and the order of its boots."""
+
+import random
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import BenchError
+from .located import (LocatedToml, duration, integer, listed, one_of, percent, size, text)
+from .paths import CONFIGS, shown
+from .variants import Variant, read_variants
+
+PROVIDERS = ("host", "cmb", "bar")
+_RW = ("read", "write", "randread", "randwrite", "rw", "randrw")
+_DIRECTIONS = ("target-to-fabric", "fabric-to-target")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One fio job, or one pattern check (kind "pattern"; rw is then its direction).
+
+    bs and size are bytes, runtime_s seconds. A workload with verify moves `size`
+    bytes once and reads them back; one without runs for runtime_s.
+    """
+
+    name: str
+    kind: str
+    rw: str
+    bs: int
+    iodepth: int
+    numjobs: int
+    verify: str
+    size: int
+    runtime_s: float
+    providers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Compare:
+    """A question: the candidate against the baseline, each {"variant", "provider"}."""
+
+    name: str
+    title: str
+    baseline: dict[str, str]
+    candidate: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One boot of the plan: the unit of replication."""
+
+    boot: str
+    index: int
+    block: int
+    variant: str
+    provider: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A checked matrix file. boots are the (variant, provider) pairs of each block."""
+
+    name: str
+    file: str
+    testbed: str
+    flavour: str
+    blocks: int
+    boots: tuple[dict[str, str], ...]
+    workloads: tuple[Workload, ...]
+    compare: tuple[Compare, ...]
+    margins: dict[str, float] = field(default_factory=dict)
+
+    def plan(self, seed: int) -> list[Boot]:
+        """Return the boots: every pair once a block, in an order drawn from the seed."""
+        order = random.Random(seed)
+        boots: list[Boot] = []
+        for block in range(self.blocks):
+            pairs = list(self.boots)
+            order.shuffle(pairs)
+            for pair in pairs:
+                name = f"b{block}-{pair['variant']}-{pair['provider']}"
+                boots.append(Boot(name, len(boots), block, pair["variant"], pair["provider"]))
+        return boots
+
+    def workloads_for(self, provider: str) -> list[Workload]:
+        """Return the workloads that run on a provider."""
+        return [workload for workload in self.workloads if provider in workload.providers]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the matrix as the journal's header keeps it."""
+        return asdict(self)
+
+
+def matrix_from_json(data: dict[str, Any]) -> Matrix:
+    """Return the matrix that a journal's header keeps, so that a resumed run is the same run."""
+    workloads = tuple(Workload(**{**entry, "providers": tuple(entry["providers"])})
+                      for entry in data["workloads"])
+    compare = tuple(Compare(**entry) for entry in data["compare"])
+    return Matrix(**{**data, "boots": tuple(data["boots"]), "workloads": workloads,
+                     "compare": compare})
+
+
+def find_matrix(name: str) -> Path:
+    """Return the file of a matrix, given by its path or by its name in configs/matrix."""
+    for path in (Path(name), CONFIGS / "matrix" / name, CONFIGS / "matrix" / f"{name}.toml"):
+        if path.is_file():
+            return path.resolve()
+    have = ", ".join(sorted(path.stem for path in (CONFIGS / "matrix").glob("*.toml")))
+    raise BenchError(f'no matrix "{name}": neither a file nor one of configs/matrix ({have})')
+
+
+def _short(count: int) -> str:
+    for unit, factor in (("g", 1 << 30), ("m", 1 << 20), ("k", 1 << 10)):
+        if count % factor == 0:
+            return f"{count // factor}{unit}"
+    return f"{count}b"
+
+
+def _top(toml: LocatedToml) -> dict[str, Any]:
+    def raw(value: Any) -> Any:
+        return value
+
+    fields = {"description": text, "testbed": text, "flavour": one_of("bench", "debug"),
+              "blocks": integer(1), "margins": raw, "boots": raw, "workloads": raw,
+              "patterns": raw, "compare": raw}
+    return toml.table((), toml.data, fields, ("blocks", "boots", "workloads"))
+
+
+def _boots(toml: LocatedToml, variants: dict[str, Variant]) -> tuple[dict[str, str], ...]:
+    fields = {"variant": one_of(*variants), "providers": listed(one_of(*PROVIDERS))}
+    pairs: list[dict[str, str]] = []
+    for index, entry in enumerate(toml.tables("boots", fields, ("variant", "providers"))):
+        for provider in entry["providers"]:
+            pair = {"variant": entry["variant"], "provider": provider}
+            where = ("boots", index, "providers")
+            if pair in pairs:
+                raise toml.error(where, f"{pair['variant']} with {provider} stands twice")
+            if provider != "host" and not variants[entry["variant"]].rxe_p2p:
+                raise toml.error(where, f'variant "{entry["variant"]}" cannot use provider '
+                                 f'"{provider}": its rxe is no P2P client (allowed: host)')
+            pairs.append(pair)
+    return tuple(pairs)
+
+
+def _workloads(toml: LocatedToml, used: list[str]) -> list[Workload]:
+    fields = {"rw": listed(one_of(*_RW)), "bs": listed(size), "iodepth": listed(integer(1)),
+              "numjobs": listed(integer(1)), "verify": one_of("crc32c"), "size": size,
+              "runtime": duration, "providers": listed(one_of(*PROVIDERS))}
+    made = []
+    for index, entry in enumerate(toml.tables("workloads", fields, ("rw", "bs"))):
+        key = ("workloads", index)
+        verify = entry.get("verify", "")
+        if verify and "runtime" in entry:
+            raise toml.error((*key, "runtime"), "a workload with verify moves its size once: "
+                             'give "size", not "runtime"')
+        if not verify and "runtime" not in entry:
+            raise toml.error(key, 'key "runtime" is missing (such as "2s")')
+        if verify and any("write" not in rw and "rw" not in rw for rw in entry["rw"]):
+            raise toml.error((*key, "rw"), "verify needs a workload that writes")
+        region = entry.get("size", 64 << 20)
+        if any(region % bs for bs in entry["bs"]):
+            raise toml.error((*key, "size"), f"size {_short(region)} is no multiple of every bs")
+        providers = tuple(entry.get("providers", used))
+        made += [_workload(rw, bs, iodepth, numjobs, verify, region, entry.get("runtime", 0.0),
+                           providers)
+                 for rw in entry["rw"] for bs in entry["bs"]
+                 for iodepth in entry.get("iodepth", [1]) for numjobs in entry.get("numjobs", [1])]
+    return made
+
+
+def _workload(rw: str, bs: int, iodepth: int, numjobs: int, verify: str, region: int,
+              runtime: float, providers: tuple[str, ...]) -> Workload:
+    name = f"{rw}-{_short(bs)}-qd{iodepth}" + (f"-j{numjobs}" if numjobs > 1 else "")
+    return Workload(name + ("-verify" if verify else ""), "fio", rw, bs, iodepth, numjobs, verify,
+                    region, runtime, providers)
+
+
+def _patterns(toml: LocatedToml, used: list[str]) -> list[Workload]:
+    fields = {"direction": listed(one_of(*_DIRECTIONS)), "bs": listed(size), "size": size,
+              "providers": listed(one_of(*PROVIDERS))}
+    made = []
+    for index, entry in enumerate(toml.tables("patterns", fields, ("direction", "bs", "size"))):
+        if any(entry["size"] % bs or bs % 512 for bs in entry["bs"]):
+            raise toml.error(("patterns", index, "bs"),
+                             "bs must be a multiple of 512b, and size of bs")
+        made += [Workload(f"pattern-{direction}-{_short(bs)}", "pattern", direction, bs, 1, 1,
+                          "pattern", entry["size"], 0.0, tuple(entry.get("providers", used)))
+                 for direction in entry["direction"] for bs in entry["bs"]]
+    return made
+
+
+def _side(value: Any) -> dict[str, str]:
+    if not isinstance(value, str) or value.count("/") != 1:
+        raise ValueError(f'found {value!r}; "variant/provider" is allowed, such as "page/bar"')
+    variant, provider = value.split("/")
+    return {"variant": variant, "provider": provider}
+
+
+def _compare(toml: LocatedToml, pairs: tuple[dict[str, str], ...]) -> tuple[Compare, ...]:
+    fields = {"name": text, "title": text, "baseline": _side, "candidate": _side}
+    made: list[Compare] = []
+    for index, entry in enumerate(toml.tables("compare", fields, tuple(fields))):
+        for side in ("baseline", "candidate"):
+            if entry[side] not in pairs:
+                booted = ", ".join(f"{pair['variant']}/{pair['provider']}" for pair in pairs)
+                raise toml.error(("compare", index, side), f"{side}: this matrix does not boot "
+                                 f'"{entry[side]["variant"]}/{entry[side]["provider"]}" ({booted})')
+        if any(other.name == entry["name"] for other in made):
+            raise toml.error(("compare", index, "name"), f'name "{entry["name"]}" stands twice')
+        made.append(Compare(**entry))
+    return tuple(made)
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read and check a matrix file; a mistake is an error with file:line, found and allowed."""
+    toml = LocatedToml(path)
+    top = _top(toml)
+    pairs = _boots(toml, read_variants())
+    used = [provider for provider in PROVIDERS
+            if any(pair["provider"] == provider for pair in pairs)]
+    workloads = _workloads(toml, used) + _patterns(toml, used)
+    names = [workload.name for workload in workloads]
+    for name in names:
+        if names.count(name) > 1:
+            raise toml.error(("workloads",), f"workload {name} stands twice")
+    margins = toml.table(("margins",), top.get("margins", {}), {"throughput": percent})
+    return Matrix(path.stem, shown(path), top.get("testbed", "qemu"), top.get("flavour", "bench"),
+                  top["blocks"], pairs, tuple(workloads), _compare(toml, pairs),
+                  {"throughput": 0.02} | margins)

@@ -1,0 +1,23 @@
+"""Where things lie: the checkout, its build directory, and the cache outside it."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LINUX = ROOT / "linux"
+CONFIGS = ROOT / "configs"
+RESULTS = ROOT / "results"
+BUILD = ROOT / "build"
+
+
+def cache_dir() -> Path:
+    """Return the cache: $P2PBENCH_CACHE, else p2pbench in the XDG cache directory."""
+    given = os.environ.get("P2PBENCH_CACHE")
+    if given:
+        return Path(given).resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "p2pbench"
+
+
+def shown(path: Path) -> str:
+    """Return the path as a user wants to read it: relative to the checkout where inside it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

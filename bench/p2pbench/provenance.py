@@ -1,0 +1,70 @@
+"""What a result was made from, so that somebody else can make it again."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .accel import Accelerator
+from .image import TOOLS, find_tool
+from .kernel import Kernel
+from .paths import ROOT
+from .qemu import Shape
+
+
+def _first_line(*command: str | Path) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"unknown ({type(error).__name__})"
+    return ((done.stdout or done.stderr).strip().splitlines() or ["unknown"])[0]
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return "unknown"
+
+
+def _host() -> dict[str, Any]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"cpu": _cpu_model(), "cpus": os.cpu_count(), "memory_bytes": memory,
+            "kernel": platform.release(), "os": _os_name(), "python": platform.python_version()}
+
+
+def _tools() -> dict[str, str]:
+    versions = {"qemu": _first_line(find_tool("qemu-system-x86_64"), "--version"),
+                "rdma": _first_line(find_tool("rdma"), "-V"), "ip": _first_line(find_tool("ip"), "-V")}
+    for name in TOOLS:
+        versions.setdefault(name, _first_line(find_tool(name), "--version"))
+    return versions
+
+
+def _repository() -> dict[str, Any]:
+    def git(*args: str) -> str:
+        done = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    return {"commit": git("rev-parse", "HEAD") or "unknown",
+            "dirty": bool(git("status", "--porcelain", "-uno"))}
+
+
+def collect(kernels: Iterable[Kernel], accelerator: Accelerator, shape: Shape) -> dict[str, Any]:
+    """Return the provenance of a run: base, patches, configuration, compiler, host, tools."""
+    builds = {kernel.variant.name: kernel.provenance() for kernel in kernels}
+    base = next(iter(builds.values()))["base"]
+    return {"base": base, "variants": builds, "host": _host(), "tools": _tools(),
+            "repository": _repository(),
+            "qemu": {"accelerator": accelerator.name, "why": accelerator.reason,
+                     "shape": asdict(shape)}}

@@ -1,0 +1,212 @@
+"""The QEMU testbed: start a guest, talk to its agent, and never leave a process behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from .accel import Accelerator
+from .channel import Channel, ChannelLost
+from .errors import BenchError
+from .image import AGENT_PORT, build_image, find_tool
+from .kernel import Kernel
+from .located import LocatedToml, integer, size
+from .paths import CONFIGS
+
+NVME_SERIAL = "p2pbench"
+BAR_PCI_ID = "1af4:1110"
+BAR_NUMBER = 2
+# A boot to a ready agent that takes this long is normal under TCG; deadlines
+# are for a machine of that speed and scale with how slow the first boot was.
+_NOMINAL_BOOT_S = 5.0
+_FIRST_BOOT_DEADLINE_S = 180.0
+_BOOT_DEADLINE_S = 40.0
+_CONSOLE_LINES = 40
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The guest's sizes, from configs/testbed/*.toml: bytes, and the number of CPUs."""
+
+    memory: int
+    cpus: int
+    disk: int
+    cmb: int
+    bar: int
+
+
+@dataclass
+class Pace:
+    """How fast this machine is: the first boot sets it, every deadline uses it."""
+
+    scale: float = 1.0
+    boots: int = 0
+
+    def boot_deadline_s(self) -> float:
+        """Return how long a boot may take."""
+        return _BOOT_DEADLINE_S * self.scale if self.boots else _FIRST_BOOT_DEADLINE_S
+
+    def booted(self, seconds: float) -> None:
+        """Learn from a boot."""
+        if not self.boots:
+            self.scale = max(1.0, seconds / _NOMINAL_BOOT_S)
+        self.boots += 1
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What is known of a machine that was lost."""
+
+    stage: str
+    reason: str
+    console: list[str] = field(default_factory=list)
+
+
+class LostMachine(Exception):
+    """The guest panicked, hung or was killed: not the same as a step that failed."""
+
+    def __init__(self, lost: Lost) -> None:
+        self.lost = lost
+        super().__init__(f"lost the machine in stage \"{lost.stage}\": {lost.reason}")
+
+
+def read_shape(name: str) -> Shape:
+    """Read configs/testbed/<name>.toml."""
+    path = CONFIGS / "testbed" / f"{name}.toml"
+    if not path.is_file():
+        have = ", ".join(sorted(entry.stem for entry in path.parent.glob("*.toml")))
+        raise BenchError(f'unknown testbed "{name}" (configs/testbed has: {have})')
+    toml = LocatedToml(path)
+    fields = {"memory": size, "cpus": integer(1), "disk": size, "cmb": size, "bar": size}
+    return Shape(**toml.table((), toml.data, fields, tuple(fields)))
+
+
+class Guest:
+    """One booted guest; a context manager that ends the guest whatever happens inside."""
+
+    def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
+                 console: Path, cmdline: str = "", interactive: bool = False) -> None:
+        self.kernel = kernel
+        self.console = console
+        self.boot_s = 0.0
+        self.command: list[str] = []
+        self._accelerator = accelerator
+        self._shape = shape
+        self._pace = pace
+        self._cmdline = cmdline
+        self._interactive = interactive
+        self._qemu: subprocess.Popen[bytes] | None = None
+        ours, self._theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        self.channel.scale = pace.scale
+
+    def __enter__(self) -> "Guest":
+        try:
+            self._start()
+            self._wait_ready()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._end()
+
+    def lost(self, error: ChannelLost) -> LostMachine:
+        """Turn a lost channel into a lost machine: how QEMU ended, and the console's last lines."""
+        reason = error.reason
+        code = None
+        if self._qemu:
+            try:
+                code = self._qemu.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                reason += "; QEMU was still running and was killed"
+        lines = self.console_tail()
+        panic = [line for line in lines if "Kernel panic" in line]
+        if panic:
+            reason = f"the guest's kernel panicked: {panic[0].split('] ', 1)[-1]}"
+        elif code is not None and code < 0:
+            reason = f"QEMU was killed by {signal.Signals(-code).name}"
+        elif code:
+            reason = f"QEMU ended with exit status {code}: {(lines or ['no word'])[-1]}"
+        return LostMachine(Lost(error.stage, reason, lines))
+
+    def console_tail(self) -> list[str]:
+        """Return the last lines of the guest's console and of QEMU's own messages."""
+        try:
+            text = self.console.read_text(errors="replace")
+        except OSError:
+            return []
+        return [line.rstrip("\r") for line in text.splitlines() if line.strip()][-_CONSOLE_LINES:]
+
+    def _start(self) -> None:
+        disk = os.memfd_create("p2pbench-disk")
+        try:
+            os.ftruncate(disk, self._shape.disk)
+            self.command = self._command(disk, self._theirs.fileno())
+            # setpriv: QEMU must not outlive a harness that is killed with SIGKILL.
+            with self.console.open("wb") as stream:
+                output = None if self._interactive else stream
+                self._qemu = subprocess.Popen(
+                    ["setpriv", "--pdeathsig", "KILL", *self.command],
+                    stdin=None if self._interactive else subprocess.DEVNULL, stdout=output,
+                    stderr=output, pass_fds=(disk, self._theirs.fileno()),
+                    process_group=None if self._interactive else 0)
+        except OSError as error:
+            raise BenchError(f"cannot start QEMU: {error}") from None
+        finally:
+            os.close(disk)
+            self._theirs.close()
+
+    def _wait_ready(self) -> None:
+        started = time.monotonic()
+        try:
+            self.channel.wait_ready(self._pace.boot_deadline_s())
+        except ChannelLost as error:
+            raise self.lost(error) from None
+        self.boot_s = time.monotonic() - started
+        self._pace.booted(self.boot_s)
+        self.channel.scale = self._pace.scale
+
+    def _end(self) -> None:
+        self.channel.close()
+        if self._qemu and self._qemu.poll() is None:
+            self._qemu.kill()
+        if self._qemu:
+            self._qemu.wait()
+
+    def _command(self, disk: int, channel: int) -> list[str]:
+        """Return QEMU's command line; the topology is drawn in configs/testbed/qemu.toml."""
+        shape = self._shape
+        # Without ERMS a copy moves words: with it, each byte of a copy to the
+        # CMB would be an emulated access of its own.
+        cpu = "host" if self._accelerator.name == "kvm" else "max,-erms,-fsrm"
+        cmdline = f"console=ttyS0 panic=-1 oops=panic nokaslr quiet {self._cmdline}".rstrip()
+        serial = "mon:stdio" if self._interactive else "stdio"
+        return [
+            str(find_tool("qemu-system-x86_64")), "-nodefaults", "-no-user-config", "-display",
+            "none", "-no-reboot", "-machine", f"q35,accel={self._accelerator.name}", "-cpu", cpu,
+            "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
+            "-serial", serial, "-kernel", str(self.kernel.bzimage),
+            "-initrd", str(build_image(self.kernel)), "-append", cmdline,
+            "-device", "pcie-root-port,id=rp0,chassis=1",
+            "-device", "x3130-upstream,id=up0,bus=rp0",
+            "-device", "xio3130-downstream,id=d0,bus=up0,chassis=2,slot=0",
+            "-device", "xio3130-downstream,id=d1,bus=up0,chassis=3,slot=1",
+            "-device", "xio3130-downstream,id=d2,bus=up0,chassis=4,slot=2",
+            "-add-fd", f"fd={disk},set=1",
+            "-drive", "file=/dev/fdset/1,if=none,id=disk,format=raw,cache=unsafe,aio=threads,"
+                      "file.locking=off",
+            "-device", f"nvme,drive=disk,serial={NVME_SERIAL},cmb_size_mb={shape.cmb >> 20},bus=d0",
+            "-netdev", "user,id=net,restrict=on", "-device", "e1000e,netdev=net,bus=d1",
+            "-object", f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",
+            "-device", "ivshmem-plain,memdev=bar,bus=d2",
+            "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channel}",
+            "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
+            "-device", "virtio-rng-pci",
+        ]

@@ -1,0 +1,466 @@
+"""The report of a run, made from its journal alone: report.json (the truth), .md and .html.
+
+`python3 -m p2pbench.report results/<run>` makes it again and prints the summary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import shlex
+import statistics
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import jinja2
+import jsonschema
+from markupsafe import Markup
+from rich.console import Console
+
+from . import stats, terminal, words
+from .errors import BenchError
+from .forest import forest_svg
+from .journal import Boot, Cell, Header, Journal, PlannedBoot, Workload
+from .paths import RESULTS, ROOT
+from .stats import Comparison, Sample, Samples
+
+SCHEMA = "p2pbench-report-1"
+SCHEMA_FILE = RESULTS / "report.schema.json"
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+PAGE_BYTES = 4096
+FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
+
+
+class ReportError(BenchError):
+    """A report that cannot be made or written; the text says why and what to do."""
+
+
+def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the report of a journal, as results/report.schema.json describes it.
+
+    Bytes, nanoseconds and ratios (candidate / baseline); the formulas are in stats.py.
+    Raises JournalError when the journal cannot be read.
+    """
+    journal = Journal.open(journal_path)
+    header, boots = journal.header, journal.boots
+    samples = Samples(header, boots)
+    cells = [_cell(samples, cell, workload) for cell, workload in _cells(header)]
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "run": header["run"],
+        "created": header["created"],
+        "seed": header["seed"],
+        "environment_class": header["environment_class"],
+        "matrix": {key: header["matrix"][key] for key in ("name", "file", "blocks", "margins")},
+        "totals": _totals(header, boots, journal.repeated, cells),
+        "compares": _compares(header, stats.compare_all(header, boots)),
+        "cells": cells,
+        "providers": _providers(header, boots),
+        "lost": [_lost(boot, True) for boot in journal.repeated]
+        + [_lost(boot, False) for boot in boots if boot["status"] != "ok"],
+        "not_run": _not_run(header, boots),
+        "provenance": header["provenance"],
+        "qemu_commands": _commands(boots),
+        "reproduce": _reproduce(header),
+        "notes": journal.notes,
+    }
+    report["problems"] = _problems(report)
+    report["ok"] = not report["problems"]
+    jsonschema.Draft202012Validator(_schema()).validate(report)
+    return report
+
+
+def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+    """Make report.json, report.md and report.html in `run_dir` and return the report.
+
+    All three are complete on the disk before the first takes its name; when the disk is full,
+    ReportError is raised and older files stay as they are.
+    """
+    directory = Path(run_dir)
+    report = build(directory / "journal.jsonl")
+    _replace_all(directory, {
+        "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
+        "report.md": render_markdown(report),
+        "report.html": render_html(report),
+    })
+    return report
+
+
+def exit_status(report: Mapping[str, Any]) -> int:
+    """0 when every cell has valid evidence and data, and every boot is there; else 1."""
+    return 0 if report["ok"] else 1
+
+
+def render_terminal(report: Mapping[str, Any], console: Console,
+                    directory: Path | None = None) -> None:
+    """Print the report: the verdict in plain words first, then tables, then where the files are."""
+    terminal.render(report, console, directory or RESULTS / str(report["run"]))
+
+
+def render_markdown(report: Mapping[str, Any]) -> str:
+    """The report in GitHub's Markdown."""
+    return _environment().get_template("report.md.j2").render(report=report)
+
+
+def render_html(report: Mapping[str, Any]) -> str:
+    """The report as one page that loads nothing."""
+    plots = {c["name"]: Markup(forest_svg(c)) for c in report["compares"] if c["cells"]}
+    template = _environment().get_template("report.html.j2")
+    return template.render(report=report, plots=plots)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the report of a run again; the exit status is that of the run."""
+    parser = argparse.ArgumentParser(
+        prog="p2pbench.report", description="make the report of a run again, from its journal")
+    parser.add_argument("run", type=Path, help="the directory of the run: results/<run>")
+    directory: Path = parser.parse_args(arguments).run
+    try:
+        report = write(directory)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    render_terminal(report, Console(), directory)
+    return exit_status(report)
+
+
+def _cells(header: Header) -> list[tuple[Cell, Workload]]:
+    matrix = header["matrix"]
+    return [
+        (cell, workload)
+        for cell in matrix["boots"]
+        for workload in matrix["workloads"]
+        if cell["provider"] in workload["providers"]
+    ]
+
+
+def _cell(samples: Samples, cell: Cell, workload: Workload) -> dict[str, Any]:
+    mine = samples.of_cell(cell, workload)
+    return {
+        "variant": cell["variant"],
+        "provider": cell["provider"],
+        "workload": workload["name"],
+        "kind": workload["kind"],
+        "verify": workload["verify"],
+        "states": {state: sum(s.state == state for s in mine)
+                   for state in ("ok", "invalid", "failed", "missing")},
+        "samples": [_sample(sample) for sample in mine],
+        "figures": _figures(mine) if stats.is_timed(workload) else None,
+        "evidence": _evidence(mine),
+    }
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    return {
+        "boot": sample.boot["boot"],
+        "block": sample.boot["block"],
+        "state": sample.state,
+        "reason": sample.reason,
+        "bytes_per_s": sample.metrics["bytes_per_s"] if sample.metrics else None,
+    }
+
+
+def _figures(samples: Iterable[Sample]) -> dict[str, Any] | None:
+    """Median, least and most over the boots that count."""
+    counted = [cast(dict[str, float], s.metrics) for s in samples if s.state == "ok" and s.metrics]
+    if not counted:
+        return None
+    return {"n": len(counted)} | {
+        key: _spread([metrics[key] for metrics in counted]) for key in FIGURES
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def _evidence(samples: Iterable[Sample]) -> dict[str, Any] | None:
+    """Sums over the boots; of the pool's use the least peak, since the weakest boot proves least."""
+    found = [s.result["evidence"] for s in samples if s.result and s.result["evidence"]]
+    if not found:
+        return None
+    counters = [evidence["p2p"] for evidence in found if evidence["p2p"]]
+    pools = [evidence["pool"] for evidence in found if evidence["pool"]]
+    device = [evidence["device"] for evidence in found]
+    return {
+        "boots": len(found),
+        "requests": sum(p2p["requests"] for p2p in counters) if counters else None,
+        "bytes": sum(p2p["bytes"] for p2p in counters) if counters else None,
+        "fallbacks": sum(p2p["fallbacks"] for p2p in counters) if counters else None,
+        "device_ios": sum(d["reads"] + d["writes"] for d in device),
+        "device_bytes": sum(d["read_bytes"] + d["write_bytes"] for d in device),
+        "pool_size": max((pool["size"] for pool in pools), default=None),
+        "pool_used": min((pool["before"] - pool["low"] for pool in pools), default=None),
+    }
+
+
+def _compares(header: Header, comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    compares: list[dict[str, Any]] = []
+    for compare in header["matrix"]["compare"]:
+        mine = [c for c in comparisons if c.compare["name"] == compare["name"]]
+        entry = {**compare, "cells": [_comparison(comparison) for comparison in mine]}
+        compares.append({**entry, "headline": words.headline(entry)})
+    return compares
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    interval = comparison.interval
+    return {
+        "workload": comparison.workload["name"],
+        **{key: comparison.workload[key]  # type: ignore[literal-required]
+           for key in ("rw", "bs", "iodepth", "numjobs")},
+        "metric": "throughput",
+        "margin": comparison.margin,
+        "verdict": comparison.verdict,
+        "ratio": comparison.ratio,
+        "interval": interval and {
+            "low": math.exp(interval.low),
+            "high": math.exp(interval.high),
+            "confidence": stats.CONFIDENCE,
+            "method": interval.method,
+        },
+        "blocks_needed": comparison.blocks_needed,
+        "latency": {key: comparison.latency.get(key) for key in ("p50", "p99")},
+        "pairs": [
+            {
+                "block": pair.block,
+                "baseline": _sample(pair.baseline),
+                "candidate": _sample(pair.candidate),
+                "ratio": math.exp(pair.log_ratio),
+            }
+            for pair in comparison.pairs
+        ],
+        "missing": [vars(gap) for gap in comparison.missing],
+        "reasons": comparison.reasons,
+        "notes": comparison.notes,
+    }
+
+
+def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
+    """What providing memory cost, per variant and provider: medians over the boots."""
+    rows = []
+    for cell in header["matrix"]["boots"]:
+        mine = [b for b in boots
+                if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
+        before = _values(mine, "setup", "register", "free_pages_before")
+        after = _values(mine, "setup", "register", "free_pages_after")
+        taken = [(b - a) * PAGE_BYTES for b, a in zip(before, after)]
+        rows.append({
+            **cell,
+            "n": sum(boot["setup"] is not None for boot in mine),
+            "p2p_devices": sorted({str(boot["setup"]["p2p_device"]) for boot in mine
+                                   if boot["setup"] and boot["setup"].get("p2p_device")}),
+            "pool_bytes": _median(_values(mine, "setup", "pool", "size")),
+            "register_ns": _median(_values(mine, "setup", "register", "ns")),
+            "register_bytes": _median(taken),
+            "device_zone_pages": _median(_values(mine, "setup", "register", "device_zone_pages")),
+            "remove_ns": _median(_values(mine, "teardown", "remove_ns")),
+            "memory_available_bytes": _kib(_median(_values(mine, "memory", "mem_available_kb"))),
+            "pools_whole": sum(_is_whole(boot) for boot in mine),
+            "pools_seen": len(_values(mine, "teardown", "pool", "size")),
+        })
+    return rows
+
+
+def _values(boots: Iterable[Boot], *path: str) -> list[float]:
+    """The numbers at this place of the boots' records; boots that have none are left out."""
+    found = []
+    for boot in boots:
+        value: Any = boot
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, (int, float)):
+            found.append(value)
+    return found
+
+
+def _is_whole(boot: Boot) -> bool:
+    """Whether everything had come back to the pool when it was taken down."""
+    pool = (boot["teardown"] or {}).get("pool")
+    return bool(pool) and pool["available"] == pool["size"]
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return statistics.median(values) if values else None
+
+
+def _kib(value: float | None) -> float | None:
+    return None if value is None else value * 1024
+
+
+def _lost(boot: Boot, repeated: bool) -> dict[str, Any]:
+    error, lost = boot["error"], boot["lost"]
+    said = f"expected {error['expected']}, got {error['got']}" if error else "no error was given"
+    return {
+        **{key: boot[key] for key in  # type: ignore[literal-required]
+           ("boot", "block", "variant", "provider", "status")},
+        "repeated": repeated,
+        "stage": lost["stage"] if lost else error["step"] if error else "unknown",
+        "reason": lost["reason"] if lost else said,
+        "console": lost["console"] if lost else [],
+    }
+
+
+def _not_run(header: Header, boots: Iterable[Boot]) -> list[str]:
+    run = {boot["boot"] for boot in boots}
+    return [boot["boot"] for boot in header["plan"] if boot["boot"] not in run]
+
+
+def _totals(header: Header, boots: Sequence[Boot], repeated: Sequence[Boot],
+            cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    status = [boot["status"] for boot in boots]
+    peer = [cell for cell in cells if cell["provider"] != "host"]
+    evidence = [cell["evidence"] for cell in peer if cell["evidence"]]
+    return {
+        "boots": {
+            "planned": len(header["plan"]),
+            **{key: status.count(key) for key in ("ok", "failed", "lost")},
+            "not_run": len(header["plan"]) - len(boots),
+            "repeated": len(repeated),
+        },
+        "cells": {
+            "all": len(cells),
+            "peer": len(peer),
+            "peer_proved": sum(c["states"]["ok"] > 0 and not c["states"]["invalid"] for c in peer),
+            "invalid": sum(cell["states"]["invalid"] > 0 for cell in cells),
+        },
+        "p2p": {key: sum(one[key] or 0 for one in evidence)
+                for key in ("requests", "bytes", "fallbacks")},
+        "duration_s": sum(boot["duration_s"] for boot in [*boots, *repeated]),
+    }
+
+
+def _problems(report: Mapping[str, Any]) -> list[str]:
+    """What keeps the run from being whole, one line each; an empty list is exit status 0."""
+    problems = []
+    for cell in report["cells"]:
+        name = f"{cell['variant']}/{cell['provider']} {words.label(cell['workload'])}"
+        for state in ("invalid", "failed"):
+            mine = [sample for sample in cell["samples"] if sample["state"] == state]
+            if mine:
+                what = "data verification FAILED" if _proves_data(cell) and state == "failed" \
+                    else state
+                problems.append(f"{name}: {what} in {words.plural(len(mine), 'boot')} "
+                                f"({mine[0]['boot']}: {mine[0]['reason']})")
+    for boot in report["lost"]:
+        if not boot["repeated"]:
+            problems.append(f"boot {boot['boot']} {boot['status']} at {boot['stage']}: "
+                            f"{boot['reason']}")
+    if report["not_run"]:
+        problems.append(f"{words.plural(len(report['not_run']), 'boot')} of the plan not run: "
+                        + ", ".join(report["not_run"][:5])
+                        + (" …" if len(report["not_run"]) > 5 else ""))
+    return problems + _silent_gaps(report)
+
+
+def _silent_gaps(report: Mapping[str, Any]) -> list[str]:
+    """Results that are absent although their boot says ok, and compares without a pair."""
+    told = {boot["boot"] for boot in report["lost"]} | set(report["not_run"])
+    gaps = [
+        f"{sample['boot']}: no result for {words.label(cell['workload'])}"
+        for cell in report["cells"]
+        for sample in cell["samples"]
+        if sample["state"] == "missing" and sample["boot"] not in told
+    ]
+    empty = [
+        f"{compare['name']}: the plan pairs no boots of {side['variant']}/{side['provider']}"
+        for compare in report["compares"]
+        for side in (compare["baseline"], compare["candidate"])
+        if not any(_same_cell(side, cell) for cell in report["cells"])
+    ]
+    return gaps + empty
+
+
+def _same_cell(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one[key] == other[key] for key in ("variant", "provider"))
+
+
+def _proves_data(cell: Mapping[str, Any]) -> bool:
+    return cell["kind"] == "pattern" or bool(cell["verify"])
+
+
+def _commands(boots: Iterable[Boot]) -> list[dict[str, str]]:
+    """The command line of the first boot of each variant and provider."""
+    first: dict[tuple[str, str], dict[str, str]] = {}
+    for boot in boots:
+        if boot["qemu_command"]:
+            first.setdefault((boot["variant"], boot["provider"]), {
+                "boot": boot["boot"], "command": shlex.join(boot["qemu_command"])})
+    return list(first.values())
+
+
+def _reproduce(header: Header) -> str:
+    """The one command; a matrix that is not one of configs/matrix is named by its file."""
+    name, file = header["matrix"]["name"], header["matrix"]["file"]
+    known = Path(file).parent in (Path("configs/matrix"), ROOT / "configs" / "matrix")
+    return f"make bench MATRIX={shlex.quote(name if known or not file else file)} " \
+           f"SEED={header['seed']}"
+
+
+def _schema() -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        {name: getattr(words, name) for name in
+         ("amount", "blocks", "change", "change_range", "label", "plural", "rate", "span")},
+        flat=flat, pipe=_pipe, proves_data=_proves_data)
+    environment.globals.update(evidence_sentence=words.evidence_sentence)
+    return environment
+
+
+def flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """A nested record as (dotted name, text) rows."""
+    if isinstance(value, dict) and value:
+        return [row for key in value for row in flat(value[key], f"{name}.{key}" if name else key)]
+    if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
+        return [row for i, one in enumerate(value) for row in flat(one, _item_name(name, i, one))]
+    if isinstance(value, list):
+        return [(name, ", ".join(map(str, value)))]
+    return [(name, "" if value is None else str(value))]
+
+
+def _item_name(name: str, index: int, item: Any) -> str:
+    return f"{name}.{index}"
+
+
+def _pipe(text: object) -> str:
+    """Text for a cell of a Markdown table."""
+    return " ".join(str(text).replace("|", "\\|").split())
+
+
+def _replace_all(directory: Path, texts: Mapping[str, str]) -> None:
+    """Write every file beside its place and sync it; rename them only when all are there."""
+    temporary = {name: directory / f".{name}.{os.getpid()}.tmp" for name in texts}
+    try:
+        for name, text in texts.items():
+            with open(temporary[name], "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        for name in texts:
+            os.replace(temporary[name], directory / name)
+    except OSError as error:
+        raise ReportError(
+            f"{directory}: cannot write the report: {error.strerror}; what was there is untouched, "
+            f"so make room and run: make report RUN={directory.name}") from error
+    finally:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""A run: the plan, the kernels it needs, and the journal that it can be resumed from."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from . import accel, preflight, provenance
+from .accel import Accelerator
+from .boot import BootRun
+from .errors import BenchError
+from .image import build_image
+from .journal import SCHEMA, Journal
+from .kernel import Kernel, build, is_cached
+from .matrix import Boot, Matrix, matrix_from_json, read_matrix
+from .paths import RESULTS, shown
+from .qemu import Pace, read_shape
+from .variants import find_variant
+
+
+class Run:
+    """One run of a matrix, new or resumed. Its directory is made with the first boot."""
+
+    def __init__(self, matrix: Matrix, seed: int, name: str, journal: Journal | None) -> None:
+        self.matrix = matrix
+        self.seed = seed
+        self.name = name
+        self.directory = RESULTS / name
+        self.journal = journal
+        self.kernels: dict[str, Kernel] = {}
+        self._accelerator: Accelerator | None = None
+        self._pace = Pace()
+        self._shape = read_shape(matrix.testbed)
+        if journal:
+            self.plan = [Boot(**entry) for entry in journal.header["plan"]]
+        else:
+            self.plan = matrix.plan(seed)
+
+    @classmethod
+    def new(cls, matrix_file: Path, seed: int | None) -> "Run":
+        """Start a run of a matrix file; without a seed, draw one (it is recorded)."""
+        matrix = read_matrix(matrix_file)
+        chosen = random.SystemRandom().randrange(1 << 31) if seed is None else seed
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+        return cls(matrix, chosen, f"{stamp}-{matrix.name}", None)
+
+    @classmethod
+    def resume(cls, name: str) -> "Run":
+        """Go on with a run by the name of its directory in results/."""
+        directory = RESULTS / Path(name).name
+        if not (directory / "journal.jsonl").is_file():
+            runs = sorted(path.parent.name for path in RESULTS.glob("*/journal.jsonl"))
+            raise BenchError(f'no run "{name}" to resume in {shown(RESULTS)} '
+                             f'(there: {", ".join(runs[-3:]) or "none"})')
+        journal = Journal.open(directory / "journal.jsonl")
+        matrix = matrix_from_json(dict(journal.header["matrix"]))
+        return cls(matrix, journal.header["seed"], directory.name, journal)
+
+    def remaining(self) -> list[Boot]:
+        """Return the boots that still have to run, in order."""
+        finished = self.journal.finished() if self.journal else set()
+        return [boot for boot in self.plan if boot.boot not in finished]
+
+    def prepare(self, boots: list[Boot]) -> None:
+        """Check the machine, build what the boots need, and open the journal."""
+        variants = [find_variant(name) for name in sorted({boot.variant for boot in boots})]
+        preflight.check(not all(is_cached(variant, self.matrix.flavour) for variant in variants))
+        for variant in variants:
+            kernel = build(variant, self.matrix.flavour)
+            build_image(kernel)
+            self.kernels[variant.name] = kernel
+        self._accelerator = accel.choose(next(iter(self.kernels.values())).bzimage)
+        if self.journal:
+            self._check_same(self.journal.header)
+        else:
+            self._create(boots)
+
+    def _create(self, boots: list[Boot]) -> None:
+        assert self._accelerator
+        self.plan = boots
+        header = {
+            "type": "run", "schema": SCHEMA, "run": self.name, "seed": self.seed,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "environment_class": self._accelerator.environment_class,
+            "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
+            "provenance": provenance.collect(self.kernels.values(), self._accelerator, self._shape),
+        }
+        try:
+            self.directory.mkdir(parents=True)
+        except OSError as error:
+            raise BenchError(f"cannot make {shown(self.directory)}: {error.strerror}") from None
+        self.journal = Journal.create(self.directory / "journal.jsonl", header)
+
+    def _check_same(self, header: Any) -> None:
+        """Refuse to go on with a run on other kernels or another accelerator than it began with."""
+        assert self._accelerator
+        if header["environment_class"] != self._accelerator.environment_class:
+            raise BenchError(f"run {self.name} is of class {header['environment_class']}, this "
+                             f"machine now gives {self._accelerator.environment_class}; start a "
+                             "new run")
+        for name, kernel in self.kernels.items():
+            began = header["provenance"]["variants"][name]["key"]
+            if began != kernel.key:
+                raise BenchError(f"run {self.name} began with another build of {name} ({began}, now "
+                                 f"{kernel.key}): its patches, fragments or compiler changed; start "
+                                 "a new run")
+
+    def execute(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
+        """Run one boot and write it to the journal; stage is told what is going on."""
+        assert self.journal and self._accelerator
+        kernel = self.kernels[boot.variant]
+        try:
+            consoles = self.directory / "console"
+            consoles.mkdir(exist_ok=True)
+            record = BootRun(boot, self.matrix, self.seed, self.directory / "raw", stage).run(
+                kernel, self._accelerator, self._shape, self._pace, consoles / f"{boot.boot}.log")
+        except OSError as error:
+            raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before is "
+                             f"whole, go on with `make bench RESUME={self.name}`") from None
+        self.journal.append(record)
+        return record
+
+
+class Estimate:
+    """How long the rest of a run takes: first by the matrix, then by the boots that are done."""
+
+    # Boot, setup and teardown of a guest, and what a workload takes beyond its runtime.
+    _BOOT_S = 8.0
+    _WORKLOAD_S = 1.0
+
+    def __init__(self, matrix: Matrix, boots: list[Boot]) -> None:
+        self._expected = {boot.boot: self._guess(matrix, boot) for boot in boots}
+        self._guessed = 0.0
+        self._took = 0.0
+        self._started = time.monotonic()
+
+    def _guess(self, matrix: Matrix, boot: Boot) -> float:
+        return self._BOOT_S + sum(workload.runtime_s + self._WORKLOAD_S
+                                  for workload in matrix.workloads_for(boot.provider))
+
+    def done(self, boot: str, seconds: float) -> None:
+        """Take note of a finished boot."""
+        self._guessed += self._expected.pop(boot)
+        self._took += seconds
+
+    def remaining_s(self) -> float:
+        """Return the seconds that the boots still to come will take."""
+        factor = self._took / self._guessed if self._guessed else 1.0
+        return factor * sum(self._expected.values())

@@ -1,0 +1,134 @@
+"""The report on the terminal: the verdict in plain words first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from . import words
+from .paths import shown
+
+STYLES = {"invalid": "bold red", "worse": "bold yellow", "better": "bold green",
+          "equivalent": "green", "inconclusive": "cyan"}
+_CONSOLE_LINES = 8
+
+
+def render(report: Mapping[str, Any], console: Console, directory: Path) -> None:
+    """Print verdict, tables, evidence, lost boots, and where the files in `directory` are."""
+    _verdict(report, console)
+    for compare in report["compares"]:
+        if compare["cells"]:
+            console.print(_table(compare))
+    _notes(report, console)
+    _evidence(report, console)
+    _lost(report, console)
+    console.print(f"\nFiles      {escape(shown(directory.resolve()))}/report.html, report.md, "
+                  "report.json, journal.jsonl", soft_wrap=True, highlight=False)
+    console.print(f"Repeat     {escape(report['reproduce'])}", soft_wrap=True, highlight=False)
+
+
+def _verdict(report: Mapping[str, Any], console: Console) -> None:
+    for compare in report["compares"]:
+        title = compare["title"][:1].upper() + compare["title"][1:]
+        line = Text(f"{title}: ", style="bold")
+        line.append(compare["headline"] + ".", style=_headline_style(compare))
+        console.print(line)
+    bad = bool(report["totals"]["cells"]["invalid"])
+    console.print(Text(words.evidence_sentence(report["totals"]) + ".",
+                       style="bold red" if bad else "bold"))
+    for problem in report["problems"]:
+        console.print(Text(f"PROBLEM: {problem}", style="bold red"))
+    for note in report["notes"]:
+        console.print(Text(f"Note: {note}", style="yellow"))
+
+
+def _headline_style(compare: Mapping[str, Any]) -> str:
+    return "bold red" if any(c["verdict"] == "invalid" for c in compare["cells"]) else "not bold"
+
+
+def _table(compare: Mapping[str, Any]) -> Table:
+    table = Table(title=f"\n{compare['name']}: throughput of {_name(compare['candidate'])} "
+                        f"against {_name(compare['baseline'])}",
+                  title_justify="left", title_style="bold", header_style="")
+    table.add_column("workload", no_wrap=True)
+    for heading in ("change", "95 % interval", "pairs", "p50", "p99"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for cell in compare["cells"]:
+        table.add_row(
+            words.label(cell["workload"]),
+            words.change(cell["ratio"]),
+            words.change_range(cell["interval"]),
+            str(len(cell["pairs"])),
+            words.change(cell["latency"]["p50"]),
+            words.change(cell["latency"]["p99"]),
+            _verdict_text(cell),
+        )
+    return table
+
+
+def _name(cell: Mapping[str, str]) -> str:
+    return f"{cell['variant']}/{cell['provider']}"
+
+
+def _verdict_text(cell: Mapping[str, Any]) -> Text:
+    text = Text(cell["verdict"], style=STYLES[cell["verdict"]])
+    if cell["blocks_needed"]:
+        text.append(f" ({words.blocks(cell['blocks_needed'])} blocks)", style="dim")
+    if cell["reasons"]:
+        text.append(f": {cell['reasons'][0]}", style="red")
+    return text
+
+
+def _notes(report: Mapping[str, Any], console: Console) -> None:
+    """What the tables need said, each thing once."""
+    cells = [cell for compare in report["compares"] for cell in compare["cells"]]
+    for note in dict.fromkeys(note for cell in cells for note in cell["notes"]):
+        console.print(Text(f"Note: {note}.", style="dim"))
+    for gap in dict.fromkeys((gap["boot"], gap["reason"]) for c in cells for gap in c["missing"]):
+        console.print(Text(f"Missing: {gap[0]}: {gap[1]}", style="yellow"))
+
+
+def _evidence(report: Mapping[str, Any], console: Console) -> None:
+    table = Table(title="\nEvidence of the P2P cells", title_justify="left", title_style="bold",
+                  header_style="")
+    table.add_column("cell")
+    for heading in ("I/Os", "P2P requests", "P2P bytes", "fallbacks", "pool in use", "boots"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for cell in report["cells"]:
+        if cell["provider"] != "host":
+            bad = cell["states"]["ok"] < sum(cell["states"].values())
+            table.add_row(f"{_name(cell)} {words.label(cell['workload'])}", *_evidence_row(cell),
+                          style="red" if bad else None)
+    if table.row_count:
+        console.print(table)
+
+
+def _evidence_row(cell: Mapping[str, Any]) -> list[str]:
+    states = cell["states"]
+    boots = f"{states['ok']} of {sum(states.values())} valid"
+    evidence = cell["evidence"]
+    if evidence is None:
+        return ["–"] * 5 + [boots]
+    counts = [_count(evidence[key]) for key in ("device_ios", "requests")]
+    return [*counts, words.amount(evidence["bytes"]), _count(evidence["fallbacks"]),
+            words.amount(evidence["pool_used"]), boots]
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _lost(report: Mapping[str, Any], console: Console) -> None:
+    for boot in report["lost"]:
+        again = ", run again" if boot["repeated"] else ""
+        console.print(Text(f"\nBoot {boot['boot']} {boot['status']} at {boot['stage']}{again}: "
+                           f"{boot['reason']}", style="yellow" if again else "red"))
+        for line in boot["console"][-_CONSOLE_LINES:]:
+            console.print(Text(f"    {line}", style="dim"), soft_wrap=True)

@@ -1,0 +1,232 @@
+"""A variant's source tree as a git repository: one commit a patch, and back again."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .errors import BenchError
+from .paths import BUILD, cache_dir, shown
+from .variants import (RELEASE, Base, Variant, file_sha256, read_base, series_dir,
+                       series_patches)
+
+# The same commits and the same patch files whatever the user's git configuration
+# and clock say.
+_GIT_ENV = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_COMMITTER_NAME": "p2pbench", "GIT_COMMITTER_EMAIL": "p2pbench@localhost",
+            "GIT_AUTHOR_NAME": "p2pbench", "GIT_AUTHOR_EMAIL": "p2pbench@localhost"}
+_EPOCH = {"GIT_COMMITTER_DATE": "1970-01-01T00:00:00Z", "GIT_AUTHOR_DATE": "1970-01-01T00:00:00Z"}
+
+
+def git(directory: Path, *args: str, check: bool = True,
+        extra_env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run git in a directory; a failure is an error that carries git's own words."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    result = subprocess.run(["git", "-c", "core.autocrlf=false", "-c", "gc.auto=0", *args],
+                            cwd=directory, env=env | _GIT_ENV | (extra_env or {}), text=True,
+                            errors="replace", capture_output=True)
+    if check and result.returncode:
+        words = (result.stderr or result.stdout).strip().splitlines() or ["(git said nothing)"]
+        raise BenchError(f"git {args[0]} in {shown(directory)} failed: {words[-1]}")
+    return result
+
+
+def tree_dir(variant: Variant) -> Path:
+    """Return where the variant's source tree lies."""
+    return BUILD / "linux" / RELEASE / variant.name
+
+
+def installed_version(package: str) -> str:
+    """Return the installed version of a Debian package, or an empty string."""
+    try:
+        result = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package],
+                                capture_output=True, text=True)
+    except FileNotFoundError:
+        raise BenchError("dpkg-query not found; the base kernel comes from a Debian package, "
+                         "so Debian 12 is needed") from None
+    return result.stdout if result.returncode == 0 else ""
+
+
+def base_tarball(base: Base) -> str:
+    """Check that the base package is there and return the sha256 of its tarball.
+
+    Another version than BASE names is used with a warning: the patches decide.
+    """
+    version = installed_version(base.package)
+    if not version or not base.tarball.is_file():
+        raise BenchError(f"package {base.package} (its {base.tarball}) is not installed; "
+                         "run `make deps`")
+    sha256 = file_sha256(base.tarball)
+    if sha256 != base.sha256:
+        print(f"warning: {base.package} is {version}, linux/{RELEASE}/BASE was made with "
+              f"{base.version}; it is used as long as every patch applies", file=sys.stderr)
+    return sha256
+
+
+def base_repository(base: Base, sha256: str) -> Path:
+    """Return a bare git repository with the base as its one commit, made once per tarball."""
+    repository = cache_dir() / "base" / f"{sha256[:16]}.git"
+    if repository.is_dir():
+        return repository
+    print(f"unpacking {base.tarball.name}", flush=True)
+    repository.parent.mkdir(parents=True, exist_ok=True)
+    scratch = repository.parent / f".unpack-{os.getpid()}"
+    try:
+        scratch.mkdir()
+        subprocess.run(["tar", "-xf", base.tarball, "-C", scratch, "--strip-components=1"],
+                       check=True)
+        git(scratch, "init", "-q", "-b", "base")
+        git(scratch, "add", "-A", "-f", ".")
+        git(scratch, "commit", "-q", "-m", f"{base.package} {sha256[:16]}", extra_env=_EPOCH)
+        git(scratch, "config", "core.bare", "true")
+        (scratch / ".git").rename(repository)
+    except subprocess.CalledProcessError as error:
+        raise BenchError(f"tar could not unpack {base.tarball} (exit {error.returncode}); "
+                         f"is the disk of {repository.parent} full?") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return repository
+
+
+def _apply_error(directory: Path, patch: Path) -> BenchError:
+    """Name the patch, the file and the hunk that git could not apply."""
+    tried = git(directory, "apply", "--reject", "--verbose", str(patch), check=False)
+    git(directory, "reset", "-q", "--hard", check=False)
+    git(directory, "clean", "-q", "-f", "-d", "-e", "obj-*", check=False)
+    hunks = []
+    current = "?"
+    for line in tried.stderr.splitlines():
+        if found := re.match(r"Applying patch (\S+) with", line):
+            current = found[1].rstrip(".")
+        elif found := re.match(r"error: (\S+): (No such file or directory|.*does not exist.*)", line):
+            hunks.append(f"{found[1]}: no such file in the base")
+        elif found := re.match(r"Rejected hunk #(\d+)", line):
+            hunks.append(f"{current} hunk #{found[1]}")
+    what = "; ".join(hunks) or (tried.stderr.strip().splitlines() or ["git am refused it"])[-1]
+    return BenchError(f"{shown(patch)}: does not apply to the base: {what}")
+
+
+def _apply(directory: Path, name: str) -> None:
+    for patch in series_patches(name):
+        result = git(directory, "am", "-q", "--committer-date-is-author-date", "--keep-non-patch",
+                     str(patch), check=False)
+        if result.returncode:
+            git(directory, "am", "--abort", check=False)
+            raise _apply_error(directory, patch)
+    git(directory, "tag", "-f", f"p2pbench/{name}")
+
+
+def _series_state(variant: Variant) -> str:
+    return "\n".join(f"{patch.parent.name}/{patch.name} {file_sha256(patch)}"
+                     for patch in variant.patches())
+
+
+def _unsaved_work(directory: Path) -> str:
+    """Say what a tree holds that the patches in linux/ may not; empty when nothing."""
+    applied = git(directory, "rev-parse", "-q", "--verify", "p2pbench/applied", check=False)
+    if applied.returncode:
+        return ""
+    if git(directory, "status", "--porcelain", "-uno").stdout:
+        return "changes that are not committed"
+    if git(directory, "rev-parse", "HEAD").stdout != applied.stdout:
+        return "commits that are not exported"
+    return ""
+
+
+def check_saved(variant: Variant) -> None:
+    """Raise when the variant's tree holds work that linux/ does not: it must not be lost."""
+    directory = tree_dir(variant)
+    work = _unsaved_work(directory) if (directory / ".git").is_dir() else ""
+    if work:
+        raise BenchError(f"{shown(directory)} holds {work}; keep them with `make series-export "
+                         f"VARIANT={variant.name}`, or throw them away with "
+                         f"`rm -r {shown(directory)}`")
+
+
+def make_tree(variant: Variant) -> Path:
+    """Bring the variant's tree to the state of its series in linux/ and return it.
+
+    A tree that holds work which is not in linux/ yet is never touched.
+    """
+    base = read_base()
+    sha256 = base_tarball(base)
+    directory = tree_dir(variant)
+    stamp = directory / ".git" / "p2pbench-state"
+    state = f"{sha256}\n{_series_state(variant)}"
+    check_saved(variant)
+    if stamp.is_file() and stamp.read_text() == state:
+        return directory
+    repository = base_repository(base, sha256)
+    if not stamp.is_file() or stamp.read_text().split("\n")[0] != sha256:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        git(directory.parent, "clone", "-q", "--local", "-b", "base", str(repository),
+            str(directory))
+    stamp.unlink(missing_ok=True)
+    (directory / ".git" / "info" / "exclude").write_text("/obj-*\n")
+    git(directory, "checkout", "-q", "-f", "-B", variant.name, "base")
+    for name in variant.series:
+        _apply(directory, name)
+    git(directory, "tag", "-f", "p2pbench/applied")
+    stamp.write_text(state)
+    return directory
+
+
+def export_series(variant: Variant) -> list[str]:
+    """Write the tree's commits back as patches; return the names of the files that changed.
+
+    Commits up to the tag of a lower series belong to it; what stands on top of
+    the last tag belongs to the variant's last series. A new file replaces an old
+    one only when all of them were written.
+    """
+    directory = tree_dir(variant)
+    if not (directory / ".git").is_dir():
+        raise BenchError(f"{shown(directory)} is not there; `make tree VARIANT={variant.name}` "
+                         "makes it")
+    if not variant.series:
+        raise BenchError(f'variant "{variant.name}" is the base alone: there is no series to export')
+    if git(directory, "status", "--porcelain", "-uno").stdout:
+        raise BenchError(f"{shown(directory)} has changes that are not committed; commit them first")
+    changed = []
+    lower = "base"
+    for name in variant.series:
+        upper = "HEAD" if name == variant.series[-1] else f"p2pbench/{name}"
+        if git(directory, "merge-base", "--is-ancestor", lower, upper, check=False).returncode \
+                or git(directory, "merge-base", "--is-ancestor", upper, "HEAD",
+                       check=False).returncode:
+            raise BenchError(f"{shown(directory)}: the commits of series {name} were rewritten; move "
+                             f"the tag p2pbench/{name} to its last commit")
+        changed += _export(directory, name, f"{lower}..{upper}")
+        lower = upper
+    git(directory, "tag", "-f", "p2pbench/applied")
+    stamp = directory / ".git" / "p2pbench-state"
+    stamp.write_text(f"{file_sha256(read_base().tarball)}\n{_series_state(variant)}")
+    return changed
+
+
+def _export(directory: Path, name: str, commits: str) -> list[str]:
+    target = series_dir(name)
+    scratch = target.parent / f".export-{name}-{os.getpid()}"
+    try:
+        git(directory, "format-patch", "-q", "-N", "--zero-commit", "--no-signature",
+            "--full-index", "--no-renames", "-o", str(scratch), commits)
+        names = sorted(path.name for path in scratch.glob("*.patch"))
+        new = {name: (scratch / name).read_bytes() for name in names}
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    new["series"] = "".join(f"{name}\n" for name in names).encode()
+    changed = []
+    for file, content in new.items():
+        path = target / file
+        if not path.is_file() or path.read_bytes() != content:
+            partial = path.with_name(f".{file}.new")
+            partial.write_bytes(content)
+            partial.rename(path)
+            changed.append(shown(path))
+    for old in target.glob("*.patch"):
+        if old.name not in new:
+            old.unlink()
+            changed.append(f"{shown(old)} (removed)")
+    return changed

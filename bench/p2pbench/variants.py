@@ -1,0 +1,97 @@
+"""The fork as it is committed: the base package, the variants, and their patches."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import BenchError
+from .paths import LINUX, shown
+
+RELEASE = "6.1"
+
+
+@dataclass(frozen=True)
+class Base:
+    """The packaged kernel source that every series applies to."""
+
+    package: str
+    version: str
+    tarball: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One kernel: the base and the names of the series on top of it, in order."""
+
+    name: str
+    series: tuple[str, ...]
+    rxe_p2p: bool
+
+    def patches(self) -> list[Path]:
+        """Return the patch files in the order in which they apply."""
+        return [patch for name in self.series for patch in series_patches(name)]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hex sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"{shown(path)}: not valid TOML: {error}") from None
+
+
+def read_base() -> Base:
+    """Read linux/<release>/BASE."""
+    path = LINUX / RELEASE / "BASE"
+    data = _load(path)
+    try:
+        return Base(data["package"], data["version"], Path(data["tarball"]), data["sha256"])
+    except KeyError as error:
+        raise BenchError(f"{shown(path)}: key {error} is missing") from None
+
+
+def read_variants() -> dict[str, Variant]:
+    """Read linux/<release>/variants.toml: the variants by name, in the file's order."""
+    data = _load(LINUX / RELEASE / "variants.toml")
+    return {name: Variant(name, tuple(entry["series"]), bool(entry["rxe_p2p"]))
+            for name, entry in data.items()}
+
+
+def find_variant(name: str) -> Variant:
+    """Return the variant of that name, or say which there are."""
+    variants = read_variants()
+    if name not in variants:
+        raise BenchError(f'unknown variant "{name}" (linux/{RELEASE}/variants.toml has: '
+                         f'{", ".join(variants)})')
+    return variants[name]
+
+
+def series_dir(name: str) -> Path:
+    """Return the directory of a patch series."""
+    return LINUX / RELEASE / name
+
+
+def series_patches(name: str) -> list[Path]:
+    """Return the patches that the series file of a directory lists, in order."""
+    directory = series_dir(name)
+    index = directory / "series"
+    if not index.is_file():
+        raise BenchError(f"{shown(index)}: not there; a series directory lists its patches in it")
+    patches = [directory / line for line in index.read_text().split("\n")
+               if line and not line.startswith("#")]
+    listed = {patch.name for patch in patches}
+    for number, patch in enumerate(patches, 1):
+        if not patch.is_file():
+            raise BenchError(f"{shown(index)}:{number}: no such patch: {patch.name}")
+    for patch in sorted(directory.glob("*.patch")):
+        if patch.name not in listed:
+            raise BenchError(f"{shown(patch)}: not listed in {shown(index)}")
+    return patches

@@ -1,0 +1,122 @@
+"""Figures and verdicts in words, the same on the terminal, in Markdown and in HTML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
+MANY_BLOCKS = 1000
+
+
+def plural(count: int, what: str) -> str:
+    """1 -> "1 boot", 2 -> "2 boots"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def label(workload: str) -> str:
+    """The name of a workload as a person says it: "randread 4k qd1"."""
+    return workload.replace("-", " ")
+
+
+def change(ratio: float | None) -> str:
+    """A ratio as a change: 0.88 -> "-12 %", 1.014 -> "+1.4 %"."""
+    if ratio is None:
+        return "–"
+    percent = (ratio - 1) * 100
+    return f"{_percent(percent, _digits([percent]))} %"
+
+
+def change_range(interval: Mapping[str, Any] | None) -> str:
+    """The bounds of an interval as changes in percent: "[-14, -9]"."""
+    if interval is None:
+        return "–"
+    bounds = [(interval[key] - 1) * 100 for key in ("low", "high")]
+    return "[" + ", ".join(_percent(bound, _digits(bounds)) for bound in bounds) + "]"
+
+
+def rate(bytes_per_s: float) -> str:
+    """Throughput in MiB/s, three digits."""
+    return f"{_three(bytes_per_s / 2**20)} MiB/s"
+
+
+def amount(count: float | None) -> str:
+    """Bytes in the largest binary unit that gives 1 or more."""
+    if count is None:
+        return "–"
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(size) < 1024 or unit == "TiB":
+            break
+        size /= 1024
+    return f"{count:.0f} B" if unit == "B" else f"{_three(size)} {unit}"
+
+
+def span(ns: float | None) -> str:
+    """Nanoseconds in ns, µs, ms or s, three digits."""
+    if ns is None:
+        return "–"
+    for unit, factor in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if abs(ns) >= factor:
+            return f"{_three(ns / factor)} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def blocks(needed: int | None) -> str:
+    """How many blocks would decide."""
+    if needed is None:
+        return "–"
+    return f"over {MANY_BLOCKS:,}" if needed > MANY_BLOCKS else f"about {needed:,}"
+
+
+def headline(compare: Mapping[str, Any]) -> str:
+    """One compare in one sentence, without its title."""
+    cells: Sequence[Mapping[str, Any]] = compare["cells"]
+    parts = []
+    for verdict in VERDICTS:
+        mine = [cell for cell in cells if cell["verdict"] == verdict]
+        if mine:
+            parts.append(f"{len(mine)} {verdict}{_extreme(verdict, mine)}")
+    return f"{plural(len(cells), 'cell')} compared" + (": " + ", ".join(parts) if parts else "")
+
+
+def evidence_sentence(totals: Mapping[str, Any]) -> str:
+    """Whether the data went where the cells claim, in one sentence."""
+    cells, p2p = totals["cells"], totals["p2p"]
+    sums = f"{p2p['requests']:,} P2P requests, {p2p['fallbacks']:,} fallbacks"
+    if cells["invalid"]:
+        return f"Evidence INVALID in {cells['invalid']} of {plural(cells['all'], 'cell')} ({sums})"
+    if not cells["peer"]:
+        return "No cell of this run uses peer memory"
+    if not cells["peer_proved"]:
+        return "No evidence: no P2P cell has a result"
+    which = "All evidence valid" if cells["peer_proved"] == cells["peer"] else (
+        f"Evidence valid in the {cells['peer_proved']} of {cells['peer']} P2P cells with a result")
+    return f"{which}: {sums}"
+
+
+def _extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:
+    if verdict not in ("worse", "better"):
+        return ""
+    pick, word = (min, "worst") if verdict == "worse" else (max, "best")
+    cell = pick(cells, key=lambda one: float(one["ratio"]))
+    return (f" ({word}: {label(cell['workload'])} {change(cell['ratio'])} "
+            f"{change_range(cell['interval'])})")
+
+
+def _digits(percents: Sequence[float]) -> int:
+    return 1 if max(abs(percent) for percent in percents) < 10 else 0
+
+
+def _percent(percent: float, digits: int) -> str:
+    text = f"{percent:+.{digits}f}"
+    return text.lstrip("+-") if float(text) == 0 else text
+
+
+def _three(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
