@@ -2,6 +2,11 @@
 
 from typing import Any
 
+# The pool is sampled every 10 ms. With this many samples a workload that used it
+# cannot have been missed by chance (at iodepth 1 a buffer is held most of the time);
+# with fewer, the counters alone decide.
+_ENOUGH_SAMPLES = 100
+
 
 def judge(provider: str, evidence: dict[str, Any] | None, moved: int) -> list[str]:
     """Return the reasons why a workload's evidence does not show the path its cell claims.
@@ -48,7 +53,7 @@ def _peer_reasons(evidence: dict[str, Any], requests: int, device_bytes: int) ->
         reasons.append(f"{p2p['bytes']} P2P bytes, but the fabric device moved {device_bytes}")
     if not pool:
         reasons.append("the provider has no pool")
-    elif pool["low"] >= pool["before"]:
+    elif pool["low"] >= pool["before"] and pool["samples"] >= _ENOUGH_SAMPLES:
         reasons.append(f"the pool's low-water mark did not move ({pool['low']} of {pool['before']} "
                        f"bytes free in {pool['samples']} samples)")
     return reasons

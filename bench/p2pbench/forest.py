@@ -26,7 +26,7 @@ _COLOURS = {
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0,
           1.02, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _ROW_INCH = 0.5
-_WIDTH_INCH = 5.6
+_WIDTH_INCH = 4.9
 _MOST_TICKS = 7
 
 
@@ -60,7 +60,7 @@ def _draw_axes(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
     axes.set_yticks([])
     ticks = _ticks(low, high)
     axes.set_xticks([math.log(tick) for tick in ticks])
-    axes.set_xticklabels([change(tick) for tick in ticks])
+    axes.set_xticklabels([f"{(tick - 1) * 100:+.0f} %".replace("+0", "0") for tick in ticks])
     axes.tick_params(colors=_COLOURS["muted"], length=3)
     axes.set_xlabel("throughput: candidate against baseline", color=_COLOURS["muted"])
     for side, spine in axes.spines.items():

@@ -7,17 +7,16 @@ exactly that line and says so.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-import jsonschema
-
 from .errors import BenchError
 from .paths import RESULTS
+from .schema import validator
 
 SCHEMA = "p2pbench-journal-1"
 SCHEMA_FILE = RESULTS / "journal.schema.json"
@@ -323,12 +322,6 @@ def _parse(path: Path, number: int, line: bytes, kind: str) -> dict[str, Any]:
     return cast(dict[str, Any], record)
 
 
-@functools.lru_cache(maxsize=None)
-def _validator(kind: str) -> jsonschema.Draft202012Validator:
-    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
-    return jsonschema.Draft202012Validator({**schema, "oneOf": [], "$ref": f"#/$defs/{kind}"})
-
-
 def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record as a reader will see it (tuples become lists)."""
     try:
@@ -343,9 +336,10 @@ def _problem(record: object, kind: str) -> str:
         return "expected an object"
     if kind == "run" and record.get("schema") != SCHEMA:
         return f'schema "{record.get("schema")}" is not known here; this program reads "{SCHEMA}"'
-    for error in _validator(kind).iter_errors(record):
+    for error in validator(SCHEMA_FILE, kind).iter_errors(record):
         where = ".".join(str(part) for part in error.absolute_path)
-        return f"{where}: {error.message}" if where else str(error.message)
+        message = textwrap.shorten(error.message, 200)
+        return f"{where}: {message}" if where else message
     return ""
 
 

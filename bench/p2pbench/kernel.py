@@ -20,7 +20,7 @@ from .variants import Variant, file_sha256, find_variant, read_base
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.
-_LAYOUT = "1"
+_LAYOUT = "2"
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,7 @@ def _install(tree: Path, objects: Path, target: Path) -> None:
                          ("System.map", objects / "System.map"), ("config", objects / ".config")):
         shutil.copyfile(source, target / name)
     sources = _find(tree, ".", "arch/x86", "-maxdepth", "1", "-name", "Makefile*")
-    sources += _find(tree, "include", "scripts", "-type", "f", "-o", "-type", "l")
+    sources += _find(tree, "include", "scripts", "(", "-type", "f", "-o", "-type", "l", ")")
     sources += _find(tree, "arch/x86/include", "-type", "f")
     _copy(sources, tree, devel)
     built = _find(objects, "include", "scripts", "arch/x86/include", "Module.symvers", ".config",

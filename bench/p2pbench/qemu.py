@@ -199,9 +199,8 @@ class Guest:
             "-device", "xio3130-downstream,id=d0,bus=up0,chassis=2,slot=0",
             "-device", "xio3130-downstream,id=d1,bus=up0,chassis=3,slot=1",
             "-device", "xio3130-downstream,id=d2,bus=up0,chassis=4,slot=2",
-            "-add-fd", f"fd={disk},set=1",
-            "-drive", "file=/dev/fdset/1,if=none,id=disk,format=raw,cache=unsafe,aio=threads,"
-                      "file.locking=off",
+            "-drive", f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
+                      "aio=threads,file.locking=off",
             "-device", f"nvme,drive=disk,serial={NVME_SERIAL},cmb_size_mb={shape.cmb >> 20},bus=d0",
             "-netdev", "user,id=net,restrict=on", "-device", "e1000e,netdev=net,bus=d1",
             "-object", f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",

@@ -16,21 +16,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import jinja2
-import jsonschema
-from markupsafe import Markup
 from rich.console import Console
 
-from . import stats, terminal, words
+from . import pages, stats, terminal, words
 from .errors import BenchError
-from .forest import forest_svg
-from .journal import Boot, Cell, Header, Journal, PlannedBoot, Workload
+from .journal import Boot, Cell, Header, Journal, StepError, Workload
 from .paths import RESULTS, ROOT
+from .schema import validator
 from .stats import Comparison, Sample, Samples
 
 SCHEMA = "p2pbench-report-1"
 SCHEMA_FILE = RESULTS / "report.schema.json"
-TEMPLATES = Path(__file__).resolve().parent / "templates"
 PAGE_BYTES = 4096
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
 
@@ -55,13 +51,12 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "created": header["created"],
         "seed": header["seed"],
         "environment_class": header["environment_class"],
-        "matrix": {key: header["matrix"][key] for key in ("name", "file", "blocks", "margins")},
+        "matrix": _picked(header["matrix"], "name", "file", "blocks", "margins"),
         "totals": _totals(header, boots, journal.repeated, cells),
         "compares": _compares(header, stats.compare_all(header, boots)),
         "cells": cells,
         "providers": _providers(header, boots),
-        "lost": [_lost(boot, True) for boot in journal.repeated]
-        + [_lost(boot, False) for boot in boots if boot["status"] != "ok"],
+        "lost": _all_lost(journal),
         "not_run": _not_run(header, boots),
         "provenance": header["provenance"],
         "qemu_commands": _commands(boots),
@@ -70,7 +65,7 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
     }
     report["problems"] = _problems(report)
     report["ok"] = not report["problems"]
-    jsonschema.Draft202012Validator(_schema()).validate(report)
+    validator(SCHEMA_FILE).validate(report)
     return report
 
 
@@ -84,8 +79,8 @@ def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     report = build(directory / "journal.jsonl")
     _replace_all(directory, {
         "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
-        "report.md": render_markdown(report),
-        "report.html": render_html(report),
+        "report.md": pages.markdown(report),
+        "report.html": pages.html(report),
     })
     return report
 
@@ -99,18 +94,6 @@ def render_terminal(report: Mapping[str, Any], console: Console,
                     directory: Path | None = None) -> None:
     """Print the report: the verdict in plain words first, then tables, then where the files are."""
     terminal.render(report, console, directory or RESULTS / str(report["run"]))
-
-
-def render_markdown(report: Mapping[str, Any]) -> str:
-    """The report in GitHub's Markdown."""
-    return _environment().get_template("report.md.j2").render(report=report)
-
-
-def render_html(report: Mapping[str, Any]) -> str:
-    """The report as one page that loads nothing."""
-    plots = {c["name"]: Markup(forest_svg(c)) for c in report["compares"] if c["cells"]}
-    template = _environment().get_template("report.html.j2")
-    return template.render(report=report, plots=plots)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,12 +111,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_status(report)
 
 
+def _planned_cells(header: Header) -> list[Cell]:
+    """The cells of the matrix that have a boot in the plan (-k may have left some out)."""
+    planned = {(boot["variant"], boot["provider"]) for boot in header["plan"]}
+    return [cell for cell in header["matrix"]["boots"]
+            if (cell["variant"], cell["provider"]) in planned]
+
+
 def _cells(header: Header) -> list[tuple[Cell, Workload]]:
-    matrix = header["matrix"]
     return [
         (cell, workload)
-        for cell in matrix["boots"]
-        for workload in matrix["workloads"]
+        for cell in _planned_cells(header)
+        for workload in header["matrix"]["workloads"]
         if cell["provider"] in workload["providers"]
     ]
 
@@ -202,8 +191,10 @@ def _compares(header: Header, comparisons: Sequence[Comparison]) -> list[dict[st
     compares: list[dict[str, Any]] = []
     for compare in header["matrix"]["compare"]:
         mine = [c for c in comparisons if c.compare["name"] == compare["name"]]
-        entry = {**compare, "cells": [_comparison(comparison) for comparison in mine]}
-        compares.append({**entry, "headline": words.headline(entry)})
+        entry = _picked(compare, "name", "title", "baseline", "candidate")
+        entry["cells"] = [_comparison(comparison) for comparison in mine]
+        entry["headline"] = words.headline(entry)
+        compares.append(entry)
     return compares
 
 
@@ -211,8 +202,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     interval = comparison.interval
     return {
         "workload": comparison.workload["name"],
-        **{key: comparison.workload[key]  # type: ignore[literal-required]
-           for key in ("rw", "bs", "iodepth", "numjobs")},
+        **_picked(comparison.workload, "rw", "bs", "iodepth", "numjobs"),
         "metric": "throughput",
         "margin": comparison.margin,
         "verdict": comparison.verdict,
@@ -243,7 +233,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
     """What providing memory cost, per variant and provider: medians over the boots."""
     rows = []
-    for cell in header["matrix"]["boots"]:
+    for cell in _planned_cells(header):
         mine = [b for b in boots
                 if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
         before = _values(mine, "setup", "register", "free_pages_before")
@@ -280,8 +270,8 @@ def _values(boots: Iterable[Boot], *path: str) -> list[float]:
 
 def _is_whole(boot: Boot) -> bool:
     """Whether everything had come back to the pool when it was taken down."""
-    pool = (boot["teardown"] or {}).get("pool")
-    return bool(pool) and pool["available"] == pool["size"]
+    pool = (boot["teardown"] or {}).get("pool") or {}
+    return bool(pool) and pool.get("available") == pool.get("size")
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -292,17 +282,27 @@ def _kib(value: float | None) -> float | None:
     return None if value is None else value * 1024
 
 
+def _all_lost(journal: Journal) -> list[dict[str, Any]]:
+    """The boots that count and are not ok, then those that were run again."""
+    final = [_lost(boot, False) for boot in journal.boots if boot["status"] != "ok"]
+    return final + [_lost(boot, True) for boot in journal.repeated]
+
+
 def _lost(boot: Boot, repeated: bool) -> dict[str, Any]:
-    error, lost = boot["error"], boot["lost"]
+    error, lost = _first_error(boot), boot["lost"]
     said = f"expected {error['expected']}, got {error['got']}" if error else "no error was given"
     return {
-        **{key: boot[key] for key in  # type: ignore[literal-required]
-           ("boot", "block", "variant", "provider", "status")},
+        **_picked(boot, "boot", "block", "variant", "provider", "status"),
         "repeated": repeated,
         "stage": lost["stage"] if lost else error["step"] if error else "unknown",
         "reason": lost["reason"] if lost else said,
         "console": lost["console"] if lost else [],
     }
+
+
+def _first_error(boot: Boot) -> StepError | None:
+    errors = [boot["error"], *(result["error"] for result in boot["workloads"])]
+    return next((error for error in errors if error), None)
 
 
 def _not_run(header: Header, boots: Iterable[Boot]) -> list[str]:
@@ -342,12 +342,13 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
         for state in ("invalid", "failed"):
             mine = [sample for sample in cell["samples"] if sample["state"] == state]
             if mine:
-                what = "data verification FAILED" if _proves_data(cell) and state == "failed" \
-                    else state
+                what = "data NOT proved" if words.proves_data(cell) else state
                 problems.append(f"{name}: {what} in {words.plural(len(mine), 'boot')} "
                                 f"({mine[0]['boot']}: {mine[0]['reason']})")
+    told = {sample["boot"] for cell in report["cells"] for sample in cell["samples"]
+            if sample["state"] == "failed"}
     for boot in report["lost"]:
-        if not boot["repeated"]:
+        if not boot["repeated"] and boot["boot"] not in told:
             problems.append(f"boot {boot['boot']} {boot['status']} at {boot['stage']}: "
                             f"{boot['reason']}")
     if report["not_run"]:
@@ -358,29 +359,14 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
 
 
 def _silent_gaps(report: Mapping[str, Any]) -> list[str]:
-    """Results that are absent although their boot says ok, and compares without a pair."""
+    """Results that are absent although nothing is known against their boot."""
     told = {boot["boot"] for boot in report["lost"]} | set(report["not_run"])
-    gaps = [
+    return [
         f"{sample['boot']}: no result for {words.label(cell['workload'])}"
         for cell in report["cells"]
         for sample in cell["samples"]
         if sample["state"] == "missing" and sample["boot"] not in told
     ]
-    empty = [
-        f"{compare['name']}: the plan pairs no boots of {side['variant']}/{side['provider']}"
-        for compare in report["compares"]
-        for side in (compare["baseline"], compare["candidate"])
-        if not any(_same_cell(side, cell) for cell in report["cells"])
-    ]
-    return gaps + empty
-
-
-def _same_cell(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one[key] == other[key] for key in ("variant", "provider"))
-
-
-def _proves_data(cell: Mapping[str, Any]) -> bool:
-    return cell["kind"] == "pattern" or bool(cell["verify"])
 
 
 def _commands(boots: Iterable[Boot]) -> list[dict[str, str]]:
@@ -401,45 +387,8 @@ def _reproduce(header: Header) -> str:
            f"SEED={header['seed']}"
 
 
-def _schema() -> dict[str, Any]:
-    return cast(dict[str, Any], json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: bool(name and name.endswith(".html.j2")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        {name: getattr(words, name) for name in
-         ("amount", "blocks", "change", "change_range", "label", "plural", "rate", "span")},
-        flat=flat, pipe=_pipe, proves_data=_proves_data)
-    environment.globals.update(evidence_sentence=words.evidence_sentence)
-    return environment
-
-
-def flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """A nested record as (dotted name, text) rows."""
-    if isinstance(value, dict) and value:
-        return [row for key in value for row in flat(value[key], f"{name}.{key}" if name else key)]
-    if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
-        return [row for i, one in enumerate(value) for row in flat(one, _item_name(name, i, one))]
-    if isinstance(value, list):
-        return [(name, ", ".join(map(str, value)))]
-    return [(name, "" if value is None else str(value))]
-
-
-def _item_name(name: str, index: int, item: Any) -> str:
-    return f"{name}.{index}"
-
-
-def _pipe(text: object) -> str:
-    """Text for a cell of a Markdown table."""
-    return " ".join(str(text).replace("|", "\\|").split())
+def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: record[key] for key in keys}
 
 
 def _replace_all(directory: Path, texts: Mapping[str, str]) -> None:

@@ -24,12 +24,15 @@ from __future__ import annotations
 import math
 import warnings
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 import scipy.stats  # type: ignore[import]
 
+from .evidence import judge
 from .journal import Boot, Cell, Compare, Header, Metrics, PlannedBoot, Workload, WorkloadResult
 
 CONFIDENCE = 0.95
@@ -37,6 +40,8 @@ RESAMPLES = 9999
 FEWEST_PAIRS = 3
 FEWEST_FOR_BOOTSTRAP = 6
 MOST_BLOCKS = 10_000
+
+PlannedPair = tuple[PlannedBoot, PlannedBoot]
 
 
 @dataclass(frozen=True)
@@ -141,44 +146,32 @@ class Samples:
 
 
 def doubts_about(provider: str, workload: Workload, result: WorkloadResult) -> list[str]:
-    """Why a result cannot count: what the runner found, and what its own counters say against it.
+    """Why a result cannot count: what the run found, else what its own counters say against it.
 
-    The runner judges the evidence while the raw data is there. The counters are held against its
-    word once more, so that a report never rests on a status alone.
+    The run has judged the evidence already. Its word is held against the counters once more, so
+    that no report rests on a status alone.
     """
-    doubts = list(result["reasons"])
-    if result["status"] == "invalid" and not doubts:
-        doubts.append("called invalid by the run, which gives no reason")
-    if doubts:
-        return doubts
-    evidence = result["evidence"]
-    p2p = evidence["p2p"] if evidence else None
-    if workload["kind"] == "fio" and not (result["metrics"] and result["metrics"]["bytes_per_s"]):
-        doubts.append("no data was moved")
-    if provider == "host":
-        if p2p and p2p["requests"]:
-            doubts.append(f"{p2p['requests']:,} requests went through peer memory, expected none")
-    elif p2p is None:
-        doubts.append("no P2P counters, so nothing shows the path of the data")
-    else:
-        if p2p["fallbacks"]:
-            doubts.append(f"{p2p['fallbacks']:,} requests fell back to host memory")
-        if not p2p["requests"]:
-            doubts.append("no request went through peer memory")
-    return doubts
+    if result["status"] == "invalid" or result["reasons"]:
+        return result["reasons"] or ["called invalid by the run, which gives no reason"]
+    metrics, evidence = result["metrics"], cast("dict[str, Any] | None", result["evidence"])
+    if workload["kind"] == "fio" and not (metrics and metrics["bytes_per_s"]):
+        return ["no data was moved"]
+    return judge(provider, evidence, metrics["bytes"] if metrics else 0)
 
 
 def compare_all(header: Header, boots: Iterable[Boot]) -> list[Comparison]:
-    """Every compare of the matrix with every timed workload that both its sides run."""
+    """Every compare of the matrix with every timed workload that the plan runs on both its sides."""
     samples = Samples(header, boots)
-    return [
-        _compare(samples, compare, workload)
-        for compare in header["matrix"]["compare"]
-        for workload in header["matrix"]["workloads"]
-        if is_timed(workload)
-        and {compare["baseline"]["provider"], compare["candidate"]["provider"]}
-        <= set(workload["providers"])
-    ]
+    comparisons: list[Comparison] = []
+    for compare in header["matrix"]["compare"]:
+        planned = _planned_pairs(samples, compare)
+        sides = {compare["baseline"]["provider"], compare["candidate"]["provider"]}
+        comparisons += [
+            _compare(samples, compare, workload, planned)
+            for workload in header["matrix"]["workloads"]
+            if planned and is_timed(workload) and sides <= set(workload["providers"])
+        ]
+    return comparisons
 
 
 def is_timed(workload: Workload) -> bool:
@@ -234,9 +227,11 @@ def blocks_needed(log_ratios: Sequence[float], margin: float) -> int | None:
     return max(math.ceil((spread / distance) ** 2), len(log_ratios) + 1, FEWEST_FOR_BOOTSTRAP)
 
 
-def _compare(samples: Samples, compare: Compare, workload: Workload) -> Comparison:
+def _compare(
+    samples: Samples, compare: Compare, workload: Workload, planned: Sequence[PlannedPair]
+) -> Comparison:
     margin = samples.header["matrix"]["margins"]["throughput"]
-    pairs, missing, reasons = _pair(samples, compare, workload)
+    pairs, missing, reasons = _pair(samples, workload, planned)
     log_ratios = [pair.log_ratio for pair in pairs]
     interval = None if reasons else interval_of(log_ratios, _seed(samples, compare, workload))
     verdict = "invalid" if reasons else verdict_of(interval, margin)
@@ -260,14 +255,14 @@ def _compare(samples: Samples, compare: Compare, workload: Workload) -> Comparis
 
 
 def _pair(
-    samples: Samples, compare: Compare, workload: Workload
+    samples: Samples, workload: Workload, planned: Sequence[PlannedPair]
 ) -> tuple[list[Pair], list[Gap], list[str]]:
     """The pairs, the gaps, and the reasons why samples are invalid."""
     pairs: list[Pair] = []
     missing: list[Gap] = []
     reasons: list[str] = []
-    for baseline_boot, candidate_boot in _planned_pairs(samples, compare):
-        both = [samples.of(boot, workload) for boot in (baseline_boot, candidate_boot)]
+    for boots in planned:
+        both = [samples.of(boot, workload) for boot in boots]
         absent = [s for s in both if s.state in ("failed", "missing")]
         reasons += [f"{s.boot['boot']}: {s.reason}" for s in both if s.state == "invalid"]
         missing += [Gap(s.boot["block"], s.boot["boot"], s.reason) for s in absent]
@@ -276,21 +271,21 @@ def _pair(
     return pairs, missing, reasons
 
 
-def _planned_pairs(
-    samples: Samples, compare: Compare
-) -> list[tuple[PlannedBoot, PlannedBoot]]:
+def _planned_pairs(samples: Samples, compare: Compare) -> list[PlannedPair]:
     """The boots of each block, baseline with candidate in the order they ran.
 
     A cell against itself pairs its first boot of the block with its second one.
     """
-    baseline = samples.boots_of(compare["baseline"])
-    candidate = samples.boots_of(compare["candidate"])
-    pairs: list[tuple[PlannedBoot, PlannedBoot]] = []
-    for block in sorted({boot["block"] for boot in baseline + candidate}):
-        left = [boot for boot in baseline if boot["block"] == block]
-        right = [boot for boot in candidate if boot["block"] == block]
+    baseline, candidate = defaultdict(list), defaultdict(list)
+    for boot in samples.boots_of(compare["baseline"]):
+        baseline[boot["block"]].append(boot)
+    for boot in samples.boots_of(compare["candidate"]):
+        candidate[boot["block"]].append(boot)
+    pairs: list[PlannedPair] = []
+    for block, left in baseline.items():
+        right = candidate[block]
         if compare["baseline"] == compare["candidate"]:
-            left, right = left[0::2], right[1::2]
+            left, right = left[0::2], left[1::2]
         pairs += zip(left, right)
     return pairs
 

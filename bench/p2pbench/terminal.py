@@ -42,6 +42,8 @@ def _verdict(report: Mapping[str, Any], console: Console) -> None:
     bad = bool(report["totals"]["cells"]["invalid"])
     console.print(Text(words.evidence_sentence(report["totals"]) + ".",
                        style="bold red" if bad else "bold"))
+    integrity = words.integrity_sentence(report["cells"])
+    console.print(Text(integrity + ".", style="bold red" if "ONLY" in integrity else "bold"))
     for problem in report["problems"]:
         console.print(Text(f"PROBLEM: {problem}", style="bold red"))
     for note in report["notes"]:
@@ -91,8 +93,8 @@ def _notes(report: Mapping[str, Any], console: Console) -> None:
     cells = [cell for compare in report["compares"] for cell in compare["cells"]]
     for note in dict.fromkeys(note for cell in cells for note in cell["notes"]):
         console.print(Text(f"Note: {note}.", style="dim"))
-    for gap in dict.fromkeys((gap["boot"], gap["reason"]) for c in cells for gap in c["missing"]):
-        console.print(Text(f"Missing: {gap[0]}: {gap[1]}", style="yellow"))
+    for gap in words.gaps(cells):
+        console.print(Text(f"Missing: {gap}", style="yellow"))
 
 
 def _evidence(report: Mapping[str, Any], console: Console) -> None:

@@ -73,12 +73,26 @@ def blocks(needed: int | None) -> str:
 def headline(compare: Mapping[str, Any]) -> str:
     """One compare in one sentence, without its title."""
     cells: Sequence[Mapping[str, Any]] = compare["cells"]
+    if not cells:
+        return "nothing compared, since this run planned no pair of boots for it"
     parts = []
     for verdict in VERDICTS:
         mine = [cell for cell in cells if cell["verdict"] == verdict]
         if mine:
             parts.append(f"{len(mine)} {verdict}{_extreme(verdict, mine)}")
-    return f"{plural(len(cells), 'cell')} compared" + (": " + ", ".join(parts) if parts else "")
+    return f"{plural(len(cells), 'cell')} compared: " + ", ".join(parts)
+
+
+def gaps(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The pairs that could not be formed, one line per boot and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        for gap in cell["missing"]:
+            found.setdefault((gap["boot"], gap["reason"]), []).append(label(cell["workload"]))
+    return [
+        f"{boot}: {reason} ({', '.join(names) if len(names) < 3 else plural(len(names), 'cell')})"
+        for (boot, reason), names in found.items()
+    ]
 
 
 def evidence_sentence(totals: Mapping[str, Any]) -> str:
@@ -94,6 +108,21 @@ def evidence_sentence(totals: Mapping[str, Any]) -> str:
     which = "All evidence valid" if cells["peer_proved"] == cells["peer"] else (
         f"Evidence valid in the {cells['peer_proved']} of {cells['peer']} P2P cells with a result")
     return f"{which}: {sums}"
+
+
+def proves_data(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell is there to prove that data arrives as it was sent; it is not timed."""
+    return cell["kind"] == "pattern" or bool(cell["verify"])
+
+
+def integrity_sentence(cells: Sequence[Mapping[str, Any]]) -> str:
+    """Whether the data arrived as it was sent, in one sentence."""
+    mine = [cell for cell in cells if proves_data(cell)]
+    whole = sum(cell["states"]["ok"] == len(cell["samples"]) for cell in mine)
+    if not mine:
+        return "Data integrity: no cell of this run proves it"
+    word = "proved" if whole == len(mine) else "PROVED ONLY"
+    return f"Data integrity: {word} in {whole} of {plural(len(mine), 'cell')}, in every boot"
 
 
 def _extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Evidence of the path the data took: counters before and after, pool level. */
+#ifndef P2PAGENT_EVIDENCE_H
+#define P2PAGENT_EVIDENCE_H
+
+#include <jansson.h>
+#include <pthread.h>
+
+#include "setup.h"
+#include "types.h"
+
+struct io_stat {
+	u64 reads;
+	u64 read_bytes;
+	u64 writes;
+	u64 write_bytes;
+	u64 in_flight;
+};
+
+struct p2p_stat {
+	bool known;		/* this kernel counts */
+	u64 requests;
+	u64 bytes;
+	u64 fallbacks;
+};
+
+/* The fabric disk is new: wait until the scan for partitions is over. */
+int evidence_settle(const struct setup *s, struct failure *f);
+
+/* /sys/class/block/<disk>/stat, added to what is in *io */
+int io_stat_parse(const char *line, struct io_stat *io);
+
+struct evidence {
+	const struct setup *setup;
+	struct io_stat io;
+	struct p2p_stat p2p;
+	struct pool pool;
+	bool sampling;
+	bool stop;		/* atomic: tells the sampler to end */
+	u64 low;
+	u64 samples;
+	pthread_t sampler;
+};
+
+int evidence_begin(struct evidence *e, const struct setup *s,
+		   struct failure *f);
+/* Always ends what evidence_begin() began; NULL: *f says why */
+json_t *evidence_end(struct evidence *e, struct failure *f);
+
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The one error type: the step, what was expected there, and what came. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "failure.h"
+
+void expect(struct failure *f, const char *step, const char *fmt, ...)
+{
+	va_list ap;
+
+	snprintf(f->step, sizeof(f->step), "%s", step);
+	f->got[0] = '\0';
+	va_start(ap, fmt);
+	vsnprintf(f->expected, sizeof(f->expected), fmt, ap);
+	va_end(ap);
+}
+
+int got(struct failure *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->got, sizeof(f->got), fmt, ap);
+	va_end(ap);
+	return -1;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Orders: their arguments, checked against a table, in a C struct. */
+#ifndef P2PAGENT_ORDER_H
+#define P2PAGENT_ORDER_H
+
+#include <jansson.h>
+
+#include "failure.h"
+#include "types.h"
+
+enum arg_type {
+	ARG_STRING,		/* const char *, valid as long as the JSON is */
+	ARG_UINT,		/* u64 */
+	ARG_SECONDS,		/* double > 0 */
+	ARG_OBJECT,		/* a struct, described by fields */
+};
+
+struct arg {
+	const char *name;
+	enum arg_type type;
+	size_t offset;
+	bool required;
+	const char *text;	/* default of a string */
+	u64 number;	/* default of a number */
+	const char *choices;	/* a string: "one|or|other" */
+	u64 min, max;	/* a number; max 0: no limit */
+	const struct arg *fields;
+};
+
+/* fills into (zeroed by the caller) from args, an object; -1: *f says why */
+int args_decode(const struct arg *table, json_t *args, void *into,
+		struct failure *f);
+
+struct bar_args {
+	const char *pci;	/* NULL: no "bar" given */
+	u64 bar;
+	u64 offset;
+	u64 size;
+};
+
+struct setup_args {
+	const char *provider;
+	const char *nvme_serial;
+	struct bar_args bar;
+	const char *module;
+	const char *netdev;
+	u64 mtu;
+	const char *addr;
+	u64 svc;
+	const char *nqn;
+	u64 inline_data_size;
+	u64 nr_io_queues;
+};
+
+struct fio_args {
+	const char *name;
+	const char *job;
+	double deadline_s;
+};
+
+struct pattern_args {
+	u64 bytes;
+	u64 block;
+	u64 seed;
+	const char *direction;
+};
+
+extern const struct arg no_args[], setup_table[], fio_table[], pattern_table[];
+
+int setup_args_check(const struct setup_args *a, struct failure *f);
+int pattern_args_check(const struct pattern_args *a, struct failure *f);
+
+struct order {
+	json_t *json;		/* owns the rest */
+	json_t *id;
+	const char *name;
+	double scale;
+	json_t *args;
+};
+
+/* -1: *f says why; o->id is then whatever could be found of it (or NULL) */
+int order_parse(const char *line, struct order *o, struct failure *f);
+void order_free(struct order *o);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What only the first process of a guest has to do. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "deadline.h"
+#include "files.h"
+#include "pid1.h"
+#include "stop.h"
+
+#define PORT_NAME	"org.p2pbench.agent"
+#define PORT_S		30
+#define POLL_MS		50
+
+bool is_pid1(void)
+{
+	return getpid() == 1;
+}
+
+/* There is nobody to tell but the console; and nothing to go on with. */
+static noreturn void panic(const char *what, const char *why)
+{
+	fprintf(stderr, "p2pagent: %s: %s\n", what, why);
+	pid1_poweroff();
+}
+
+void pid1_mounts(void)
+{
+	static const struct { const char *type, *dir; bool needed; } mounts[] = {
+		{ "proc", "/proc", true },
+		{ "sysfs", "/sys", true },
+		{ "devtmpfs", "/dev", true },
+		{ "configfs", "/sys/kernel/config", true },
+		{ "debugfs", "/sys/kernel/debug", false },
+		{ "tmpfs", "/run", true },
+		{ "tmpfs", "/tmp", true },
+		{ "tmpfs", "/dev/shm", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		const char *dir = mounts[i].dir;
+
+		mkdir(dir, 0755);
+		if (mount(mounts[i].type, dir, mounts[i].type, 0, NULL) &&
+		    errno != EBUSY && mounts[i].needed)
+			panic(dir, strerror(errno));
+	}
+	setenv("HOME", "/", 1);
+}
+
+void pid1_lo_up(void)
+{
+	static const char *const argv[] = { "ip", "link", "set", "dev", "lo",
+		"up", NULL };
+	struct failure f;
+
+	if (command_do("lo up", argv, 10, &f))
+		panic(f.expected, f.got);
+}
+
+/* /dev/vportNpM of the port with our name, as the driver lists it */
+static bool port_found(void *arg)
+{
+	char path[PATH_MAX];
+	bool found = false;
+	char *dev = arg;
+	glob_t g;
+
+	if (glob(path_in(path, roots.sysfs, "class/virtio-ports/*"), 0, NULL, &g))
+		return false;
+	for (size_t i = 0; i < g.gl_pathc && !found; i++) {
+		found = line_is(path_in(path, g.gl_pathv[i], "name"), PORT_NAME);
+		if (found)
+			path_in(dev, roots.devfs, "%s",
+				strrchr(g.gl_pathv[i], '/') + 1);
+	}
+	globfree(&g);
+	return found && exists(dev);
+}
+
+/* While nobody is at the other end the port hangs up, and drops what it gets. */
+static void port_wait_connected(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	while (poll(&p, 1, 0) >= 0 && (p.revents & POLLHUP))
+		usleep(POLL_MS * 1000);
+}
+
+int pid1_channel(void)
+{
+	char dev[PATH_MAX];
+	struct failure f;
+	int fd;
+
+	expect(&f, "channel", "a virtio-serial port named " PORT_NAME);
+	if (wait_until(port_found, dev, PORT_S, &f))
+		panic(f.expected, f.got);
+	fd = open(dev, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		panic(dev, strerror(errno));
+	port_wait_connected(fd);
+	return fd;
+}
+
+static void shell_exec(void)
+{
+	int fd;
+
+	setsid();
+	stop_unblock_in_child();
+	fd = open("/dev/console", O_RDWR);
+	ioctl(fd, TIOCSCTTY, 1);
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	execlp("busybox", "sh", NULL);
+	_exit(127);
+}
+
+int pid1_shell(struct failure *f)
+{
+	int status = 0;
+	pid_t pid;
+
+	expect(f, "shell", "a shell on the console, as PID 1");
+	if (!is_pid1())
+		return got(f, "PID %d: this is not a guest of ours", getpid());
+	pid = fork();
+	if (pid < 0)
+		return got(f, "%s", strerror(errno));
+	if (!pid)
+		shell_exec();
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return got(f, "no busybox that could be run");
+	return 0;
+}
+
+void pid1_poweroff(void)
+{
+	sync();
+	if (is_pid1())
+		reboot(RB_POWER_OFF);
+	exit(0);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Whose memory carries the data: the host's, a CMB, or a device's BAR. */
+#ifndef P2PAGENT_PROVIDER_H
+#define P2PAGENT_PROVIDER_H
+
+#include "setup.h"
+
+const struct provider *provider_named(const char *name);
+int provider_refuse(struct setup *s, struct failure *f);
+int provider_setup(struct setup *s, struct failure *f);
+
+/* The pool of a PCI device, as the kernel publishes it in p2pmem/ */
+int pool_read(const char *pci, struct pool *pool, struct failure *f);
+
+#endif

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What stands on this machine: built step by step, and undone in reverse. */
+#include <string.h>
+
+#include "channel.h"
+#include "connect.h"
+#include "net.h"
+#include "nvme.h"
+#include "provider.h"
+#include "setup.h"
+#include "target.h"
+
+void setup_made(struct setup *s, const char *step,
+		int (*fn)(struct setup *s, struct failure *f))
+{
+	s->undo[s->undos++] = (struct undo) { .step = step, .fn = fn };
+}
+
+/* Nothing of ours may exist before: what was there is not ours to remove. */
+static int setup_refuse(struct setup *s, struct failure *f)
+{
+	progress("check that nothing is in the way");
+	return provider_refuse(s, f) || target_refuse(s, f) || net_refuse(s, f);
+}
+
+static int setup_steps(struct setup *s, struct failure *f)
+{
+	return nvme_find_backing(s, f) ||
+	       setup_refuse(s, f) ||
+	       provider_setup(s, f) ||
+	       net_setup(s, f) ||
+	       target_setup(s, f) ||
+	       connect_setup(s, f);
+}
+
+static json_t *pool_json(const struct pool *pool, bool published)
+{
+	json_t *json;
+
+	if (!pool->size)
+		return json_null();
+	json = json_pack("{s:I, s:I}", "size", (json_int_t)pool->size,
+			 "available", (json_int_t)pool->available);
+	if (published)
+		json_object_set_new(json, "published", json_true());
+	return json;
+}
+
+static json_t *register_json(const struct registration *r)
+{
+	if (!r->ns)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I}", "ns", (json_int_t)r->ns,
+			 "free_pages_before", (json_int_t)r->free_pages_before,
+			 "free_pages_after", (json_int_t)r->free_pages_after,
+			 "device_zone_pages", (json_int_t)r->device_zone_pages);
+}
+
+static json_t *setup_json(const struct setup *s)
+{
+	const char *p2p = s->p2p_device[0] ? s->p2p_device : NULL;
+
+	return json_pack("{s:s, s:s?, s:s+, s:s, s:s+, s:s, s:s, s:o, s:o}",
+			 "provider", s->args.provider,
+			 "p2p_device", p2p,
+			 "backing_dev", "/dev/", s->backing_dev,
+			 "backing_pci", s->backing_pci,
+			 "fabric_dev", "/dev/", s->fabric_dev,
+			 "netdev", s->netdev,
+			 "rdma_dev", RDMA_DEV,
+			 "pool", pool_json(&s->pool, true),
+			 "register", register_json(&s->registration));
+}
+
+int setup_run(struct setup *s, json_t *args_json, const struct setup_args *args,
+	      json_t **result, struct failure *f)
+{
+	expect(f, "setup", "nothing set up before");
+	if (s->undos)
+		return got(f, "\"%s\" made by the last setup: teardown first",
+			   s->undo[s->undos - 1].step);
+	json_decref(s->args_json);
+	*s = (struct setup) {
+		.args_json = json_incref(args_json),
+		.args = *args,
+		.provider = provider_named(args->provider),
+	};
+	strncat(s->host, args->addr, strcspn(args->addr, "/"));
+	if (setup_steps(s, f))
+		return -1;
+	s->complete = true;
+	*result = setup_json(s);
+	return 0;
+}
+
+/*
+ * Takes back what was made, the latest first. A step that fails does not keep
+ * the others from being taken back, but stays on the list for the next time;
+ * the first failure is the one that is told.
+ */
+static int setup_undo(struct setup *s, struct failure *first)
+{
+	struct undo failed[MAX_UNDO];
+	int nr_failed = 0;
+
+	while (s->undos) {
+		struct undo undo = s->undo[--s->undos];
+		struct failure f = { };
+
+		progress(undo.step);
+		expect(&f, undo.step, "to undo it");
+		if (!undo.fn(s, &f))
+			continue;
+		if (!nr_failed)
+			*first = f;
+		failed[nr_failed++] = undo;
+	}
+	while (nr_failed)
+		s->undo[s->undos++] = failed[--nr_failed];
+	return s->undos ? -1 : 0;
+}
+
+static json_t *removal_json(const struct removal *r)
+{
+	if (!r->ns)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I}", "ns", (json_int_t)r->ns,
+			 "free_pages_before", (json_int_t)r->free_pages_before,
+			 "free_pages_after", (json_int_t)r->free_pages_after);
+}
+
+int setup_teardown(struct setup *s, json_t **result, struct failure *f)
+{
+	int ret;
+
+	s->complete = false;
+	ret = setup_undo(s, f);
+	*result = json_pack("{s:o, s:o, s:o}",
+			    "pool", pool_json(&s->pool, false),
+			    "remove_ns", s->removal.ns ?
+			    json_integer(s->removal.ns) : json_null(),
+			    "remove", removal_json(&s->removal));
+	return ret;
+}

@@ -1,0 +1,98 @@
+"""The source trees: one commit a patch, exported byte for byte, and no work is ever lost."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from p2pbench import tree, variants
+from p2pbench.errors import BenchError
+from p2pbench.variants import find_variant
+
+PAGE = "page"
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of linux/ and a build directory of the test's own; the base comes from the cache."""
+    shutil.copytree(variants.LINUX, tmp_path / "linux")
+    monkeypatch.setattr(variants, "LINUX", tmp_path / "linux")
+    monkeypatch.setattr(tree, "BUILD", tmp_path / "build")
+    return tmp_path
+
+
+def patch_files(own: Path, series: str = "baseline") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (own / "linux" / "6.1" / series).iterdir()}
+
+
+def commit(directory: Path, file: str, subject: str) -> None:
+    with (directory / file).open("a") as stream:
+        stream.write("\n")
+    tree.git(directory, "commit", "-q", "-a", "-m", f"{subject}\n\nWhy.")
+
+
+def test_a_tree_has_one_commit_a_patch_and_exports_the_same_bytes(own: Path) -> None:
+    directory = tree.make_tree(find_variant(PAGE))
+    subjects = tree.git(directory, "log", "--format=%s", "base..HEAD").stdout.splitlines()
+    assert len(subjects) == len(find_variant(PAGE).patches())
+    before = patch_files(own)
+    assert tree.export_series(find_variant(PAGE)) == []
+    assert patch_files(own) == before
+
+
+def test_work_in_the_tree_is_kept_until_it_is_exported(own: Path) -> None:
+    directory = tree.make_tree(find_variant(PAGE))
+    commit(directory, "drivers/nvme/target/core.c", "nvmet: Add a line")
+    with pytest.raises(BenchError, match="commits that are not exported.*series-export"):
+        tree.make_tree(find_variant(PAGE))
+    changed = tree.export_series(find_variant(PAGE))
+    assert len(changed) == 2
+    assert "nvmet-Add-a-line.patch" in changed[0]
+    assert tree.make_tree(find_variant(PAGE)) == directory
+    (directory / "Makefile").write_text("")
+    with pytest.raises(BenchError, match="changes that are not committed"):
+        tree.make_tree(find_variant(PAGE))
+    with pytest.raises(BenchError, match="commit them first"):
+        tree.export_series(find_variant(PAGE))
+
+
+def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(own: Path) -> None:
+    patch = find_variant(PAGE).patches()[0]
+    lines = patch.read_text().split("\n")
+    hunk = next(number for number, line in enumerate(lines) if line.startswith("@@"))
+    lines[hunk + 1] = " this line is not in the base"
+    patch.write_text("\n".join(lines))
+    with pytest.raises(BenchError) as caught:
+        tree.make_tree(find_variant(PAGE))
+    assert patch.name in str(caught.value)
+    assert "drivers/pci/p2pdma.c hunk #1" in str(caught.value)
+    shutil.copyfile(Path(__file__).parents[2] / "linux" / "6.1" / "baseline" / patch.name, patch)
+    tree.make_tree(find_variant(PAGE))
+
+
+def test_another_point_release_is_used_with_a_warning(
+        own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = own / "linux" / "6.1" / "BASE"
+    base.write_text(base.read_text().replace('version = "6.1', 'version = "5.1')
+                    .replace('sha256 = "', 'sha256 = "00'))
+    tree.make_tree(find_variant(PAGE))
+    assert "warning: linux-source-6.1 is 6.1" in capsys.readouterr().err
+
+
+def test_a_missing_base_package_says_what_to_do(own: Path) -> None:
+    base = own / "linux" / "6.1" / "BASE"
+    base.write_text(base.read_text().replace('package = "linux-source', 'package = "linux-sauce'))
+    with pytest.raises(BenchError, match="linux-sauce-6.1.*not installed; run `make deps`"):
+        tree.make_tree(find_variant(PAGE))
+
+
+def test_patches_carry_why_and_a_sign_off_and_no_checkpatch_complaint(own: Path) -> None:
+    directory = tree.make_tree(find_variant(PAGE))
+    for name in ("baseline",):
+        for patch in variants.series_patches(name):
+            assert "\nSigned-off-by: " in patch.read_text()
+            done = subprocess.run([directory / "scripts" / "checkpatch.pl", "--strict", "--quiet",
+                                   "--no-signoff", "--ignore", "FILE_PATH_CHANGES", patch],
+                                  cwd=directory, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout

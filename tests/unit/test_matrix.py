@@ -1,0 +1,115 @@
+"""A matrix file is read, checked and planned; a mistake is named by file, line and cure."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from p2pbench.errors import BenchError
+from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
+
+GOOD = """\
+blocks = 4
+
+[[boots]]
+variant = "stock"
+providers = ["host"]
+
+[[boots]]
+variant = "page"
+providers = ["host", "bar"]
+
+[[workloads]]
+rw = ["randread", "randwrite"]
+bs = ["4k", "128k"]
+iodepth = [1, 16]
+runtime = "500ms"
+
+[[compare]]
+name = "p2p"
+title = "peer against host memory"
+baseline = "page/host"
+candidate = "page/bar"
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    return path
+
+
+def test_lists_multiply_into_workloads_with_units_resolved(tmp_path: Path) -> None:
+    matrix = read_matrix(write(tmp_path, GOOD))
+    assert [workload.name for workload in matrix.workloads] == [
+        "randread-4k-qd1", "randread-4k-qd16", "randread-128k-qd1", "randread-128k-qd16",
+        "randwrite-4k-qd1", "randwrite-4k-qd16", "randwrite-128k-qd1", "randwrite-128k-qd16"]
+    assert matrix.workloads[2].bs == 131072
+    assert matrix.workloads[0].runtime_s == 0.5
+
+
+def test_every_block_holds_every_pair_once_and_the_seed_gives_the_order(tmp_path: Path) -> None:
+    matrix = read_matrix(write(tmp_path, GOOD))
+    plan = matrix.plan(7)
+    for block in range(4):
+        assert Counter((boot.variant, boot.provider) for boot in plan if boot.block == block) == \
+            Counter({("stock", "host"): 1, ("page", "host"): 1, ("page", "bar"): 1})
+    assert [boot.index for boot in plan] == list(range(12))
+    assert plan == matrix.plan(7)
+    assert any(matrix.plan(seed) != plan for seed in range(8, 12))
+
+
+def test_the_order_within_blocks_is_not_always_the_same(tmp_path: Path) -> None:
+    plan = read_matrix(write(tmp_path, GOOD)).plan(1)
+    orders = {tuple((boot.variant, boot.provider) for boot in plan if boot.block == block)
+              for block in range(4)}
+    assert len(orders) > 1
+
+
+def test_a_matrix_survives_the_journal(tmp_path: Path) -> None:
+    import json
+    matrix = read_matrix(write(tmp_path, GOOD))
+    assert matrix_from_json(json.loads(json.dumps(matrix.as_json()))) == matrix
+
+
+@pytest.mark.parametrize("name", ["smoke", "quick", "full"])
+def test_the_matrices_of_the_repository_are_right(name: str) -> None:
+    matrix = read_matrix(find_matrix(name))
+    checks = [workload for workload in matrix.workloads if workload.verify]
+    for provider in ("host", "cmb", "bar"):
+        kinds = {workload.kind for workload in checks if provider in workload.providers}
+        assert kinds == {"fio", "pattern"}, f"{name} does not verify data on {provider}"
+
+
+@pytest.mark.parametrize(("old", "new", "line", "words"), [
+    ("blocks = 4", "blokcs = 4", 1, ['"blokcs"', 'did you mean "blocks"']),
+    ("blocks = 4", "blocks = 0", 1, ["found 0", "at least 1"]),
+    ("blocks = 4", "blocks = ", 1, ["not valid TOML"]),
+    ('variant = "stock"', 'variant = "stok"', 4, ['"stok"', "stock, page"]),
+    ('"host", "bar"', '"host", "cmbb"', 9, ['"cmbb"', "host, cmb, bar"]),
+    ('providers = ["host"]', 'providers = ["bar"]', 5, ['"stock"', "no P2P client"]),
+    ('"4k", "128k"', '"4", "128k"', 13, ['"4"', "a size with a unit"]),
+    ('"4k", "128k"', '4096', 13, ["4096", "a size with a unit"]),
+    ("iodepth = [1, 16]", "iodepth = [1, -16]", 14, ["-16", "at least 1"]),
+    ("iodepth = [1, 16]", "iodepth = [1, 1]", 14, ["stands twice"]),
+    ("iodepth = [1, 16]", "iodepht = [1, 16]", 14, ['"iodepht"', 'did you mean "iodepth"']),
+    ('runtime = "500ms"', 'runtime = "500"', 15, ['"500"', "a time with a unit"]),
+    ('runtime = "500ms"', "", 11, ['"runtime"', "missing"]),
+    ('runtime = "500ms"', 'verify = "crc32c"', 12, ["a workload that writes"]),
+    ('candidate = "page/bar"', 'candidate = "page/cmb"', 21, ['"page/cmb"', "page/bar"]),
+    ('candidate = "page/bar"', 'candidate = "bar"', 21, ["'bar'", "variant/provider"]),
+])
+def test_a_mistake_is_named_by_file_line_found_and_allowed(
+        tmp_path: Path, old: str, new: str, line: int, words: list[str]) -> None:
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(BenchError) as caught:
+        read_matrix(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_an_unknown_matrix_names_those_that_there_are() -> None:
+    with pytest.raises(BenchError, match=r'no matrix "qick".*quick'):
+        find_matrix("qick")
