@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 export PYTHONPATH = $(CURDIR)/bench
 export PYTHONDONTWRITEBYTECODE = 1
 export PYTEST_DISABLE_PLUGIN_AUTOLOAD = 1
-PYTEST = $(PYTHON) -m pytest -p pytest_subtests -p pytest_timeout
+PYTEST = $(PYTHON) -m pytest
 CLI = $(PYTHON) -m p2pbench
 
 help:

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include "provider.h"
 #include "target.h"
 
-#define SAMPLE_NS	10000000
 #define SECTOR		512
 #define QUIET_TIMES	10	/* 20 ms apart */
 #define QUIET_S		30
@@ -130,14 +130,14 @@ static void sample(struct evidence *e, int fd)
 	line[n] = '\0';
 	available = strtoull(line, NULL, 10);
 	if (available < e->low)
-		e->low = available;
+		__atomic_store_n(&e->low, available, __ATOMIC_RELAXED);
 	e->samples++;
 }
 
 static void *sampler(void *arg)
 {
-	struct timespec period = { .tv_nsec = SAMPLE_NS };
 	struct evidence *e = arg;
+	struct timespec period = { .tv_nsec = e->period_ns };
 	char path[PATH_MAX];
 	int fd;
 
@@ -148,7 +148,10 @@ static void *sampler(void *arg)
 		return NULL;
 	while (!__atomic_load_n(&e->stop, __ATOMIC_ACQUIRE)) {
 		sample(e, fd);
-		nanosleep(&period, NULL);
+		if (e->period_ns)
+			nanosleep(&period, NULL);
+		else
+			sched_yield();
 	}
 	close(fd);
 	return NULL;
@@ -180,16 +183,22 @@ static void sampler_stop(struct evidence *e)
 	e->sampling = false;
 }
 
-int evidence_begin(struct evidence *e, const struct setup *s,
+int evidence_begin(struct evidence *e, const struct setup *s, long period_ns,
 		   struct failure *f)
 {
-	*e = (struct evidence) { .setup = s };
+	*e = (struct evidence) { .setup = s, .period_ns = period_ns };
 	expect(f, "evidence", "a machine that is set up");
 	if (!s->complete)
 		return got(f, "none: order \"setup\" first");
 	return p2p_stat_read(s, &e->p2p, f) ||
 	       io_stat_read(s->fabric_dev, &e->io, f) ||
 	       sampler_start(e, f);
+}
+
+bool evidence_pool_seen(struct evidence *e)
+{
+	return !e->sampling ||
+	       __atomic_load_n(&e->low, __ATOMIC_RELAXED) < e->pool.available;
 }
 
 static json_t *p2p_json(const struct p2p_stat *a, const struct p2p_stat *b)

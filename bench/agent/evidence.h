@@ -30,8 +30,13 @@ int evidence_settle(const struct setup *s, struct failure *f);
 /* /sys/class/block/<disk>/stat, added to what is in *io */
 int io_stat_parse(const char *line, struct io_stat *io);
 
+/* How often the pool is sampled: rarely where speed is measured. */
+#define SAMPLE_MEASURED_NS	10000000
+#define SAMPLE_UNMEASURED_NS	0	/* all the time */
+
 struct evidence {
 	const struct setup *setup;
+	long period_ns;
 	struct io_stat io;
 	struct p2p_stat p2p;
 	struct pool pool;
@@ -42,8 +47,11 @@ struct evidence {
 	pthread_t sampler;
 };
 
-int evidence_begin(struct evidence *e, const struct setup *s,
+int evidence_begin(struct evidence *e, const struct setup *s, long period_ns,
 		   struct failure *f);
+/* Has the sampler found the pool in use? True also where there is no pool. */
+bool evidence_pool_seen(struct evidence *e);
+
 /* Always ends what evidence_begin() began; NULL: *f says why */
 json_t *evidence_end(struct evidence *e, struct failure *f);
 

@@ -78,7 +78,7 @@ static int fio_measure(const struct setup *s, const char *name,
 	json_t *evidence;
 	int ret;
 
-	if (evidence_begin(&e, s, f))
+	if (evidence_begin(&e, s, SAMPLE_MEASURED_NS, f))
 		return -1;
 	expect(f, "fio", "fio to run \"%s\" to its end", name);
 	ret = command_run(c, f);

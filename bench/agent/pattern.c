@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "deadline.h"
 #include "evidence.h"
 #include "files.h"
 #include "pattern.h"
@@ -15,6 +16,7 @@
 
 #define ALIGNMENT	4096
 #define STEP		"pattern"
+#define SEEN_S		2	/* for the pool to be seen in use */
 #define SHOWN		16	/* bytes of a difference */
 
 /* splitmix64: every word depends on the seed and on its own place */
@@ -162,8 +164,27 @@ static int open_direct(const char *dev, struct failure *f)
 	return fd;
 }
 
+/*
+ * A few blocks may pass between two samples of the pool: carry them again
+ * until one shows them there, or the time for that is over.
+ */
+static int pattern_repeat(const struct ends *ends, int target_fd,
+			  const char *target, unsigned char *buf,
+			  const struct pattern_args *a, struct evidence *e,
+			  struct failure *f)
+{
+	struct deadline d = deadline_in(SEEN_S);
+	int ret;
+
+	do {
+		ret = pattern_carry(ends, target_fd, target, buf, a, f);
+	} while (!ret && !evidence_pool_seen(e) &&
+		 deadline_left_ns(&d, now_ns()));
+	return ret;
+}
+
 static int pattern_open(const struct setup *s, const struct pattern_args *a,
-			struct failure *f)
+			struct evidence *e, struct failure *f)
 {
 	bool from_target = !strcmp(a->direction, "target-to-fabric");
 	char target[PATH_MAX], fabric[PATH_MAX];
@@ -189,7 +210,7 @@ static int pattern_open(const struct setup *s, const struct pattern_args *a,
 		got(f, "none");
 		goto close_fabric;
 	}
-	ret = pattern_carry(&ends, target_fd, target, buf, a, f);
+	ret = pattern_repeat(&ends, target_fd, target, buf, a, e, f);
 	free(buf);
 close_fabric:
 	close(fabric_fd);
@@ -207,9 +228,9 @@ int pattern_run(const struct setup *s, const struct pattern_args *args,
 	int ret;
 
 	progress(STEP);
-	if (evidence_begin(&e, s, f))
+	if (evidence_begin(&e, s, SAMPLE_UNMEASURED_NS, f))
 		return -1;
-	ret = pattern_open(s, args, f);
+	ret = pattern_open(s, args, &e, f);
 	evidence = evidence_end(&e, ret ? &later : f);
 	*result = json_pack("{s:I, s:o}", "bytes", (json_int_t)args->bytes,
 			    "evidence", evidence ? evidence : json_null());

@@ -118,6 +118,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("boot", boots, ids=[boot.boot for boot in boots])
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A run that is complete has no items: pytest would make one that is skipped."""
+    if not config.stash[_SESSION].run.remaining():
+        items.clear()
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Prepare the selected boots, unless only the plan was asked for."""
     if session.config.option.collectonly or not session.items:

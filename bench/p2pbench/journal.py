@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from .errors import BenchError
-from .paths import RESULTS
+from .paths import SCHEMAS
 from .schema import validator
 
 SCHEMA = "p2pbench-journal-1"
-SCHEMA_FILE = RESULTS / "journal.schema.json"
+SCHEMA_FILE = SCHEMAS / "journal.schema.json"
 
 
 class JournalError(BenchError):
@@ -287,11 +287,12 @@ class Journal:
         planned = self._planned.get(boot["boot"])
         if planned is None:
             raise JournalError(f'{where}: boot "{boot["boot"]}" is not in the plan of this run')
-        for key in ("block", "variant", "provider"):
-            if boot[key] != planned[key]:  # type: ignore[literal-required]
+        said: Mapping[str, Any] = boot
+        for key, value in planned.items():
+            if key != "index" and said[key] != value:
                 raise JournalError(
-                    f'{where}: boot "{boot["boot"]}" says {key} {boot[key]!r}, '  # type: ignore[literal-required]
-                    f"the plan says {planned[key]!r}"  # type: ignore[literal-required]
+                    f'{where}: boot "{boot["boot"]}" says {key} {said[key]!r}, '
+                    f"the plan says {value!r}"
                 )
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LINUX = ROOT / "linux"
 CONFIGS = ROOT / "configs"
-RESULTS = ROOT / "results"
+SCHEMAS = ROOT / "results"
+# The tests keep their runs out of a user's results.
+RESULTS = Path(os.environ.get("P2PBENCH_RESULTS") or ROOT / "results").resolve()
 BUILD = ROOT / "build"
 
 

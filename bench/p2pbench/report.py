@@ -21,12 +21,12 @@ from rich.console import Console
 from . import pages, stats, terminal, words
 from .errors import BenchError
 from .journal import Boot, Cell, Header, Journal, StepError, Workload
-from .paths import RESULTS, ROOT
+from .paths import RESULTS, ROOT, SCHEMAS
 from .schema import validator
 from .stats import Comparison, Sample, Samples
 
 SCHEMA = "p2pbench-report-1"
-SCHEMA_FILE = RESULTS / "report.schema.json"
+SCHEMA_FILE = SCHEMAS / "report.schema.json"
 PAGE_BYTES = 4096
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
 
@@ -168,7 +168,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def _evidence(samples: Iterable[Sample]) -> dict[str, Any] | None:
-    """Sums over the boots; of the pool's use the least peak, since the weakest boot proves least."""
+    """Sums over the boots; of the pool's use the least peak: the weakest boot proves least."""
     found = [s.result["evidence"] for s in samples if s.result and s.result["evidence"]]
     if not found:
         return None

@@ -160,7 +160,7 @@ def doubts_about(provider: str, workload: Workload, result: WorkloadResult) -> l
 
 
 def compare_all(header: Header, boots: Iterable[Boot]) -> list[Comparison]:
-    """Every compare of the matrix with every timed workload that the plan runs on both its sides."""
+    """Every compare of the matrix, with every timed workload that the plan runs on both sides."""
     samples = Samples(header, boots)
     comparisons: list[Comparison] = []
     for compare in header["matrix"]["compare"]:
@@ -340,18 +340,18 @@ def _latency(pairs: Sequence[Pair], key: str) -> float | None:
     """The median over the pairs of candidate over baseline; a plain figure without a verdict."""
     ratios: list[float] = []
     for pair in pairs:
-        assert pair.baseline.metrics and pair.candidate.metrics
-        base = float(pair.baseline.metrics[key])  # type: ignore[literal-required]
+        base, new = (cast("dict[str, float]", sample.metrics)[key]
+                     for sample in (pair.baseline, pair.candidate))
         if base > 0:
-            ratios.append(float(pair.candidate.metrics[key]) / base)  # type: ignore[literal-required]
+            ratios.append(new / base)
     return float(np.median(ratios)) if ratios else None
 
 
 def _why_absent(boot: Boot) -> str:
     if boot["lost"]:
-        return f"machine lost at {boot['lost']['stage']}: {boot['lost']['reason']}"
+        return f"machine lost at {boot['lost']['stage']}"
     if boot["error"]:
-        return f"boot failed at {boot['error']['step']}: {boot['error']['got']}"
+        return f"boot failed at {boot['error']['step']}"
     return f"boot {boot['status']}, but the workload was not run"
 
 

@@ -39,7 +39,8 @@ def _verdict(report: Mapping[str, Any], console: Console) -> None:
         line = Text(f"{title}: ", style="bold")
         line.append(compare["headline"] + ".", style=_headline_style(compare))
         console.print(line)
-    bad = bool(report["totals"]["cells"]["invalid"])
+    cells = report["totals"]["cells"]
+    bad = cells["invalid"] or cells["peer_proved"] < cells["peer"]
     console.print(Text(words.evidence_sentence(report["totals"]) + ".",
                        style="bold red" if bad else "bold"))
     integrity = words.integrity_sentence(report["cells"])

@@ -21,9 +21,11 @@ def label(workload: str) -> str:
 
 
 def change(ratio: float | None) -> str:
-    """A ratio as a change: 0.88 -> "-12 %", 1.014 -> "+1.4 %"."""
+    """A ratio as a change: 0.88 -> "-12 %", 1.014 -> "+1.4 %", 28 -> "×28.0"."""
     if ratio is None:
         return "–"
+    if ratio >= 10:
+        return f"×{_three(ratio)}"
     percent = (ratio - 1) * 100
     return f"{_percent(percent, _digits([percent]))} %"
 
@@ -121,8 +123,8 @@ def integrity_sentence(cells: Sequence[Mapping[str, Any]]) -> str:
     whole = sum(cell["states"]["ok"] == len(cell["samples"]) for cell in mine)
     if not mine:
         return "Data integrity: no cell of this run proves it"
-    word = "proved" if whole == len(mine) else "PROVED ONLY"
-    return f"Data integrity: {word} in {whole} of {plural(len(mine), 'cell')}, in every boot"
+    only = "" if whole == len(mine) else "ONLY "
+    return f"Data integrity: proved in every boot of {only}{whole} of {plural(len(mine), 'cell')}"
 
 
 def _extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:

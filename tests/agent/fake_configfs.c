@@ -32,6 +32,7 @@ static const struct kind kinds[] = {
 	{ "nvmet/subsystems/%*[^/]/namespaces/%*[^/]%n", namespace, NULL },
 	{ "nvmet/subsystems/%*[^/]%n", subsystem, "namespaces" },
 	{ "nvmet/ports/%*[^/]%n", port, "subsystems" },
+	{ }
 };
 
 static const char *below(const char *path)
@@ -46,12 +47,13 @@ static const struct kind *kind_of(const char *path)
 {
 	const char *rest = below(path);
 
-	for (size_t i = 0; rest && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (const struct kind *kind = kinds; rest && kind->pattern; kind++) {
 		int end = 0;
 
-		sscanf(rest, kinds[i].pattern, &end);
-		if (end && (!rest[end] || !strcmp(rest + end, "/")))
-			return &kinds[i];
+		if (sscanf(rest, kind->pattern, &end) == EOF || !end)
+			continue;
+		if (!rest[end] || !strcmp(rest + end, "/"))
+			return kind;
 	}
 	return NULL;
 }

@@ -75,7 +75,8 @@ connect)
 disconnect)
 	rm -r "$SYSFS/class/nvme/nvme1" "$SYSFS/class/block/nvme1n1" \
 		"$SYSFS/class/block/nvme1c1n1" "$DEVFS/nvme1n1"
-	test -z "$FAKE_LEAK" || echo "$FAKE_LEAK" > "$SYSFS/bus/pci/devices/0000:03:00.0/p2pmem/available" ;;
+	test -z "$FAKE_LEAK" ||
+		echo "$FAKE_LEAK" > "$SYSFS/bus/pci/devices/0000:03:00.0/p2pmem/available" ;;
 esac
 """,
     "fio": """

@@ -266,13 +266,13 @@ def test_address_that_was_there_stays(built: Path, machine: FakeMachine) -> None
     ({"FAIL_RDMA": "Operation not supported"}, "rdma link add",
      "rdma exited with 3: error: Operation not supported"),
     ({"FAIL_NVME": "1"}, "connect", "nvme exited with 1: Failed to write to /dev/nvme-fabrics"),
-    ({"FAKE_GID": "fe80::"}, "rdma link add", "not within 0.2 s"),
-    ({"FAKE_NQN": "another"}, "connect", "not within 0.3 s"),
+    ({"FAKE_GID": "fe80::"}, "rdma link add", "not within 1.0 s"),
+    ({"FAKE_NQN": "another"}, "connect", "not within 1.5 s"),
 ])
 def test_half_a_setup_is_taken_back(built: Path, machine: FakeMachine, env: dict[str, str],
                                     step: str, got: str) -> None:
     with Agent(built / "p2pagent", machine, **env) as agent:
-        error = agent.error("setup", scale=0.01 if "FAKE" in str(env) else 1.0, provider="host")
+        error = agent.error("setup", scale=0.05 if "FAKE" in str(env) else 1.0, provider="host")
         assert (error["step"], error["got"]) == (step, got)
         assert [line for line in machine.noted() if line.startswith("ip link set")]
         agent.result("teardown")
@@ -284,10 +284,10 @@ def test_pool_that_does_not_come_back_fails_the_teardown(built: Path, machine: F
     machine.pool()
     with Agent(built / "p2pagent", machine, FAKE_LEAK=str(POOL - 4096)) as agent:
         agent.result("setup", provider="cmb")
-        reply = agent.order("teardown", scale=0.01)
+        reply = agent.order("teardown", scale=0.05)
         assert reply["error"] == {
             "step": "pool", "expected": f"{POOL} bytes available",
-            "got": f"{POOL - 4096} of {POOL} bytes, not within 0.3 s"}
+            "got": f"{POOL - 4096} of {POOL} bytes, not within 1.5 s"}
         assert machine.made() == []
         machine.pool()
         assert agent.result("teardown")["pool"] == {"size": POOL, "available": POOL}
@@ -327,16 +327,15 @@ def test_fio_evidence_of_peer_memory(agent: Agent, machine: FakeMachine) -> None
            f"echo {POOL - 8} > {pool}; sleep 0.1\n")
     evidence = agent.result("fio", name="x", job=job)["evidence"]
     assert evidence["p2p"] == {"requests": 7, "bytes": 28672, "fallbacks": 2}
-    samples = evidence["pool"].pop("samples")
-    assert 10 < samples < 60
+    assert evidence["pool"].pop("samples") >= 5
     assert evidence["pool"] == {"size": POOL, "before": POOL, "low": 4096, "after": POOL - 8}
 
 
 def test_fio_that_takes_too_long_is_killed(agent: Agent) -> None:
     agent.result("setup", provider="host")
-    reply = agent.order("fio", scale=0.1, name="slow", job="exec sleep 30\n", deadline_s=3)
+    reply = agent.order("fio", scale=0.1, name="slow", job="exec sleep 30\n", deadline_s=10)
     assert reply["error"] == {"step": "fio", "expected": 'fio to run "slow" to its end',
-                              "got": "fio still ran after 0.3 s and was killed"}
+                              "got": "fio still ran after 1.0 s and was killed"}
     assert reply["result"]["signal"] == signal.SIGTERM
     assert reply["result"]["stderr"] == "a warning\n"
     agent.result("memory")

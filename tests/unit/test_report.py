@@ -51,7 +51,7 @@ def test_the_terminal_gives_the_verdict_in_plain_words_first(run: Any, tmp_path:
         r"Peer memory \(bar\) against host memory: 2 cells compared: "
         r"2 worse \(worst: rand\w+ \dk qd\d -12 % \[-1\d, -1\d\]\)\.", lines[0])
     assert lines[1] == "All evidence valid: 32,000 P2P requests, 0 fallbacks."
-    assert lines[2] == "Data integrity: proved in 4 of 4 cells, in every boot."
+    assert lines[2] == "Data integrity: proved in every boot of 4 of 4 cells."
 
 
 def test_markdown_and_html_give_the_verdict_first(run: Any, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_data_that_differ_fail_the_run(run: Any, tmp_path: Path) -> None:
     assert report.exit_status(made) == 1
     assert "randwrite verify: data NOT proved in 1 boot (b1-page-bar: fio: expected exit 0, got " \
            "verify: bad magic)" in made["problems"][0]
-    assert "PROVED ONLY in 3 of 4 cells" in terminal(made)
+    assert "proved in every boot of ONLY 3 of 4 cells" in terminal(made)
 
 
 def test_a_lost_boot_fails_the_run_and_shows_its_last_console_lines(

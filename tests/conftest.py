@@ -1,0 +1,33 @@
+"""The kernel under test and real guests of it."""
+
+from pathlib import Path
+
+import pytest
+
+from p2pbench import accel
+from p2pbench.accel import Accelerator
+from p2pbench.kernel import Kernel, build
+from p2pbench.qemu import Guest, Pace, read_shape
+from p2pbench.variants import find_variant
+
+from support import GuestMaker
+
+@pytest.fixture(scope="session")
+def page_kernel() -> Kernel:
+    """The page-backed kernel, from the cache or built now."""
+    return build(find_variant("page"), "bench")
+
+
+@pytest.fixture(scope="session")
+def accelerator(page_kernel: Kernel) -> Accelerator:
+    """What QEMU can use here."""
+    return accel.choose(page_kernel.bzimage)
+
+
+@pytest.fixture
+def make_guest(page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path) -> GuestMaker:
+    """Return a maker of guests of the page kernel; its arguments go to the kernel."""
+    def make(cmdline: str = "", pace: Pace | None = None) -> Guest:
+        return Guest(page_kernel, accelerator, read_shape("qemu"), pace or Pace(),
+                     tmp_path / "console.log", cmdline)
+    return make

@@ -1,0 +1,48 @@
+"""The style is checked like everything else: types, shell, and the kernel's own checkpatch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from p2pbench.kernel import Kernel
+from p2pbench.paths import ROOT
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Return the files of the checkout that match, whether committed yet or not."""
+    done = subprocess.run(["git", "ls-files", "-c", "-o", "--exclude-standard", *patterns],
+                          cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("where", [["bench/p2pbench"], ["bench/boots/conftest.py",
+                                                        "bench/boots/test_boots.py"]])
+def test_the_python_is_typed(where: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--no-error-summary",
+                           "--cache-dir=build/mypy", *where], cwd=ROOT, capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_shell_scripts_are_clean() -> None:
+    scripts = tracked("*.sh", ".ci/run")
+    assert scripts
+    done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_all_c_passes_the_kernels_checkpatch(page_kernel: Kernel) -> None:
+    sources = tracked("bench/*.c", "bench/*.h", "tests/*.c")
+    assert sources
+    done = subprocess.run(["perl", page_kernel.devel / "scripts" / "checkpatch.pl", "--no-tree",
+                           "--strict", "--quiet", "--terse", "-f", *sources], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_line_of_the_python_is_longer_than_a_screen() -> None:
+    long = [f"{path.relative_to(ROOT)}:{number}" for path in tracked("*.py")
+            for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > 100]
+    assert long == []
