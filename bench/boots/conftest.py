@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -128,8 +128,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Prepare the selected boots, unless only the plan was asked for."""
     if session.config.option.collectonly or not session.items:
         return
-    boots = [item.callspec.params["boot"] for item in session.items
-             if isinstance(item, pytest.Function) and "boot" in item.callspec.params]
+    boots = [cast(Boot, item.callspec.params["boot"]) for item in session.items
+             if isinstance(item, pytest.Function)]
     try:
         session.config.stash[_SESSION].begin(boots)
     except BenchError as error:

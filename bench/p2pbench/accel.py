@@ -53,9 +53,10 @@ def choose(bzimage: Path) -> Accelerator:
 
 def _probe(bzimage: Path) -> str:
     """Boot a kernel without a root: under a working KVM it panics and QEMU ends in about 1 s."""
-    command: list[str | Path] = [find_tool("qemu-system-x86_64"), "-machine", "q35,accel=kvm", "-cpu", "host", "-m",
-               "512M", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
-               "-kernel", bzimage, "-append", "console=ttyS0 panic=-1"]
+    command: list[str | Path] = [
+        find_tool("qemu-system-x86_64"), "-machine", "q35,accel=kvm", "-cpu", "host", "-m", "512M",
+        "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", bzimage,
+        "-append", "console=ttyS0 panic=-1"]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=_PROBE_S)

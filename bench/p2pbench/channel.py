@@ -109,7 +109,8 @@ class Channel:
         try:
             message = json.loads(line)
         except ValueError:
-            raise ChannelLost(self.stage, f"the agent sent what is no JSON: {line[:80]!r}") from None
+            raise ChannelLost(self.stage,
+                              f"the agent sent what is no JSON: {line[:80]!r}") from None
         if not isinstance(message, dict):
             raise ChannelLost(self.stage, f"the agent sent what is no object: {line[:80]!r}")
         return message

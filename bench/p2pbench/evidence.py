@@ -34,8 +34,8 @@ def _host_reasons(evidence: dict[str, Any]) -> list[str]:
     """A host cell must not touch peer memory. A kernel without counters cannot: it has no P2P."""
     p2p = evidence["p2p"]
     if p2p and (p2p["requests"] or p2p["fallbacks"]):
-        return [f"{p2p['requests']} requests used peer memory and {p2p['fallbacks']} tried to: this "
-                "is no cell of host memory"]
+        return [f"{p2p['requests']} requests used peer memory and {p2p['fallbacks']} tried to: "
+                "this is no cell of host memory"]
     return []
 
 

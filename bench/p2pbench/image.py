@@ -98,7 +98,8 @@ def _write_image(image: Path, content: dict[str, Path]) -> None:
                 (root / "bin" / applet).symlink_to("busybox")
         with partial.open("wb") as stream:
             subprocess.run("find . -print0 | LC_ALL=C sort -z | cpio -0 -o -H newc -R 0:0 "
-                           "--reproducible --quiet", shell=True, cwd=root, stdout=stream, check=True)
+                           "--reproducible --quiet", shell=True, cwd=root, stdout=stream,
+                           check=True)
             os.fsync(stream.fileno())
         partial.rename(image)
     except (OSError, subprocess.CalledProcessError) as error:

@@ -93,11 +93,14 @@ class Matrix:
 
 def matrix_from_json(data: dict[str, Any]) -> Matrix:
     """Return the matrix that a journal's header keeps, so that a resumed run is the same run."""
-    workloads = tuple(Workload(**{**entry, "providers": tuple(entry["providers"])})
-                      for entry in data["workloads"])
-    compare = tuple(Compare(**entry) for entry in data["compare"])
-    return Matrix(**{**data, "boots": tuple(data["boots"]), "workloads": workloads,
-                     "compare": compare})
+    def workload(entry: dict[str, Any]) -> Workload:
+        fields: dict[str, Any] = entry | {"providers": tuple(entry["providers"])}
+        return Workload(**fields)
+
+    parts: dict[str, Any] = {
+        "boots": tuple(data["boots"]), "workloads": tuple(map(workload, data["workloads"])),
+        "compare": tuple(Compare(**entry) for entry in data["compare"])}
+    return Matrix(**data | parts)
 
 
 def find_matrix(name: str) -> Path:

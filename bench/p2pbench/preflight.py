@@ -45,8 +45,8 @@ def _check_room(path: Path, needed: int, what: str) -> None:
         raise BenchError(f"{shown(parent)} cannot be written to; {what} goes there")
     free = shutil.disk_usage(parent).free
     if free < needed:
-        raise BenchError(f"the disk of {shown(parent)} is full: {free >> 20} MiB free, {what} needs "
-                         f"{needed >> 20} MiB")
+        raise BenchError(f"the disk of {shown(parent)} is full: {free >> 20} MiB free, {what} "
+                         f"needs {needed >> 20} MiB")
 
 
 def check(builds: bool) -> None:

@@ -45,7 +45,8 @@ def _host() -> dict[str, Any]:
 
 def _tools() -> dict[str, str]:
     versions = {"qemu": _first_line(find_tool("qemu-system-x86_64"), "--version"),
-                "rdma": _first_line(find_tool("rdma"), "-V"), "ip": _first_line(find_tool("ip"), "-V")}
+                "rdma": _first_line(find_tool("rdma"), "-V"),
+                "ip": _first_line(find_tool("ip"), "-V")}
     for name in TOOLS:
         versions.setdefault(name, _first_line(find_tool(name), "--version"))
     return versions

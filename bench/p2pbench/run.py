@@ -103,9 +103,9 @@ class Run:
         for name, kernel in self.kernels.items():
             began = header["provenance"]["variants"][name]["key"]
             if began != kernel.key:
-                raise BenchError(f"run {self.name} began with another build of {name} ({began}, now "
-                                 f"{kernel.key}): its patches, fragments or compiler changed; start "
-                                 "a new run")
+                raise BenchError(f"run {self.name} began with another build of {name} ({began}, "
+                                 f"now {kernel.key}): its patches, fragments or compiler changed; "
+                                 "start a new run")
 
     def execute(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
         """Run one boot and write it to the journal; stage is told what is going on."""
@@ -117,8 +117,8 @@ class Run:
             record = BootRun(boot, self.matrix, self.seed, self.directory / "raw", stage).run(
                 kernel, self._accelerator, self._shape, self._pace, consoles / f"{boot.boot}.log")
         except OSError as error:
-            raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before is "
-                             f"whole, go on with `make bench RESUME={self.name}`") from None
+            raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before "
+                             f"is whole, go on with `make bench RESUME={self.name}`") from None
         self.journal.append(record)
         return record
 

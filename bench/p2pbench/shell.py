@@ -25,8 +25,8 @@ def _restore_terminal(state: str) -> None:
 def run(variant: Variant, flavour: str, provider: str) -> None:
     """Boot, set the provider up, and hand the console to the user until the shell ends."""
     if provider != "host" and not variant.rxe_p2p:
-        raise BenchError(f'variant "{variant.name}" cannot use provider "{provider}": its rxe is no '
-                         "P2P client (use PROVIDER=host)")
+        raise BenchError(f'variant "{variant.name}" cannot use provider "{provider}": its rxe is '
+                         "no P2P client (use PROVIDER=host)")
     preflight.check(not is_cached(variant, flavour))
     kernel = build(variant, flavour)
     state = subprocess.run(["stty", "-g"], stdin=sys.stdin, capture_output=True,

@@ -100,7 +100,7 @@ def _apply_error(directory: Path, patch: Path) -> BenchError:
     for line in tried.stderr.splitlines():
         if found := re.match(r"Applying patch (\S+) with", line):
             current = found[1].rstrip(".")
-        elif found := re.match(r"error: (\S+): (No such file or directory|.*does not exist.*)", line):
+        elif found := re.match(r"error: (\S+): (No such file|.*does not exist)", line):
             hunks.append(f"{found[1]}: no such file in the base")
         elif found := re.match(r"Rejected hunk #(\d+)", line):
             hunks.append(f"{current} hunk #{found[1]}")
@@ -186,9 +186,10 @@ def export_series(variant: Variant) -> list[str]:
         raise BenchError(f"{shown(directory)} is not there; `make tree VARIANT={variant.name}` "
                          "makes it")
     if not variant.series:
-        raise BenchError(f'variant "{variant.name}" is the base alone: there is no series to export')
+        raise BenchError(f'variant "{variant.name}" is the base alone: it has no series to export')
     if git(directory, "status", "--porcelain", "-uno").stdout:
-        raise BenchError(f"{shown(directory)} has changes that are not committed; commit them first")
+        raise BenchError(f"{shown(directory)} has changes that are not committed; "
+                         "commit them first")
     changed = []
     lower = "base"
     for name in variant.series:
@@ -196,8 +197,8 @@ def export_series(variant: Variant) -> list[str]:
         if git(directory, "merge-base", "--is-ancestor", lower, upper, check=False).returncode \
                 or git(directory, "merge-base", "--is-ancestor", upper, "HEAD",
                        check=False).returncode:
-            raise BenchError(f"{shown(directory)}: the commits of series {name} were rewritten; move "
-                             f"the tag p2pbench/{name} to its last commit")
+            raise BenchError(f"{shown(directory)}: the commits of series {name} were rewritten; "
+                             f"move the tag p2pbench/{name} to its last commit")
         changed += _export(directory, name, f"{lower}..{upper}")
         lower = upper
     git(directory, "tag", "-f", "p2pbench/applied")

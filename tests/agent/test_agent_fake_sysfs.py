@@ -148,9 +148,9 @@ def test_nqn_in_use(agent: Agent, machine: FakeMachine) -> None:
     assert machine.noted() == []
 
 
-@pytest.mark.parametrize("port", ["4420", "1"])
-def test_port_in_use(agent: Agent, machine: FakeMachine, port: str) -> None:
-    write(machine.configfs / "nvmet/ports" / port / "addr_trsvcid", "4420\n")
+@pytest.mark.parametrize(("port", "service"), [("4420", "9"), ("1", "4420")])
+def test_port_in_use(agent: Agent, machine: FakeMachine, port: str, service: str) -> None:
+    write(machine.configfs / "nvmet/ports" / port / "addr_trsvcid", service + "\n")
     error = agent.error("setup", provider="host")
     assert error["step"] == "nvmet port"
     assert error["expected"] == "no nvmet port on service 4420 before"
@@ -374,7 +374,17 @@ def test_pattern_fails_when_the_data_does_not_arrive(built: Path, machine: FakeM
         assert error["expected"].split("offset")[1] != error["got"].split("offset")[1]
 
 
-def test_pattern_names_the_first_wrong_byte(agent: Agent, machine: FakeMachine) -> None:
+def test_pattern_ends_although_the_pool_is_never_seen_in_use(agent: Agent,
+                                                             machine: FakeMachine) -> None:
+    machine.pool()
+    agent.result("setup", provider="cmb")
+    pool = agent.result("pattern", scale=0.1, bytes=4096, block=4096, seed=5,
+                        direction="fabric-to-target")["evidence"]["pool"]
+    assert pool.pop("samples") > 10
+    assert pool == {"size": POOL, "before": POOL, "low": POOL, "after": POOL}
+
+
+def test_pattern_of_another_seed_is_another(agent: Agent, machine: FakeMachine) -> None:
     agent.result("setup", provider="host")
     agent.result("pattern", bytes=65536, block=4096, seed=5, direction="fabric-to-target")
     disk = machine.devfs / "nvme0n1"

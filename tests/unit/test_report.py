@@ -141,6 +141,7 @@ def test_boots_that_were_deselected_are_not_missed(run: Any, tmp_path: Path) -> 
     run.boots = [boot for boot in run.boots if boot["provider"] == "bar"]
     made = made_of(run, tmp_path)
     assert report.exit_status(made) == 0
+    assert {cell["provider"] for cell in made["cells"]} == {"bar"}
     assert "nothing compared" in terminal(made)
 
 
