@@ -66,6 +66,14 @@ static void note(const char *what, const char *path)
 	fclose(log);
 }
 
+static void make_attribute(const char *name, const char *value)
+{
+	FILE *file = fopen(name, "w");
+
+	fputs(value, file);
+	fclose(file);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
 	int (*real)(const char *path, mode_t mode) = dlsym(RTLD_NEXT, "mkdir");
@@ -78,7 +86,7 @@ int mkdir(const char *path, mode_t mode)
 	note("mkdir", path);
 	for (const char *const *a = kind->attributes; *a; a++) {
 		snprintf(name, sizeof(name), "%s/%s", path, *a);
-		close(open(name, O_CREAT | O_WRONLY, 0644));
+		make_attribute(name, strcmp(*a, "p2pmem") ? "" : "none\n");
 	}
 	if (kind->group) {
 		snprintf(name, sizeof(name), "%s/%s", path, kind->group);

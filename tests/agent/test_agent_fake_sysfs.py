@@ -193,7 +193,7 @@ def test_host_setup_answers_what_stands(agent: Agent, machine: FakeMachine) -> N
         "backing_pci": NVME_PCI, "fabric_dev": "/dev/nvme1n1", "netdev": "eth0",
         "rdma_dev": "rxe0", "pool": None, "register": None}
     namespace = machine.configfs / "nvmet/subsystems" / NQN / "namespaces/1"
-    assert (namespace / "p2pmem").read_text() == ""
+    assert (namespace / "p2pmem").read_text() == "none\n"
     assert (namespace / "device_path").read_text() == f"{machine.devfs}/nvme0n1"
     assert (namespace / "enable").read_text() == "1"
 
