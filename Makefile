@@ -8,6 +8,7 @@ MATRIX  ?= quick
 SEED    ?=
 RESUME  ?=
 RUN     ?=
+POINTS  ?=
 PYTEST_ARGS ?=
 
 # Ours alone: a user's own paths and settings must not change what is measured.
@@ -43,6 +44,10 @@ tree: deps
 series-export: deps
 	@$(CLI) series-export --variant '$(VARIANT)'
 
+series-check: deps
+	@bench/deps.sh install series-check
+	@$(CLI) series-check --variant '$(VARIANT)' --points '$(POINTS)'
+
 shell: deps
 	@$(CLI) shell --variant '$(VARIANT)' --flavour '$(FLAVOUR)' --provider '$(PROVIDER)'
 
@@ -52,4 +57,4 @@ report: deps
 clean:
 	@$(CLI) clean
 
-.PHONY: help deps bench plan test linux tree series-export shell report clean
+.PHONY: help deps bench plan test linux tree series-export series-check shell report clean

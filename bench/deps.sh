@@ -9,6 +9,7 @@ guest="qemu-system-x86 qemu-system-common busybox-static fio nvme-cli rdma-core 
 python="python3 python3-pytest python3-pytest-timeout python3-pytest-subtests python3-scipy
 	python3-jinja2 python3-jsonschema python3-rich python3-matplotlib"
 checks="mypy shellcheck"
+[ "${2:-}" != series-check ] || checks="$checks gcc-aarch64-linux-gnu"
 
 missing() {
 	for package in $kernel $guest $python $checks; do
@@ -46,5 +47,5 @@ install_missing() {
 case ${1:-} in
 list) missing | tr ' ' '\n' ;;
 install) install_missing ;;
-*) fail "usage: $0 list|install" ;;
+*) fail "usage: $0 list|install [series-check]" ;;
 esac

@@ -144,8 +144,9 @@ def session(request: pytest.FixtureRequest) -> Session:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Our own lines say how a boot ended; pytest's letters would only stand between them."""
-    return ("", "", "") if report.passed else (report.outcome, "", "")
+    """Our own lines say how a boot ended; pytest only counts boots, and what failed in them."""
+    counted = report.failed or report.when == "call" and type(report) is pytest.TestReport
+    return (report.outcome if counted else "", "", "")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 
-from . import kernel, shell, tree
+from . import kernel, seriescheck, shell, tree
 from .errors import BenchError
 from .matrix import PROVIDERS
 from .paths import BUILD, shown
@@ -37,8 +37,17 @@ def _clean(_args: argparse.Namespace) -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
 
 
-_COMMANDS = {"linux": _linux, "tree": _tree, "series-export": _series_export, "shell": _shell,
-             "clean": _clean}
+def _series_check(args: argparse.Namespace) -> None:
+    variant = find_variant(args.variant)
+    complaints = seriescheck.check(variant)
+    if not complaints and args.points:
+        complaints += seriescheck.boot_points(variant, args.points.split(","))
+    if complaints:
+        raise BenchError(f"{len(complaints)} complaint(s):\n  " + "\n  ".join(complaints))
+
+
+_COMMANDS = {"linux": _linux, "tree": _tree, "series-export": _series_export,
+             "series-check": _series_check, "shell": _shell, "clean": _clean}
 
 
 def main() -> int:
@@ -48,6 +57,7 @@ def main() -> int:
     for name, function in _COMMANDS.items():
         command = commands.add_parser(name)
         command.add_argument("--provider", default="bar")
+        command.add_argument("--points", default="", help="patches to boot after, 0018,0024,...")
         command.add_argument("--variant", default="page")
         command.add_argument("--flavour", default="bench")
         command.set_defaults(function=function)

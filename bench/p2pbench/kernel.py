@@ -48,11 +48,11 @@ class Kernel:
         return content
 
 
-def fragments(flavour: str) -> list[Path]:
-    """Return the configuration fragments of a flavour, in the order they are merged."""
+def fragments(variant: Variant, flavour: str) -> list[Path]:
+    """Return the configuration fragments of a kernel, in the order they are merged."""
     if flavour not in FLAVOURS:
         raise BenchError(f'unknown flavour "{flavour}" ({", ".join(FLAVOURS)})')
-    return [LINUX / "config" / f"{name}.config" for name in ("base", flavour)]
+    return [LINUX / "config" / f"{name}.config" for name in ("base", flavour, *variant.fragments)]
 
 
 def compiler() -> str:
@@ -76,7 +76,7 @@ def _inputs(variant: Variant, flavour: str) -> dict[str, object]:
         "patches": [{"file": f"{patch.parent.name}/{patch.name}", "sha256": file_sha256(patch)}
                     for patch in variant.patches()],
         "fragments": [{"file": path.name, "sha256": file_sha256(path)}
-                      for path in fragments(flavour)],
+                      for path in fragments(variant, flavour)],
     }
 
 
@@ -147,8 +147,9 @@ def _build(kernel: Kernel, inputs: dict[str, object]) -> None:
     print(f"building the {label} kernel: about 9 minutes on 2 cores, once", flush=True)
     tree = make_tree(kernel.variant)
     objects = tree / f"obj-{kernel.flavour}"
-    objects.mkdir(exist_ok=True)
-    _configure(tree, objects, kernel)
+    asked = "\n".join(path.read_text() for path in fragments(kernel.variant, kernel.flavour))
+    asked += f'\nCONFIG_LOCALVERSION="-{kernel.variant.name}-{kernel.flavour}"\n'
+    configure(tree, objects, asked)
     _make(tree, objects, "bzImage", "modules")
     scratch = kernel.directory.parent / f".{kernel.directory.name}-{os.getpid()}"
     try:
@@ -167,7 +168,7 @@ def _build(kernel: Kernel, inputs: dict[str, object]) -> None:
     print(f"built the {label} kernel in {time.monotonic() - started:.0f} s", flush=True)
 
 
-def _environment() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
     """Return an environment in which equal content gives equal objects, for us and ccache."""
     drop = ("MAKE", "KBUILD", "ARCH", "CROSS_COMPILE", "LOCALVERSION", "O", "M", "V", "W", "C")
     env = {key: value for key, value in os.environ.items()
@@ -176,18 +177,20 @@ def _environment() -> dict[str, str]:
                   "KBUILD_BUILD_HOST": "p2pbench", "CCACHE_NOHASHDIR": "1", "LC_ALL": "C"}
 
 
-def make_command(tree: Path, objects: Path, *targets: str) -> list[str]:
+def make_command(tree: Path, objects: Path, *targets: str, arch: str = "x86_64",
+                 cross: str = "") -> list[str]:
     """Return the make command line that builds targets of a tree into its objects."""
-    cc = "ccache gcc" if shutil.which("ccache") else "gcc"
+    cc = f"ccache {cross}gcc" if shutil.which("ccache") else f"{cross}gcc"
     return ["make", "-C", str(tree), f"O={objects.name}", f"-j{os.cpu_count() or 1}", f"CC={cc}",
-            "ARCH=x86_64", "LOCALVERSION=", *targets]
+            f"ARCH={arch}", f"CROSS_COMPILE={cross}", "LOCALVERSION=", *targets]
 
 
-def _make(tree: Path, objects: Path, *targets: str) -> None:
+def _make(tree: Path, objects: Path, *targets: str, arch: str = "x86_64", cross: str = "") -> None:
     log = objects / "make.log"
+    command = make_command(tree, objects, "-s", *targets, arch=arch, cross=cross)
     with log.open("w") as stream:
-        done = subprocess.run(make_command(tree, objects, "-s", *targets), env=_environment(),
-                              stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
+        done = subprocess.run(command, env=build_environment(), stdin=subprocess.DEVNULL,
+                              stdout=stream, stderr=subprocess.STDOUT)
     if done.returncode:
         raise BenchError(_build_error(find_variant(tree.name).patches(),
                                       log.read_text(errors="replace"), log))
@@ -210,27 +213,28 @@ def _build_error(patches: list[Path], text: str, log: Path) -> str:
     return message
 
 
-def _configure(tree: Path, objects: Path, kernel: Kernel) -> None:
-    """Merge the fragments over tinyconfig, and insist on every option that they ask for."""
+def configure(tree: Path, objects: Path, asked: str, arch: str = "x86_64", cross: str = "",
+              strict: bool = True) -> None:
+    """Merge options over tinyconfig and, if strict, insist on every one of them."""
+    objects.mkdir(exist_ok=True)
     config = objects / ".config"
-    before = config.read_bytes() if config.is_file() else b""
-    asked = "\n".join(path.read_text() for path in fragments(kernel.flavour))
-    asked += f'\nCONFIG_LOCALVERSION="-{kernel.variant.name}-{kernel.flavour}"\n'
+    before = config.stat() if config.is_file() else None
+    content = config.read_bytes() if before else b""
     fragment = objects / "p2pbench.config"
     fragment.write_text(asked)
-    _make(tree, objects, "tinyconfig")
+    _make(tree, objects, "tinyconfig", arch=arch, cross=cross)
     done = subprocess.run([tree / "scripts" / "kconfig" / "merge_config.sh", "-m", "-O", objects,
-                           config, fragment], cwd=tree, env=_environment(), capture_output=True,
-                          text=True)
+                           config, fragment], cwd=tree, env=build_environment(), text=True,
+                          capture_output=True)
     if done.returncode:
         raise BenchError(f"merge_config.sh failed: {done.stderr.strip()}")
-    _make(tree, objects, "olddefconfig")
+    _make(tree, objects, "olddefconfig", arch=arch, cross=cross)
     refused = refused_options(asked, config.read_text())
-    if refused:
+    if refused and strict:
         raise BenchError(f"{len(refused)} option(s) of linux/config did not end up in .config as "
                          "asked:\n  " + "\n  ".join(refused))
-    if config.read_bytes() == before:
-        os.utime(config, ns=(0, 0))
+    if before and config.read_bytes() == content:
+        os.utime(config, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def refused_options(asked: str, config: str) -> list[str]:

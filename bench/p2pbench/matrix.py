@@ -8,7 +8,7 @@ from typing import Any
 from .errors import BenchError
 from .located import (LocatedToml, duration, integer, listed, one_of, percent, size, text)
 from .paths import CONFIGS, shown
-from .variants import Variant, read_variants
+from .variants import find_variant
 
 PROVIDERS = ("host", "cmb", "bar")
 _RW = ("read", "write", "randread", "randwrite", "rw", "randrw")
@@ -129,8 +129,15 @@ def _top(toml: LocatedToml) -> dict[str, Any]:
     return toml.table((), toml.data, fields, ("blocks", "boots", "workloads"))
 
 
-def _boots(toml: LocatedToml, variants: dict[str, Variant]) -> tuple[dict[str, str], ...]:
-    fields = {"variant": one_of(*variants), "providers": listed(one_of(*PROVIDERS))}
+def _variant(value: Any) -> str:
+    try:
+        return find_variant(value).name
+    except (BenchError, AttributeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _boots(toml: LocatedToml) -> tuple[dict[str, str], ...]:
+    fields = {"variant": _variant, "providers": listed(one_of(*PROVIDERS))}
     pairs: list[dict[str, str]] = []
     for index, entry in enumerate(toml.tables("boots", fields, ("variant", "providers"))):
         for provider in entry["providers"]:
@@ -138,7 +145,7 @@ def _boots(toml: LocatedToml, variants: dict[str, Variant]) -> tuple[dict[str, s
             where = ("boots", index, "providers")
             if pair in pairs:
                 raise toml.error(where, f"{pair['variant']} with {provider} stands twice")
-            if provider != "host" and not variants[entry["variant"]].rxe_p2p:
+            if provider != "host" and not find_variant(entry["variant"]).rxe_p2p:
                 raise toml.error(where, f'variant "{entry["variant"]}" cannot use provider '
                                  f'"{provider}": its rxe is no P2P client (allowed: host)')
             pairs.append(pair)
@@ -218,7 +225,7 @@ def read_matrix(path: Path) -> Matrix:
     """Read and check a matrix file; a mistake is an error with file:line, found and allowed."""
     toml = LocatedToml(path)
     top = _top(toml)
-    pairs = _boots(toml, read_variants())
+    pairs = _boots(toml)
     used = [provider for provider in PROVIDERS
             if any(pair["provider"] == provider for pair in pairs)]
     workloads = _workloads(toml, used) + _patterns(toml, used)

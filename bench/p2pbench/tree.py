@@ -9,8 +9,7 @@ from pathlib import Path
 
 from .errors import BenchError
 from .paths import BUILD, cache_dir, shown
-from .variants import (RELEASE, Base, Variant, file_sha256, read_base, series_dir,
-                       series_patches)
+from .variants import RELEASE, Base, Variant, file_sha256, read_base, series_dir
 
 # The same commits and the same patch files whatever the user's git configuration
 # and clock say.
@@ -108,8 +107,8 @@ def _apply_error(directory: Path, patch: Path) -> BenchError:
     return BenchError(f"{shown(patch)}: does not apply to the base: {what}")
 
 
-def _apply(directory: Path, name: str) -> None:
-    for patch in series_patches(name):
+def _apply(directory: Path, variant: Variant, name: str) -> None:
+    for patch in variant.patches_of(name):
         result = git(directory, "am", "-q", "--committer-date-is-author-date", "--keep-non-patch",
                      str(patch), check=False)
         if result.returncode:
@@ -168,7 +167,7 @@ def make_tree(variant: Variant) -> Path:
     (directory / ".git" / "info" / "exclude").write_text("/obj-*\n")
     git(directory, "checkout", "-q", "-f", "-B", variant.name, "base")
     for name in variant.series:
-        _apply(directory, name)
+        _apply(directory, variant, name)
     git(directory, "tag", "-f", "p2pbench/applied")
     stamp.write_text(state)
     return directory
@@ -185,6 +184,8 @@ def export_series(variant: Variant) -> list[str]:
     if not (directory / ".git").is_dir():
         raise BenchError(f"{shown(directory)} is not there; `make tree VARIANT={variant.name}` "
                          "makes it")
+    if variant.last:
+        raise BenchError(f'variant "{variant.name}" is part of a series; export the whole')
     if not variant.series:
         raise BenchError(f'variant "{variant.name}" is the base alone: it has no series to export')
     if git(directory, "status", "--porcelain", "-uno").stdout:

@@ -2,7 +2,7 @@
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,23 @@ class Variant:
     name: str
     series: tuple[str, ...]
     rxe_p2p: bool
+    fragments: tuple[str, ...] = ()
+    last: str = ""
+
+    def patches_of(self, name: str) -> list[Path]:
+        """Return the patches of one of its series, cut behind `last` if it is the last series."""
+        patches = series_patches(name)
+        if not self.last or name != self.series[-1]:
+            return patches
+        numbers = [patch.name.split("-")[0] for patch in patches]
+        if self.last not in numbers:
+            raise BenchError(f'variant "{self.name}": {shown(series_dir(name))} has no patch '
+                             f"{self.last} ({numbers[0]} to {numbers[-1]})")
+        return patches[:numbers.index(self.last) + 1]
 
     def patches(self) -> list[Path]:
         """Return the patch files in the order in which they apply."""
-        return [patch for name in self.series for patch in series_patches(name)]
+        return [patch for name in self.series for patch in self.patches_of(name)]
 
 
 def file_sha256(path: Path) -> str:
@@ -61,13 +74,20 @@ def read_base() -> Base:
 def read_variants() -> dict[str, Variant]:
     """Read linux/<release>/variants.toml: the variants by name, in the file's order."""
     data = _load(LINUX / RELEASE / "variants.toml")
-    return {name: Variant(name, tuple(entry["series"]), bool(entry["rxe_p2p"]))
+    return {name: Variant(name, tuple(entry["series"]), bool(entry["rxe_p2p"]),
+                          tuple(entry.get("fragments", ())))
             for name, entry in data.items()}
 
 
 def find_variant(name: str) -> Variant:
-    """Return the variant of that name, or say which there are."""
+    """Return the variant of that name, or say which there are.
+
+    "pageless@0018" is pageless up to patch 0018 of its last series.
+    """
     variants = read_variants()
+    whole, _, last = name.partition("@")
+    if whole in variants and last and variants[whole].series:
+        return replace(variants[whole], name=name, last=last)
     if name not in variants:
         raise BenchError(f'unknown variant "{name}" (linux/{RELEASE}/variants.toml has: '
                          f'{", ".join(variants)})')

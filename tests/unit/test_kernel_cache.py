@@ -111,7 +111,7 @@ def test_an_unknown_variant_or_flavour_names_those_that_there_are() -> None:
     with pytest.raises(BenchError, match='unknown variant "pgae".*stock, page'):
         find_variant("pgae")
     with pytest.raises(BenchError, match='unknown flavour "fast".*bench, debug'):
-        kernel.fragments("fast")
+        kernel.fragments(find_variant("page"), "fast")
 
 
 def test_a_patch_that_is_not_in_the_series_file_is_an_error(own_linux: Path) -> None:

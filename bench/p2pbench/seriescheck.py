@@ -1,0 +1,173 @@
+"""Every patch stands alone: it applies, builds without a new warning, and is clean in style."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .kernel import build_environment, configure, make_command
+from .paths import BUILD, ROOT, shown
+from .tree import git, make_tree
+from .variants import Variant
+
+# What the tree must not hold any more once the series is complete.
+GONE = ("is_pci_p2pdma_page", "MEMORY_DEVICE_PCI_P2PDMA", "pci_p2pmem_alloc_sgl",
+        "QUEUE_FLAG_PCI_P2PDMA", "sg_is_dma_bus_address", "pci_p2pdma_map_segment")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configuration of the final tree.
+
+    options come after the bench flavour's; absent are the sources that such a
+    kernel leaves out (make would build them when asked by name).
+    """
+
+    name: str
+    options: str
+    absent: tuple[str, ...]
+    arch: str = "x86_64"
+    cross: str = ""
+
+
+_P2P = "drivers/pci/p2pdma.c"
+_IOMMU = "drivers/iommu/"
+CONFIGS = (
+    Config("no-p2pdma", "# CONFIG_PCI_P2PDMA is not set\n", (_P2P,)),
+    Config("no-zone-device", "# CONFIG_ZONE_DEVICE is not set\n", ("mm/memremap.c",)),
+    Config("no-integrity", "# CONFIG_BLK_DEV_INTEGRITY is not set\n",
+           ("block/bio-integrity.c", "block/blk-integrity.c")),
+    Config("i386", "# CONFIG_64BIT is not set\n", (_P2P, _IOMMU, "mm/memremap.c"), "i386"),
+    Config("arm64", "CONFIG_ARM_SMMU_V3=y\n", ("drivers/iommu/intel", "drivers/iommu/amd"),
+           "arm64", "aarch64-linux-gnu-"),
+)
+
+
+def check(variant: Variant) -> list[str]:
+    """Check every patch of the variant, then the final tree in all configurations.
+
+    Prints a line for each step; returns the complaints, each naming its patch.
+    """
+    tree = make_tree(variant)
+    work = _worktree(tree)
+    commits = git(tree, "rev-list", "--reverse", "base..HEAD").stdout.split()
+    sources = [name for name in git(tree, "diff", "--name-only", "base..HEAD").stdout.split()
+               if name.endswith(".c") and "test" not in name]
+    patches = variant.patches()
+    complaints: list[str] = []
+    objects = work / "obj-check"
+    configure(work, objects, _bench_options())
+    git(work, "checkout", "-q", "-f", "base")
+    known = _warnings(work, objects, sources)
+    for commit, patch in zip(commits, patches, strict=True):
+        git(work, "checkout", "-q", "-f", commit)
+        found = [f"{shown(patch)}: {line}" for line in
+                 (*_checkpatch(work, patch), *_new_warnings(work, objects, sources, known))]
+        print(f"{patch.name}: {'ok' if not found else f'{len(found)} complaint(s)'}", flush=True)
+        complaints += found
+    complaints += _leftovers(work, variant)
+    for config in CONFIGS:
+        complaints += _check_config(work, config, sources)
+    return complaints
+
+
+def _bench_options() -> str:
+    return "".join((ROOT / "linux" / "config" / f"{name}.config").read_text()
+                   for name in ("base", "bench"))
+
+
+def _worktree(tree: Path) -> Path:
+    """Return a checkout of its own, so that the tree that people work in stays as it is."""
+    work = BUILD / "series-check" / tree.name
+    if not (work / ".git").is_dir():
+        work.parent.mkdir(parents=True, exist_ok=True)
+        git(work.parent, "clone", "-q", "--shared", "--no-checkout", str(tree), str(work))
+        (work / ".git" / "info" / "exclude").write_text("/obj-*\n")
+    git(work, "fetch", "-q", "-f", str(tree), "HEAD:refs/heads/checked", "base:refs/heads/base")
+    git(work, "checkout", "-q", "-f", "--detach", "checked")
+    return work
+
+
+def _checkpatch(work: Path, patch: Path) -> Iterator[str]:
+    done = subprocess.run([work / "scripts" / "checkpatch.pl", "--strict", "--terse",
+                           "--no-summary", "--ignore", "FILE_PATH_CHANGES", patch], cwd=work,
+                          text=True, capture_output=True)
+    for line in done.stdout.splitlines():
+        yield f"checkpatch: {line.split(': ', 1)[-1]}"
+
+
+def _warnings(work: Path, objects: Path, sources: list[str], arch: str = "x86_64",
+              cross: str = "") -> Counter[str]:
+    """Build the sources' objects with W=1 and sparse; return the messages without line numbers.
+
+    make rebuilds only what a commit touches, headers included, so an empty result
+    means that nothing that was built has a warning.
+    """
+    targets = [name[:-2] + ".o" for name in sources if (work / name).is_file()]
+    command = make_command(work, objects, "-s", "-k", "W=1", "C=1", *targets, arch=arch,
+                           cross=cross)
+    done = subprocess.run(command, env=build_environment(), stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True)
+    lines = [re.sub(r":\d+(:\d+)?:", ":", line.removeprefix("../"))
+             for line in done.stderr.splitlines()
+             if re.search(r"\b(warning|error): |\*\*\* ", line)]
+    if done.returncode and not lines:
+        lines = done.stderr.splitlines()[-3:]
+    return Counter(lines)
+
+
+def _new_warnings(work: Path, objects: Path, sources: list[str],
+                  known: Counter[str]) -> list[str]:
+    return sorted((_warnings(work, objects, sources) - known).elements())
+
+
+def _leftovers(work: Path, variant: Variant) -> list[str]:
+    """Say what the removal left over; only asked of a variant that removes it."""
+    if "pageless" not in variant.series:
+        return []
+    found = []
+    for word in GONE:
+        hits = git(work, "grep", "-l", "-w", word, check=False).stdout.split()
+        if hits:
+            found.append(f"{word} still stands in {', '.join(hits)}")
+    return found
+
+
+def _check_config(work: Path, config: Config, sources: list[str]) -> list[str]:
+    """Build what the series touches in one more configuration of the final tree."""
+    if config.cross and not shutil.which(config.cross + "gcc"):
+        return [f"{config.name}: {config.cross}gcc not found; install gcc-{config.cross[:-1]}"]
+    objects = work / f"obj-{config.name}"
+    git(work, "checkout", "-q", "-f", "checked")
+    configure(work, objects, _bench_options() + config.options, config.arch, config.cross,
+              strict=False)
+    enabled = [name for name in sources
+               if (work / name).is_file() and not name.startswith(config.absent)]
+    errors = [line for line in _warnings(work, objects, enabled, config.arch, config.cross)
+              if "error" in line or "***" in line]
+    print(f"{config.name}: {len(enabled)} objects: {'ok' if not errors else 'fails'}", flush=True)
+    return [f"{config.name}: {line}" for line in errors]
+
+
+def boot_points(variant: Variant, points: list[str]) -> list[str]:
+    """Build the tree as it stands after each of the patches and run the smoke cells on it."""
+    complaints = []
+    for point in points:
+        name = f"{variant.name}@{point}"
+        text = (ROOT / "configs" / "matrix" / "smoke.toml").read_text()
+        matrix = BUILD / "series-check" / f"smoke-{point}.toml"
+        matrix.parent.mkdir(parents=True, exist_ok=True)
+        matrix.write_text(re.sub(r'"(page|pageless)(["/])', rf'"{name}\2', text))
+        env = os.environ | {"P2PBENCH_RESULTS": str(BUILD / "series-check" / "results"),
+                            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        done = subprocess.run([sys.executable, "-m", "pytest", "-c", "bench/boots/pytest.ini",
+                               "--rootdir=bench/boots", "bench/boots", f"--matrix={matrix}"],
+                              cwd=ROOT, env=env)
+        if done.returncode:
+            complaints.append(f"{name}: the smoke cells fail")
+    return complaints
