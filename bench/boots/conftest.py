@@ -79,6 +79,9 @@ def _line(head: str, record: dict[str, Any], left: float) -> str:
     counts = [entry["status"] for entry in record["workloads"]]
     words = [f"{counts.count(status)} {status}" for status in ("ok", "invalid", "failed")
              if counts.count(status)]
+    if not counts and record["setup"]:
+        register = record["setup"]["register"]
+        words.append(f"registered in {register['ns'] / 1e6:.1f} ms")
     if record["status"] == "lost":
         words.append(f"lost in stage \"{record['lost']['stage']}\": {record['lost']['reason']}")
     elif record["error"]:

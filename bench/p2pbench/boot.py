@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from .accel import Accelerator
 from .channel import AgentError, ChannelLost
 from .image import MODULE
 from .kernel import Kernel
-from .matrix import Boot, Matrix, Workload
+from .matrix import MEMORY, Boot, Matrix, Workload
 from .qemu import BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace, Shape
 
 Record = dict[str, Any]
@@ -20,20 +21,23 @@ Record = dict[str, Any]
 # A cell's time beyond fio's own: starting fio and sampling, on a machine of scale 1.
 _FIO_GRACE_S = 60.0
 # What a kernel says when something is wrong with it, rather than with a device.
-_COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: task .* blocked|"
+COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: task .* blocked|"
                         r"INFO: possible |soft lockup|rcu: INFO|DMA-API: .*(device driver|"
                         r"exceed)|Oops|general protection|refcount_t)")
 
 
 def setup_args(provider: str) -> dict[str, Any]:
     """Return the setup order's arguments for a guest of this testbed."""
-    return {"provider": provider, "nvme_serial": NVME_SERIAL, "module": MODULE,
+    return {"provider": "bar" if provider.startswith(MEMORY) else provider, "nvme_serial": NVME_SERIAL, "module": MODULE,
             "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
 
 
 def boot_cmdline() -> str:
-    """Return the kernel parameters of a measured boot: the whole CMB is a pool, no queues in it."""
-    return "nvme.use_cmb_sqes=0"
+    """Return the kernel parameters of a boot that runs cells.
+
+    The whole CMB is a pool, without queues in it; the tests that live in a kernel stay off.
+    """
+    return "nvme.use_cmb_sqes=0 kunit.enable=0"
 
 
 class BootRun:
@@ -51,8 +55,8 @@ class BootRun:
         self._raw = raw
         self._stage = stage
         self.record: Record = {
-            "type": "boot", "boot": boot.boot, "index": boot.index, "block": boot.block,
-            "variant": boot.variant, "provider": boot.provider, "status": "ok", "error": None,
+            "type": "boot", **asdict(boot),
+            "status": "ok", "error": None,
             "lost": None, "boot_s": None, "setup": None, "memory": None, "workloads": [],
             "teardown": None, "qemu_command": [],
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -62,7 +66,8 @@ class BootRun:
             console: Path) -> Record:
         """Boot, run every workload, tear down; return the record."""
         started = time.monotonic()
-        guest = Guest(kernel, accelerator, shape, pace, console, boot_cmdline())
+        guest = Guest(kernel, accelerator, shape.with_bar(self._boot.bar), pace, console,
+                      boot_cmdline())
         self._stage("booting")
         try:
             with guest:
@@ -100,7 +105,7 @@ class BootRun:
         except AgentError as error:
             self._fail(error.as_json())
         complaints = [line for line in channel.order("kernel-log")["lines"]
-                      if _COMPLAINT.search(line)]
+                      if COMPLAINT.search(line)]
         if complaints:
             self._fail({"step": "kernel-log", "expected": "no complaint of the kernel",
                         "got": complaints[0]})

@@ -275,7 +275,7 @@ def _install(tree: Path, objects: Path, target: Path) -> None:
         shutil.copyfile(source, target / name)
     sources = _find(tree, ".", "arch/x86", "-maxdepth", "1", "-name", "Makefile*")
     sources += _find(tree, "include", "scripts", "(", "-type", "f", "-o", "-type", "l", ")")
-    sources += _find(tree, "arch/x86/include", "-type", "f")
+    sources += _find(tree, "arch/x86/include", "tools/testing/kunit", "-type", "f")
     _copy(sources, tree, devel)
     built = _find(objects, "include", "scripts", "arch/x86/include", "Module.symvers", ".config",
                   "-type", "f")

@@ -11,6 +11,8 @@ from .paths import CONFIGS, shown
 from .variants import find_variant
 
 PROVIDERS = ("host", "cmb", "bar")
+# A boot that only registers and removes a BAR has this and the size for its provider.
+MEMORY = "memory"
 _RW = ("read", "write", "randread", "randwrite", "rw", "randrw")
 _DIRECTIONS = ("target-to-fabric", "fabric-to-target")
 
@@ -54,11 +56,17 @@ class Boot:
     block: int
     variant: str
     provider: str
+    bar: int = 0
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """A checked matrix file. boots are the (variant, provider) pairs of each block."""
+    """A checked matrix file.
+
+    boots are the (variant, provider) pairs of each block. memory are the boots
+    of the first blocks that only register a BAR of some size (bytes) as peer
+    memory, and remove it: "variant", "bar", and "blocks", the number of blocks.
+    """
 
     name: str
     file: str
@@ -69,17 +77,20 @@ class Matrix:
     workloads: tuple[Workload, ...]
     compare: tuple[Compare, ...]
     margins: dict[str, float] = field(default_factory=dict)
+    memory: tuple[dict[str, Any], ...] = ()
 
     def plan(self, seed: int) -> list[Boot]:
         """Return the boots: every pair once a block, in an order drawn from the seed."""
         order = random.Random(seed)
         boots: list[Boot] = []
         for block in range(self.blocks):
-            pairs = list(self.boots)
-            order.shuffle(pairs)
-            for pair in pairs:
-                name = f"b{block}-{pair['variant']}-{pair['provider']}"
-                boots.append(Boot(name, len(boots), block, pair["variant"], pair["provider"]))
+            entries = [(pair["variant"], pair["provider"], 0) for pair in self.boots]
+            entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"])
+                        for entry in self.memory if block < entry["blocks"]]
+            order.shuffle(entries)
+            for variant, provider, bar in entries:
+                boots.append(Boot(f"b{block}-{variant}-{provider}", len(boots), block, variant,
+                                  provider, bar))
         return boots
 
     def workloads_for(self, provider: str) -> list[Workload]:
@@ -99,7 +110,8 @@ def matrix_from_json(data: dict[str, Any]) -> Matrix:
 
     parts: dict[str, Any] = {
         "boots": tuple(data["boots"]), "workloads": tuple(map(workload, data["workloads"])),
-        "compare": tuple(Compare(**entry) for entry in data["compare"])}
+        "compare": tuple(Compare(**entry) for entry in data["compare"]),
+        "memory": tuple(data["memory"])}
     return Matrix(**data | parts)
 
 
@@ -112,7 +124,8 @@ def find_matrix(name: str) -> Path:
     raise BenchError(f'no matrix "{name}": neither a file nor one of configs/matrix ({have})')
 
 
-def _short(count: int) -> str:
+def short(count: int) -> str:
+    """Return a size in bytes as fio writes it, such as 4k."""
     for unit, factor in (("g", 1 << 30), ("m", 1 << 20), ("k", 1 << 10)):
         if count % factor == 0:
             return f"{count // factor}{unit}"
@@ -125,7 +138,7 @@ def _top(toml: LocatedToml) -> dict[str, Any]:
 
     fields = {"description": text, "testbed": text, "flavour": one_of("bench", "debug"),
               "blocks": integer(1), "margins": raw, "boots": raw, "workloads": raw,
-              "patterns": raw, "compare": raw}
+              "patterns": raw, "compare": raw, "memory": raw}
     return toml.table((), toml.data, fields, ("blocks", "boots", "workloads"))
 
 
@@ -169,7 +182,7 @@ def _workloads(toml: LocatedToml, used: list[str]) -> list[Workload]:
             raise toml.error((*key, "rw"), "verify needs a workload that writes")
         region = entry.get("size", 64 << 20)
         if any(region % bs for bs in entry["bs"]):
-            raise toml.error((*key, "size"), f"size {_short(region)} is no multiple of every bs")
+            raise toml.error((*key, "size"), f"size {short(region)} is no multiple of every bs")
         providers = tuple(entry.get("providers", used))
         made += [_workload(rw, bs, iodepth, numjobs, verify, region, entry.get("runtime", 0.0),
                            providers)
@@ -180,7 +193,7 @@ def _workloads(toml: LocatedToml, used: list[str]) -> list[Workload]:
 
 def _workload(rw: str, bs: int, iodepth: int, numjobs: int, verify: str, region: int,
               runtime: float, providers: tuple[str, ...]) -> Workload:
-    name = f"{rw}-{_short(bs)}-qd{iodepth}" + (f"-j{numjobs}" if numjobs > 1 else "")
+    name = f"{rw}-{short(bs)}-qd{iodepth}" + (f"-j{numjobs}" if numjobs > 1 else "")
     return Workload(name + ("-verify" if verify else ""), "fio", rw, bs, iodepth, numjobs, verify,
                     region, runtime, providers)
 
@@ -193,10 +206,23 @@ def _patterns(toml: LocatedToml, used: list[str]) -> list[Workload]:
         if any(entry["size"] % bs or bs % 512 for bs in entry["bs"]):
             raise toml.error(("patterns", index, "bs"),
                              "bs must be a multiple of 512b, and size of bs")
-        made += [Workload(f"pattern-{direction}-{_short(bs)}", "pattern", direction, bs, 1, 1,
+        made += [Workload(f"pattern-{direction}-{short(bs)}", "pattern", direction, bs, 1, 1,
                           "pattern", entry["size"], 0.0, tuple(entry.get("providers", used)))
                  for direction in entry["direction"] for bs in entry["bs"]]
     return made
+
+
+def _memory(toml: LocatedToml, blocks: int) -> tuple[dict[str, Any], ...]:
+    fields = {"variants": listed(_variant), "bars": listed(size), "blocks": integer(1)}
+    made = []
+    for index, entry in enumerate(toml.tables("memory", fields, ("variants", "bars"))):
+        if entry.get("blocks", 1) > blocks:
+            raise toml.error(("memory", index, "blocks"), f"the matrix has only {blocks} blocks")
+        if any(bar & (bar - 1) or bar < 1 << 20 for bar in entry["bars"]):
+            raise toml.error(("memory", index, "bars"), "a BAR is a power of two of at least 1m")
+        made += [{"variant": variant, "bar": bar, "blocks": entry.get("blocks", 1)}
+                 for variant in entry["variants"] for bar in entry["bars"]]
+    return tuple(made)
 
 
 def _side(value: Any) -> dict[str, str]:
@@ -236,4 +262,4 @@ def read_matrix(path: Path) -> Matrix:
     margins = toml.table(("margins",), top.get("margins", {}), {"throughput": percent})
     return Matrix(path.stem, shown(path), top.get("testbed", "qemu"), top.get("flavour", "bench"),
                   top["blocks"], pairs, tuple(workloads), _compare(toml, pairs),
-                  {"throughput": 0.02} | margins)
+                  {"throughput": 0.02} | margins, _memory(toml, top["blocks"]))

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -37,6 +37,16 @@ class Shape:
     disk: int
     cmb: int
     bar: int
+
+    def with_bar(self, size: int) -> "Shape":
+        """Return the shape with a BAR of that many bytes, and memory for the pages behind it.
+
+        0 leaves it as it is. A struct page is 64 bytes for 4 KiB; half as much again
+        is left for what the kernel needs to register them.
+        """
+        if not size:
+            return self
+        return replace(self, bar=size, memory=self.memory + size // 64 * 3 // 2)
 
 
 @dataclass
@@ -194,7 +204,8 @@ class Guest:
             "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
             "-serial", serial, "-kernel", str(self.kernel.bzimage),
             "-initrd", str(build_image(self.kernel)), "-append", cmdline,
-            "-device", "pcie-root-port,id=rp0,chassis=1",
+            "-device", "pcie-root-port,id=rp0,chassis=1,"
+                       f"pref64-reserve={max(2 * shape.bar, 1 << 30)}",
             "-device", "x3130-upstream,id=up0,bus=rp0",
             "-device", "xio3130-downstream,id=d0,bus=up0,chassis=2,slot=0",
             "-device", "xio3130-downstream,id=d1,bus=up0,chassis=3,slot=1",

@@ -26,6 +26,7 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
         if compare["cells"]:
             console.print(_table(compare))
     _notes(report, console)
+    _registering(report, console)
     _evidence(report, console)
     _lost(report, console)
     console.print(f"\nFiles      {escape(shown(directory.resolve()))}/report.html, report.md, "
@@ -96,6 +97,23 @@ def _notes(report: Mapping[str, Any], console: Console) -> None:
         console.print(Text(f"Note: {note}.", style="dim"))
     for gap in words.gaps(cells):
         console.print(Text(f"Missing: {gap}", style="yellow"))
+
+
+def _registering(report: Mapping[str, Any], console: Console) -> None:
+    """What it took to make memory of each size peer memory."""
+    table = Table(title="\nRegistering a BAR as peer memory", title_justify="left",
+                  title_style="bold", header_style="")
+    table.add_column("variant", no_wrap=True)
+    for heading in ("BAR", "took", "memory", "Device zone pages", "removing took", "boots"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    rows = [row for row in report["providers"] if row["register_ns"] is not None]
+    for row in sorted(rows, key=lambda row: (row["pool_bytes"], row["variant"])):
+        table.add_row(row["variant"], words.amount(row["pool_bytes"]),
+                      words.span(row["register_ns"]), words.amount(row["register_bytes"]),
+                      _count(int(row["device_zone_pages"])), words.span(row["remove_ns"]),
+                      str(row["n"]))
+    if table.row_count:
+        console.print(table)
 
 
 def _evidence(report: Mapping[str, Any], console: Console) -> None:

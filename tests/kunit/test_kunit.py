@@ -1,0 +1,64 @@
+"""The tests that live in the kernel, on the debug flavour, read by the kernel's own parser."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from p2pbench.accel import Accelerator
+from p2pbench.kernel import Kernel, build
+from p2pbench.qemu import Guest, Pace, read_shape
+from p2pbench.variants import find_variant
+
+SUITES = {"blk-dma-direct"}
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Kernel:
+    return build(find_variant("pageless-kunit"), "debug")
+
+
+@pytest.fixture(scope="module")
+def log(kernel: Kernel, accelerator: Accelerator,
+        tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The kernel's log of a boot in which the tests ran."""
+    console = tmp_path_factory.mktemp("kunit") / "console.log"
+    with Guest(kernel, accelerator, read_shape("qemu"), Pace(), console,
+               "log_buf_len=8M") as guest:
+        lines: list[str] = guest.channel.order("kernel-log")["lines"]
+    return lines
+
+
+@pytest.fixture(scope="module")
+def parser(kernel: Kernel) -> ModuleType:
+    """The kernel's own KTAP parser."""
+    sys.path.insert(0, str(kernel.devel / "tools" / "testing" / "kunit"))
+    try:
+        import kunit_parser
+    finally:
+        sys.path.pop(0)
+    return kunit_parser
+
+
+@pytest.fixture(scope="module")
+def result(parser: ModuleType, log: list[str]) -> Any:
+    return parser.parse_run_tests(line.split("> ", 1)[-1] for line in log)
+
+
+def test_every_suite_ran(result: Any) -> None:
+    assert {suite.name for suite in result.subtests} >= SUITES
+
+
+def test_every_case_passed(result: Any, parser: ModuleType) -> None:
+    failed = [f"{suite.name}.{case.name}: {' '.join(case.log)}" for suite in result.subtests
+              for case in suite.subtests if case.status != parser.TestStatus.SUCCESS]
+    assert failed == []
+    assert result.counts.passed > 0 and result.counts.crashed == 0 and result.counts.errors == 0
+
+
+def test_only_the_warnings_that_a_test_provokes_are_in_the_log(log: list[str]) -> None:
+    from p2pbench.boot import COMPLAINT
+    bad = [line for line in log if COMPLAINT.search(line) and "WARNING: " not in line]
+    assert bad == []
