@@ -26,8 +26,9 @@ def accelerator(page_kernel: Kernel) -> Accelerator:
 
 @pytest.fixture
 def make_guest(page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path) -> GuestMaker:
-    """Return a maker of guests of the page kernel; its arguments go to the kernel."""
-    def make(cmdline: str = "", pace: Pace | None = None) -> Guest:
-        return Guest(page_kernel, accelerator, read_shape("qemu"), pace or Pace(),
-                     tmp_path / "console.log", cmdline)
+    """Return a maker of guests: kernel parameters, and what a test needs otherwise."""
+    def make(cmdline: str = "", pace: Pace | None = None, kernel: Kernel | None = None,
+             namespace: str = "") -> Guest:
+        return Guest(kernel or page_kernel, accelerator, read_shape("qemu"), pace or Pace(),
+                     tmp_path / "console.log", cmdline, namespace=namespace)
     return make

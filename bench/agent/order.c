@@ -58,6 +58,14 @@ const struct arg fio_table[] = {
 	{ }
 };
 
+const struct arg command_table[] = {
+	{ FIELD(struct command_args, line), .type = ARG_STRING,
+	  .required = true },
+	{ FIELD(struct command_args, deadline_s), .type = ARG_SECONDS,
+	  .number = 60 },
+	{ }
+};
+
 const struct arg pattern_table[] = {
 	{ FIELD(struct pattern_args, bytes), .type = ARG_UINT,
 	  .number = 4 << 20, .min = 512, .max = MAX_PATTERN },

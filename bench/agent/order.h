@@ -58,6 +58,11 @@ struct fio_args {
 	double deadline_s;
 };
 
+struct command_args {
+	const char *line;
+	double deadline_s;
+};
+
 struct pattern_args {
 	u64 bytes;
 	u64 block;
@@ -65,7 +70,8 @@ struct pattern_args {
 	const char *direction;
 };
 
-extern const struct arg no_args[], setup_table[], fio_table[], pattern_table[];
+extern const struct arg no_args[], setup_table[], fio_table[], pattern_table[],
+	command_table[];
 
 int setup_args_check(const struct setup_args *a, struct failure *f);
 int pattern_args_check(const struct pattern_args *a, struct failure *f);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "command.h"
 #include "deadline.h"
 #include "fio.h"
 #include "machine.h"
@@ -19,6 +20,7 @@ union any_args {
 	struct setup_args setup;
 	struct fio_args fio;
 	struct pattern_args pattern;
+	struct command_args command;
 };
 
 struct verb {
@@ -59,6 +61,28 @@ static int run_pattern(const struct order *o, const union any_args *a,
 	(void)o;
 	return pattern_args_check(&a->pattern, f) ||
 	       pattern_run(&setup, &a->pattern, result, f);
+}
+
+/* What no other order does: a line of shell, for a test that needs one. */
+static int run_command(const struct order *o, const union any_args *a,
+		       json_t **result, struct failure *f)
+{
+	const char *const argv[] = { "sh", "-c", a->command.line, NULL };
+	struct command c = {
+		.argv = argv,
+		.deadline_s = a->command.deadline_s,
+	};
+	int ret;
+
+	(void)o;
+	expect(f, "command", "\"%s\" to run to its end", a->command.line);
+	ret = command_run(&c, f);
+	*result = json_pack("{s:i, s:i, s:o, s:o}", "exit", c.exit,
+			    "signal", c.signal,
+			    "stdout", json_text(c.out.s, c.out.len),
+			    "stderr", json_text(c.err.s, c.err.len));
+	command_free(&c);
+	return ret;
 }
 
 static int run_memory(const struct order *o, const union any_args *a,
@@ -109,6 +133,7 @@ static const struct verb verbs[] = {
 	{ .name = "setup", .table = setup_table, .run = run_setup },
 	{ .name = "fio", .table = fio_table, .run = run_fio },
 	{ .name = "pattern", .table = pattern_table, .run = run_pattern },
+	{ .name = "command", .table = command_table, .run = run_command },
 	{ .name = "memory", .table = no_args, .run = run_memory },
 	{ .name = "teardown", .table = no_args, .run = run_teardown },
 	{ .name = "kernel-log", .table = no_args, .run = run_kernel_log },

@@ -12,7 +12,7 @@ from .paths import BUILD, RESULTS, cache_dir, shown
 
 _PROGRAMS = ("qemu-system-x86_64", "busybox", *TOOLS, "make", "gcc", "flex", "bison", "bc", "cpio",
              "git", "ldd", "setpriv")
-_DEVICES = ("nvme", "ivshmem-plain", "pcie-root-port", "x3130-upstream", "xio3130-downstream",
+_DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstream", "xio3130-downstream",
             "e1000e", "virtserialport", "virtio-rng-pci")
 # A kernel's tree and objects, its base repository, and the finished build.
 _ROOM_TO_BUILD = 4 << 30

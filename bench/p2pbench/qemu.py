@@ -99,7 +99,8 @@ class Guest:
     """One booted guest; a context manager that ends the guest whatever happens inside."""
 
     def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
-                 console: Path, cmdline: str = "", interactive: bool = False) -> None:
+                 console: Path, cmdline: str = "", interactive: bool = False,
+                 namespace: str = "") -> None:
         self.kernel = kernel
         self.console = console
         self.boot_s = 0.0
@@ -109,6 +110,7 @@ class Guest:
         self._pace = pace
         self._cmdline = cmdline
         self._interactive = interactive
+        self._namespace = namespace
         self._qemu: subprocess.Popen[bytes] | None = None
         ours, self._theirs = socket.socketpair()
         self.channel = Channel(ours)
@@ -212,7 +214,8 @@ class Guest:
             "-device", "xio3130-downstream,id=d2,bus=up0,chassis=4,slot=2",
             "-drive", f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
                       "aio=threads,file.locking=off",
-            "-device", f"nvme,drive=disk,serial={NVME_SERIAL},cmb_size_mb={shape.cmb >> 20},bus=d0",
+            "-device", f"nvme,id=nvme0,serial={NVME_SERIAL},cmb_size_mb={shape.cmb >> 20},bus=d0",
+            "-device", f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
             "-netdev", "user,id=net,restrict=on", "-device", "e1000e,netdev=net,bus=d1",
             "-object", f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",
             "-device", "ivshmem-plain,memdev=bar,bus=d2",
