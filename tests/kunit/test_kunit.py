@@ -12,7 +12,7 @@ from p2pbench.kernel import Kernel, build
 from p2pbench.qemu import Guest, Pace, read_shape
 from p2pbench.variants import find_variant
 
-SUITES = {"blk-dma-direct"}
+SUITES = {"blk-dma-direct", "pci-p2pdma"}
 
 
 @pytest.fixture(scope="module")
