@@ -37,10 +37,10 @@ install_missing() {
 	log=$(mktemp)
 	trap 'rm -f "$log"' EXIT
 	# shellcheck disable=SC2086 # the list of packages is meant to be split
-	if ! { $root apt-get -q update && DEBIAN_FRONTEND=noninteractive \
-		$root apt-get -q install -y --no-install-recommends $wanted; } >"$log" 2>&1; then
+	if ! { $root apt-get -q update && $root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q install -y --no-install-recommends $wanted; } >"$log" 2>&1; then
 		grep '^E:' "$log" >&2 || tail -n 3 "$log" >&2
-		fail "apt-get could not install: $wanted- is there a network, and room on the disk?"
+		fail "apt-get could not install: $wanted- is there a network, room on the disk, and leave to do it?"
 	fi
 }
 

@@ -145,13 +145,13 @@ static const struct verb verbs[] = {
 
 static const struct verb *verb_find(const char *name, struct failure *f)
 {
-	char known[128] = "";
+	char known[256] = "";
 
 	for (const struct verb *v = verbs; v->name; v++) {
 		if (!strcmp(v->name, name))
 			return v;
-		strcat(known, v == verbs ? "" : ", ");
-		strcat(known, v->name);
+		snprintf(known + strlen(known), sizeof(known) - strlen(known),
+			 "%s%s", v == verbs ? "" : ", ", v->name);
 	}
 	expect(f, "order", "one of %s", known);
 	got(f, "\"%s\"", name);

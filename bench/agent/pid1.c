@@ -23,7 +23,6 @@
 
 #define PORT_NAME	"org.p2pbench.agent"
 #define PORT_S		30
-#define POLL_MS		50
 
 bool is_pid1(void)
 {
@@ -92,12 +91,11 @@ static bool port_found(void *arg)
 }
 
 /* While nobody is at the other end the port hangs up, and drops what it gets. */
-static void port_wait_connected(int fd)
+static bool port_connected(void *arg)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = { .fd = *(int *)arg, .events = POLLIN };
 
-	while (poll(&p, 1, 0) >= 0 && (p.revents & POLLHUP))
-		usleep(POLL_MS * 1000);
+	return poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP);
 }
 
 int pid1_channel(void)
@@ -112,7 +110,9 @@ int pid1_channel(void)
 	fd = open(dev, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		panic(dev, strerror(errno));
-	port_wait_connected(fd);
+	expect(&f, "channel", "a harness at the other end of " PORT_NAME);
+	if (wait_until(port_connected, &fd, PORT_S, &f))
+		panic(f.expected, f.got);
 	return fd;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What stands on this machine: built step by step, and undone in reverse. */
+#include <assert.h>
 #include <string.h>
 
 #include "channel.h"
@@ -13,6 +14,7 @@
 void setup_made(struct setup *s, const char *step,
 		int (*fn)(struct setup *s, struct failure *f))
 {
+	assert(s->undos < MAX_UNDO);
 	s->undo[s->undos++] = (struct undo) { .step = step, .fn = fn };
 }
 

@@ -1,5 +1,6 @@
 """pytest as the orchestrator of a run: options, plan, progress, and the report at the end."""
 
+import shutil
 import sys
 from collections.abc import Generator
 from typing import Any, cast
@@ -12,7 +13,6 @@ from rich.status import Status
 from p2pbench import report
 from p2pbench.errors import BenchError
 from p2pbench.matrix import Boot, find_matrix
-from p2pbench.paths import shown
 from p2pbench.run import Estimate, Run
 
 
@@ -22,7 +22,6 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.console = Console(highlight=False, soft_wrap=True)
-        self.trouble = ""
         self._estimate: Estimate | None = None
         self._selected: list[Boot] = []
         self._count = 0
@@ -57,8 +56,9 @@ class Session:
         try:
             record = self.run.execute(boot, stage)
         except BenchError as error:
-            self.trouble = str(error)
-            pytest.exit(f"error: {error}", returncode=2)
+            self.end()
+            print(f"error: {error}", file=sys.stderr)
+            pytest.exit("the run cannot go on", returncode=2)
         self._estimate.done(boot.boot, record["duration_s"])
         self.console.print(_line(head, record, self._estimate.remaining_s()))
         return record
@@ -96,23 +96,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that `make bench` passes on."""
     group = parser.getgroup("p2pbench")
     group.addoption("--matrix", default="quick", help="a file, or a name in configs/matrix")
-    group.addoption("--seed", type=int, default=None, help="the seed of the plan's order")
+    group.addoption("--seed", default="", help="the seed of the plan's order")
     group.addoption("--resume", metavar="RUN", default="", help="go on with results/RUN")
 
 
 _SESSION = pytest.StashKey[Session]()
 
 
+def _open_run(config: pytest.Config) -> Run:
+    seed = config.getoption("--seed")
+    if seed and not seed.isdecimal():
+        raise BenchError(f'SEED="{seed}": a whole number is allowed')
+    if config.getoption("--resume"):
+        return Run.resume(config.getoption("--resume"))
+    return Run.new(find_matrix(config.getoption("--matrix")), int(seed) if seed else None)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the matrix or the run to resume; a mistake in it ends here, before anything is built."""
     try:
-        if config.getoption("--resume"):
-            run = Run.resume(config.getoption("--resume"))
-        else:
-            run = Run.new(find_matrix(config.getoption("--matrix")), config.getoption("--seed"))
+        run = _open_run(config)
     except BenchError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[_SESSION] = Session(run)
+    if not config.option.xmlpath and not config.option.collectonly:
+        config.option.xmlpath = str(run.directory / "junit.xml")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -136,7 +145,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         session.config.stash[_SESSION].begin(boots)
     except BenchError as error:
-        pytest.exit(f"error: {error}", returncode=2)
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture
@@ -159,7 +168,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     ours.end()
     yield
     run = ours.run
-    if not run.journal or session.config.option.collectonly:
+    if session.config.option.collectonly:
+        return
+    if not run.journal:
+        shutil.rmtree(run.directory, ignore_errors=True)  # JUnit's file is all that it holds
         return
     try:
         result = report.write(run.directory)
@@ -171,5 +183,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
         print(f"error: {error}", file=sys.stderr)
         session.exitstatus = 2
     if run.remaining():
-        print(f"{len(run.remaining())} boots of {shown(run.directory)} have not run; "
-              f"go on with: make bench RESUME={run.name}")
+        lost = {boot["boot"] for boot in run.journal.boots}
+        again = sum(boot.boot in lost for boot in run.remaining())
+        print(f"{len(run.remaining()) - again} of {len(run.plan)} boots have not run and {again} "
+              f"were lost; go on with: make bench RESUME={run.name}")

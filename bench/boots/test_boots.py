@@ -10,6 +10,7 @@ from p2pbench.matrix import Boot
 def test_boot(boot: Boot, session: Session, subtests: SubTests) -> None:
     """The boot ran to its end, and each workload's evidence shows the path that its cell claims."""
     record = session.execute(boot)
+    bad = [entry["name"] for entry in record["workloads"] if entry["status"] != "ok"]
     for entry in record["workloads"]:
         with subtests.test(msg=entry["name"]):
             if entry["status"] == "invalid":
@@ -23,3 +24,5 @@ def test_boot(boot: Boot, session: Session, subtests: SubTests) -> None:
     if record["status"] == "failed":
         pytest.fail("{step}: expected {expected}, got {got}".format(**record["error"]),
                     pytrace=False)
+    if bad:
+        pytest.fail(f"no result from {', '.join(bad)}", pytrace=False)

@@ -35,28 +35,42 @@ def choose(bzimage: Path) -> Accelerator:
     asked = os.environ.get("ACCEL", "")
     if asked not in ("", "kvm", "tcg"):
         raise BenchError(f'ACCEL="{asked}": unknown accelerator (kvm, tcg)')
+    lacking = "there is no /dev/kvm" if not _KVM.exists() else "/dev/kvm is not accessible to " \
+        "this user" if not os.access(_KVM, os.R_OK | os.W_OK) else ""
+    if asked == "kvm" and lacking:
+        raise BenchError(f"ACCEL=kvm: {lacking}")
     if asked:
         return Accelerator(asked, "asked for by ACCEL")
-    if not _KVM.exists():
-        return Accelerator("tcg", "there is no /dev/kvm")
-    if not os.access(_KVM, os.R_OK | os.W_OK):
-        return Accelerator("tcg", "/dev/kvm is not accessible to this user")
-    known = cache_dir() / f"kvm-{_BOOT_ID.read_text().strip()}"
-    if not known.is_file():
-        known.parent.mkdir(parents=True, exist_ok=True)
-        known.write_text(_probe(bzimage))
-    verdict = known.read_text()
+    if lacking:
+        return Accelerator("tcg", lacking)
+    verdict = _remembered(cache_dir() / f"kvm-{_BOOT_ID.read_text().strip()}", bzimage)
     if verdict == "works":
         return Accelerator("kvm", "a kernel booted under /dev/kvm")
     return Accelerator("tcg", f"/dev/kvm is there, but {verdict}")
 
 
+def _remembered(path: Path, bzimage: Path) -> str:
+    """Return the probe's verdict, from the file where it is or by probing now."""
+    if path.is_file():
+        return path.read_text()
+    verdict = _probe(bzimage)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(verdict)
+        partial.rename(path)
+    except OSError:
+        pass  # a cache that cannot be written only means that the next run probes again
+    return verdict
+
+
 def _probe(bzimage: Path) -> str:
     """Boot a kernel without a root: under a working KVM it panics and QEMU ends in about 1 s."""
     command: list[str | Path] = [
-        find_tool("qemu-system-x86_64"), "-machine", "q35,accel=kvm", "-cpu", "host", "-m", "512M",
-        "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", bzimage,
-        "-append", "console=ttyS0 panic=-1"]
+        "setpriv", "--pdeathsig", "KILL", find_tool("qemu-system-x86_64"), "-machine",
+        "q35,accel=kvm", "-cpu", "host", "-m", "512M", "-nodefaults", "-display", "none",
+        "-no-reboot", "-serial", "stdio", "-kernel", bzimage, "-append",
+        "console=ttyS0 panic=-1"]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=_PROBE_S)

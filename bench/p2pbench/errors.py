@@ -4,5 +4,5 @@
 class BenchError(Exception):
     """Says in one line what was expected, what came, and what to do about it.
 
-    The front ends print str(error) without a traceback and exit with 2.
+    The front ends print it without a traceback; their exit status is not 0.
     """

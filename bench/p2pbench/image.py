@@ -1,5 +1,6 @@
 """The guest's initramfs: the agent, the provider module, and Debian's own fio, nvme and rdma."""
 
+import functools
 import hashlib
 import os
 import re
@@ -68,8 +69,13 @@ def _content(kernel: Kernel) -> dict[str, Path]:
     return content
 
 
+@functools.cache
 def build_image(kernel: Kernel) -> Path:
-    """Return the initramfs for a kernel; it is made only when its content changed."""
+    """Return the initramfs for a kernel; it is made only when its content changed.
+
+    Looked at once a process: all boots of a run have the same image, whatever is
+    edited meanwhile. The name of the file is the hash of its content.
+    """
     content = _content(kernel)
     lines = [f"{target} {file_sha256(source)}" for target, source in sorted(content.items())]
     key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -110,9 +110,9 @@ def _kernel(variant: Variant, flavour: str, inputs: dict[str, object]) -> Kernel
                   cache_dir() / "kernels" / f"{variant.name}-{flavour}-{key}")
 
 
-def is_cached(variant: Variant, flavour: str) -> bool:
-    """Say whether build() would find the kernel in the cache."""
-    return _kernel(variant, flavour, _inputs(variant, flavour)).directory.is_dir()
+def expected(variant: Variant, flavour: str) -> Kernel:
+    """Return the kernel that build() would return, whether it is in the cache yet or not."""
+    return _kernel(variant, flavour, _inputs(variant, flavour))
 
 
 def build(variant: Variant, flavour: str) -> Kernel:
@@ -123,7 +123,11 @@ def build(variant: Variant, flavour: str) -> Kernel:
         return kernel
     with locked("kernels"):
         if not _complete(kernel):
-            _build(kernel, inputs)
+            try:
+                _build(kernel, inputs)
+            except OSError as error:
+                raise BenchError(f"cannot build the kernel: {error}; nothing half-finished was "
+                                 "kept") from None
     return kernel
 
 
@@ -160,9 +164,6 @@ def _build(kernel: Kernel, inputs: dict[str, object]) -> None:
         (scratch / "build.json").write_text(json.dumps(inputs, indent=1))
         os.sync()
         scratch.rename(kernel.directory)
-    except OSError as error:
-        raise BenchError(f"cannot keep the kernel in {kernel.directory.parent}: "
-                         f"{error.strerror}") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(f"built the {label} kernel in {time.monotonic() - started:.0f} s", flush=True)
@@ -262,7 +263,9 @@ def _copy(files: list[str], source: Path, target: Path) -> None:
 
 def _find(directory: Path, *expression: str) -> list[str]:
     done = subprocess.run(["find", *expression, "-print0"], cwd=directory, capture_output=True,
-                          text=True, check=True)
+                          text=True)
+    if done.returncode:
+        raise BenchError(f"cannot list {shown(directory)}: {done.stderr.strip()}")
     return [name for name in done.stdout.split("\0") if name]
 
 

@@ -44,7 +44,9 @@ class LocatedToml:
         A parser returns the value to use, or raises ValueError that says what is allowed.
         """
         if not isinstance(value, dict):
-            raise self.error(key, f'"{key[-1]}" must be a table')
+            name = next(part for part in reversed(key) if isinstance(part, str))
+            raise self.error(key, f"write [{name}] or [[{name}]] and its keys below: a table is "
+                             "wanted here")
         parsed: dict[str, Any] = {}
         for name, content in value.items():
             if name not in fields:
@@ -100,11 +102,12 @@ def one_of(*allowed: str) -> Parser:
     return parse
 
 
-def integer(least: int) -> Parser:
-    """Parse an integer that is not less than `least`."""
+def integer(least: int, most: int = 1_000_000) -> Parser:
+    """Parse an integer from `least` to `most`."""
     def parse(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"found {_show(value)}; a whole number of at least {least} is allowed")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"found {_show(value)}; a whole number of at least {least} and at "
+                             f"most {most} is allowed")
         return value
     return parse
 
@@ -114,6 +117,20 @@ def text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"found {_show(value)}; a string is allowed")
     return value
+
+
+def truth(value: Any) -> bool:
+    """Parse true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"found {_show(value)}; true or false is allowed")
+    return value
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """Parse a list of strings, which may be empty."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"found {_show(value)}; a list of names is allowed")
+    return tuple(value)
 
 
 def listed(parse: Parser) -> Parser:

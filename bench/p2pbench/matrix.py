@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BenchError
-from .located import (LocatedToml, duration, integer, listed, one_of, percent, size, text)
+from .located import (Key, LocatedToml, duration, integer, listed, one_of, percent, size, text)
 from .paths import CONFIGS, shown
 from .variants import find_variant
 
 PROVIDERS = ("host", "cmb", "bar")
 # A boot that only registers and removes a BAR has this and the size for its provider.
 MEMORY = "memory"
+# What a workload without a size reads and writes of the disk.
+_REGION = 64 << 20
 _RW = ("read", "write", "randread", "randwrite", "rw", "randrw")
 _DIRECTIONS = ("target-to-fabric", "fabric-to-target")
 
@@ -144,9 +146,11 @@ def _top(toml: LocatedToml) -> dict[str, Any]:
 
 def _variant(value: Any) -> str:
     try:
-        return find_variant(value).name
-    except (BenchError, AttributeError) as error:
+        variant = find_variant(text(value))
+        variant.patches()
+    except BenchError as error:
         raise ValueError(str(error)) from None
+    return variant.name
 
 
 def _boots(toml: LocatedToml) -> tuple[dict[str, str], ...]:
@@ -166,13 +170,16 @@ def _boots(toml: LocatedToml) -> tuple[dict[str, str], ...]:
 
 
 def _workloads(toml: LocatedToml, used: list[str]) -> list[Workload]:
-    fields = {"rw": listed(one_of(*_RW)), "bs": listed(size), "iodepth": listed(integer(1)),
-              "numjobs": listed(integer(1)), "verify": one_of("crc32c"), "size": size,
+    fields = {"rw": listed(one_of(*_RW)), "bs": listed(_block), "iodepth": listed(integer(1, 1024)),
+              "numjobs": listed(integer(1, 64)), "verify": one_of("crc32c"), "size": size,
               "runtime": duration, "providers": listed(one_of(*PROVIDERS))}
     made = []
     for index, entry in enumerate(toml.tables("workloads", fields, ("rw", "bs"))):
         key = ("workloads", index)
         verify = entry.get("verify", "")
+        if verify and max(entry.get("numjobs", [1])) > 1:
+            raise toml.error((*key, "numjobs"), "verify needs numjobs = 1: jobs that write the "
+                             "same blocks cannot verify them")
         if verify and "runtime" in entry:
             raise toml.error((*key, "runtime"), "a workload with verify moves its size once: "
                              'give "size", not "runtime"')
@@ -180,10 +187,12 @@ def _workloads(toml: LocatedToml, used: list[str]) -> list[Workload]:
             raise toml.error(key, 'key "runtime" is missing (such as "2s")')
         if verify and any("write" not in rw and "rw" not in rw for rw in entry["rw"]):
             raise toml.error((*key, "rw"), "verify needs a workload that writes")
-        region = entry.get("size", 64 << 20)
+        region = entry.get("size", _REGION)
         if any(region % bs for bs in entry["bs"]):
-            raise toml.error((*key, "size"), f"size {short(region)} is no multiple of every bs")
-        providers = tuple(entry.get("providers", used))
+            raise toml.error((*key, "size" if "size" in entry else "bs"), f"size {short(region)}"
+                             f"{'' if 'size' in entry else ' (the default)'} is no multiple of "
+                             "every bs")
+        providers = _used_by(toml, (*key, "providers"), entry, used)
         made += [_workload(rw, bs, iodepth, numjobs, verify, region, entry.get("runtime", 0.0),
                            providers)
                  for rw in entry["rw"] for bs in entry["bs"]
@@ -198,16 +207,34 @@ def _workload(rw: str, bs: int, iodepth: int, numjobs: int, verify: str, region:
                     region, runtime, providers)
 
 
+def _block(value: Any) -> int:
+    count = size(value)
+    if count % 512:
+        raise ValueError(f'found "{value}"; a multiple of the disk\'s 512 bytes is allowed')
+    return count
+
+
+def _used_by(toml: LocatedToml, key: Key, entry: dict[str, Any],
+             used: list[str]) -> tuple[str, ...]:
+    """Return the providers that run an entry; one that this matrix never boots is a mistake."""
+    providers = tuple(entry.get("providers", used))
+    for provider in providers:
+        if provider not in used:
+            raise toml.error(key, f'no boot of this matrix has provider "{provider}" '
+                             f'({", ".join(used)})')
+    return providers
+
+
 def _patterns(toml: LocatedToml, used: list[str]) -> list[Workload]:
-    fields = {"direction": listed(one_of(*_DIRECTIONS)), "bs": listed(size), "size": size,
+    fields = {"direction": listed(one_of(*_DIRECTIONS)), "bs": listed(_block), "size": size,
               "providers": listed(one_of(*PROVIDERS))}
     made = []
     for index, entry in enumerate(toml.tables("patterns", fields, ("direction", "bs", "size"))):
-        if any(entry["size"] % bs or bs % 512 for bs in entry["bs"]):
-            raise toml.error(("patterns", index, "bs"),
-                             "bs must be a multiple of 512b, and size of bs")
+        if any(entry["size"] % bs for bs in entry["bs"]):
+            raise toml.error(("patterns", index, "size"), "size is no multiple of every bs")
+        providers = _used_by(toml, ("patterns", index, "providers"), entry, used)
         made += [Workload(f"pattern-{direction}-{short(bs)}", "pattern", direction, bs, 1, 1,
-                          "pattern", entry["size"], 0.0, tuple(entry.get("providers", used)))
+                          "pattern", entry["size"], 0.0, providers)
                  for direction in entry["direction"] for bs in entry["bs"]]
     return made
 
@@ -254,7 +281,11 @@ def read_matrix(path: Path) -> Matrix:
     pairs = _boots(toml)
     used = [provider for provider in PROVIDERS
             if any(pair["provider"] == provider for pair in pairs)]
+    if not pairs:
+        raise toml.error(("boots",), "boots is empty: nothing would run")
     workloads = _workloads(toml, used) + _patterns(toml, used)
+    if not workloads:
+        raise toml.error(("workloads",), "workloads is empty: nothing would run")
     names = [workload.name for workload in workloads]
     for name in names:
         if names.count(name) > 1:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from .errors import BenchError
@@ -12,8 +11,8 @@ from .paths import BUILD, RESULTS, cache_dir, shown
 
 _PROGRAMS = ("qemu-system-x86_64", "busybox", *TOOLS, "make", "gcc", "flex", "bison", "bc", "cpio",
              "git", "ldd", "setpriv")
-_DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstream", "xio3130-downstream",
-            "e1000e", "virtserialport", "virtio-rng-pci")
+_DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstream",
+            "xio3130-downstream", "e1000e", "virtserialport", "virtio-rng-pci")
 # A kernel's tree and objects, its base repository, and the finished build.
 _ROOM_TO_BUILD = 4 << 30
 _ROOM_TO_RUN = 256 << 20
@@ -58,8 +57,7 @@ def check(builds: bool) -> None:
     if devices:
         raise BenchError(f"{find_tool('qemu-system-x86_64')} has no device {', '.join(devices)}; "
                          "Debian's qemu-system-x86 has")
-    _check_room(cache_dir(), _ROOM_TO_BUILD if builds else _ROOM_TO_RUN, "the kernel cache")
+    if builds:
+        _check_room(cache_dir(), _ROOM_TO_BUILD, "the kernel cache")
     _check_room(BUILD, _ROOM_TO_BUILD if builds else _ROOM_TO_RUN, "the build")
     _check_room(RESULTS, _ROOM_TO_RUN, "a run's results")
-    with tempfile.TemporaryFile() as probe:
-        probe.write(b"\0")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .accel import Accelerator
-from .image import TOOLS, find_tool
+from .image import TOOLS, build_image, find_tool
 from .kernel import Kernel
 from .paths import ROOT
 from .qemu import Shape
@@ -63,7 +63,8 @@ def _repository() -> dict[str, Any]:
 
 def collect(kernels: Iterable[Kernel], accelerator: Accelerator, shape: Shape) -> dict[str, Any]:
     """Return the provenance of a run: base, patches, configuration, compiler, host, tools."""
-    builds = {kernel.variant.name: kernel.provenance() for kernel in kernels}
+    builds = {kernel.variant.name: kernel.provenance() | {"image": build_image(kernel).stem}
+              for kernel in kernels}
     base = next(iter(builds.values()))["base"]
     return {"base": base, "variants": builds, "host": _host(), "tools": _tools(),
             "repository": _repository(),

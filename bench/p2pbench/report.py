@@ -405,7 +405,7 @@ def _replace_all(directory: Path, texts: Mapping[str, str]) -> None:
     except OSError as error:
         raise ReportError(
             f"{directory}: cannot write the report: {error.strerror}; what was there is untouched, "
-            f"so make room and run: make report RUN={directory.name}") from error
+            f"so mend that and run: make report RUN={directory.name}") from error
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)

@@ -13,8 +13,8 @@ from .boot import BootRun
 from .errors import BenchError
 from .image import build_image
 from .journal import SCHEMA, Journal
-from .kernel import Kernel, build, is_cached
-from .matrix import Boot, Matrix, matrix_from_json, read_matrix
+from .kernel import Kernel, build, expected
+from .matrix import Boot, Matrix, matrix_from_json, read_matrix, short
 from .paths import RESULTS, shown
 from .qemu import Pace, read_shape
 from .variants import find_variant
@@ -33,6 +33,11 @@ class Run:
         self._accelerator: Accelerator | None = None
         self._pace = Pace()
         self._shape = read_shape(matrix.testbed)
+        for workload in matrix.workloads:
+            if workload.size > self._shape.disk:
+                raise BenchError(f"{matrix.file}: {workload.name} wants {short(workload.size)}, "
+                                 f"the disk of testbed {matrix.testbed} has "
+                                 f"{short(self._shape.disk)}")
         if journal:
             self.plan = [Boot(**entry) for entry in journal.header["plan"]]
         else:
@@ -66,14 +71,15 @@ class Run:
     def prepare(self, boots: list[Boot]) -> None:
         """Check the machine, build what the boots need, and open the journal."""
         variants = [find_variant(name) for name in sorted({boot.variant for boot in boots})]
-        preflight.check(not all(is_cached(variant, self.matrix.flavour) for variant in variants))
+        kernels = [expected(variant, self.matrix.flavour) for variant in variants]
+        if self.journal:
+            self._check_kernels(self.journal.header, kernels)
+        preflight.check(not all(kernel.directory.is_dir() for kernel in kernels))
         for variant in variants:
-            kernel = build(variant, self.matrix.flavour)
-            build_image(kernel)
-            self.kernels[variant.name] = kernel
+            self.kernels[variant.name] = build(variant, self.matrix.flavour)
         self._accelerator = accel.choose(next(iter(self.kernels.values())).bzimage)
         if self.journal:
-            self._check_same(self.journal.header)
+            self._check_machine(self.journal.header)
         else:
             self._create(boots)
 
@@ -93,19 +99,28 @@ class Run:
             raise BenchError(f"cannot make {shown(self.directory)}: {error.strerror}") from None
         self.journal = Journal.create(self.directory / "journal.jsonl", header)
 
-    def _check_same(self, header: Any) -> None:
-        """Refuse to go on with a run on other kernels or another accelerator than it began with."""
+    def _check_kernels(self, header: Any, kernels: list[Kernel]) -> None:
+        """Refuse to go on with a run on other kernels than it began with."""
+        for kernel in kernels:
+            began = header["provenance"]["variants"][kernel.variant.name]["key"]
+            if began != kernel.key:
+                raise BenchError(f"run {self.name} began with another build of "
+                                 f"{kernel.variant.name} ({began}, now {kernel.key}): its patches, "
+                                 "fragments or compiler changed; start a new run")
+
+    def _check_machine(self, header: Any) -> None:
+        """Refuse to go on with a run on another accelerator, or with another agent in the guest."""
         assert self._accelerator
         if header["environment_class"] != self._accelerator.environment_class:
             raise BenchError(f"run {self.name} is of class {header['environment_class']}, this "
                              f"machine now gives {self._accelerator.environment_class}; start a "
                              "new run")
         for name, kernel in self.kernels.items():
-            began = header["provenance"]["variants"][name]["key"]
-            if began != kernel.key:
-                raise BenchError(f"run {self.name} began with another build of {name} ({began}, "
-                                 f"now {kernel.key}): its patches, fragments or compiler changed; "
-                                 "start a new run")
+            began = header["provenance"]["variants"][name].get("image")
+            if began != build_image(kernel).stem:
+                raise BenchError(f"run {self.name} began with another guest image ({began}, now "
+                                 f"{build_image(kernel).stem}): the agent, the provider module or "
+                                 "a tool changed; start a new run")
 
     def execute(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
         """Run one boot and write it to the journal; stage is told what is going on."""

@@ -9,7 +9,7 @@ from . import accel, preflight
 from .boot import boot_cmdline, setup_args
 from .channel import AgentError, ChannelLost
 from .errors import BenchError
-from .kernel import build, is_cached
+from .kernel import build, expected
 from .qemu import Guest, LostMachine, Pace, read_shape
 from .variants import Variant
 
@@ -18,8 +18,7 @@ _DAYS_S = 7 * 24 * 3600.0
 
 
 def _restore_terminal(state: str) -> None:
-    if state:
-        subprocess.run(["stty", state], stdin=sys.stdin, check=False)
+    subprocess.run(["stty", state], stdin=sys.stdin, check=False)
 
 
 def run(variant: Variant, flavour: str, provider: str) -> None:
@@ -27,10 +26,12 @@ def run(variant: Variant, flavour: str, provider: str) -> None:
     if provider != "host" and not variant.rxe_p2p:
         raise BenchError(f'variant "{variant.name}" cannot use provider "{provider}": its rxe is '
                          "no P2P client (use PROVIDER=host)")
-    preflight.check(not is_cached(variant, flavour))
+    if not sys.stdin.isatty():
+        raise BenchError("a shell needs a terminal on its standard input")
+    preflight.check(not expected(variant, flavour).directory.is_dir())
     kernel = build(variant, flavour)
     state = subprocess.run(["stty", "-g"], stdin=sys.stdin, capture_output=True,
-                           text=True).stdout.strip() if sys.stdin.isatty() else ""
+                           text=True).stdout.strip()
     try:
         with tempfile.TemporaryDirectory() as directory:
             guest = Guest(kernel, accel.choose(kernel.bzimage), read_shape("qemu"), Pace(),

@@ -119,7 +119,7 @@ def _registering(report: Mapping[str, Any], console: Console) -> None:
 def _evidence(report: Mapping[str, Any], console: Console) -> None:
     table = Table(title="\nEvidence of the P2P cells", title_justify="left", title_style="bold",
                   header_style="")
-    table.add_column("cell")
+    table.add_column("cell", no_wrap=True)
     for heading in ("I/Os", "P2P requests", "P2P bytes", "fallbacks", "pool in use", "boots"):
         table.add_column(heading, justify="right", no_wrap=True)
     for cell in report["cells"]:

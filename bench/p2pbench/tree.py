@@ -70,10 +70,9 @@ def base_repository(base: Base, sha256: str) -> Path:
     if repository.is_dir():
         return repository
     print(f"unpacking {base.tarball.name}", flush=True)
-    repository.parent.mkdir(parents=True, exist_ok=True)
     scratch = repository.parent / f".unpack-{os.getpid()}"
     try:
-        scratch.mkdir()
+        scratch.mkdir(parents=True)
         subprocess.run(["tar", "-xf", base.tarball, "-C", scratch, "--strip-components=1"],
                        check=True)
         git(scratch, "init", "-q", "-b", "base")
@@ -81,9 +80,9 @@ def base_repository(base: Base, sha256: str) -> Path:
         git(scratch, "commit", "-q", "-m", f"{base.package} {sha256[:16]}", extra_env=_EPOCH)
         git(scratch, "config", "core.bare", "true")
         (scratch / ".git").rename(repository)
-    except subprocess.CalledProcessError as error:
-        raise BenchError(f"tar could not unpack {base.tarball} (exit {error.returncode}); "
-                         f"is the disk of {repository.parent} full?") from None
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BenchError(f"cannot unpack {base.tarball} to {repository.parent}: {error}; is the "
+                         "disk full?") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return repository
@@ -122,12 +121,23 @@ def _series_state(variant: Variant) -> str:
                      for patch in variant.patches())
 
 
+def _changes(directory: Path) -> bool:
+    """Say whether a tree holds changes or new files that are not committed.
+
+    The base's own .gitignore ignores everything that is not in the base, so it
+    cannot be asked for new files.
+    """
+    return bool(git(directory, "status", "--porcelain", "-uno").stdout or
+                git(directory, "ls-files", "--others", "-x", "/obj-*/", "-x", ".checkpatch-*",
+                    "-x", "__pycache__").stdout)
+
+
 def _unsaved_work(directory: Path) -> str:
     """Say what a tree holds that the patches in linux/ may not; empty when nothing."""
     applied = git(directory, "rev-parse", "-q", "--verify", "p2pbench/applied", check=False)
     if applied.returncode:
         return ""
-    if git(directory, "status", "--porcelain", "-uno").stdout:
+    if _changes(directory):
         return "changes that are not committed"
     if git(directory, "rev-parse", "HEAD").stdout != applied.stdout:
         return "commits that are not exported"
@@ -163,7 +173,11 @@ def make_tree(variant: Variant) -> Path:
         directory.parent.mkdir(parents=True, exist_ok=True)
         git(directory.parent, "clone", "-q", "--local", "-b", "base", str(repository),
             str(directory))
+    # From here to the tag at the end the tree is ours: it holds no work that could be
+    # lost, and nothing that could be exported, even if we are interrupted.
     stamp.unlink(missing_ok=True)
+    git(directory, "am", "--abort", check=False)
+    git(directory, "tag", "-d", "p2pbench/applied", check=False)
     (directory / ".git" / "info" / "exclude").write_text("/obj-*\n")
     git(directory, "checkout", "-q", "-f", "-B", variant.name, "base")
     for name in variant.series:
@@ -188,7 +202,10 @@ def export_series(variant: Variant) -> list[str]:
         raise BenchError(f'variant "{variant.name}" is part of a series; export the whole')
     if not variant.series:
         raise BenchError(f'variant "{variant.name}" is the base alone: it has no series to export')
-    if git(directory, "status", "--porcelain", "-uno").stdout:
+    if git(directory, "rev-parse", "-q", "--verify", "p2pbench/applied", check=False).returncode:
+        raise BenchError(f"{shown(directory)} is not complete: its series was not applied to the "
+                         f"end; `make tree VARIANT={variant.name}` does that")
+    if _changes(directory):
         raise BenchError(f"{shown(directory)} has changes that are not committed; "
                          "commit them first")
     changed = []

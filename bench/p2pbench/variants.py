@@ -1,12 +1,11 @@
 """The fork as it is committed: the base package, the variants, and their patches."""
 
 import hashlib
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from .errors import BenchError
+from .located import LocatedToml, names, text, truth
 from .paths import LINUX, shown
 
 RELEASE = "6.1"
@@ -54,29 +53,24 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise BenchError(f"{shown(path)}: not valid TOML: {error}") from None
-
-
 def read_base() -> Base:
     """Read linux/<release>/BASE."""
-    path = LINUX / RELEASE / "BASE"
-    data = _load(path)
-    try:
-        return Base(data["package"], data["version"], Path(data["tarball"]), data["sha256"])
-    except KeyError as error:
-        raise BenchError(f"{shown(path)}: key {error} is missing") from None
+    toml = LocatedToml(LINUX / RELEASE / "BASE")
+    fields = {"package": text, "version": text, "tarball": text, "sha256": text}
+    data = toml.table((), toml.data, fields, tuple(fields))
+    return Base(data["package"], data["version"], Path(data["tarball"]), data["sha256"])
 
 
 def read_variants() -> dict[str, Variant]:
     """Read linux/<release>/variants.toml: the variants by name, in the file's order."""
-    data = _load(LINUX / RELEASE / "variants.toml")
-    return {name: Variant(name, tuple(entry["series"]), bool(entry["rxe_p2p"]),
-                          tuple(entry.get("fragments", ())))
-            for name, entry in data.items()}
+    toml = LocatedToml(LINUX / RELEASE / "variants.toml")
+    fields = {"series": names, "fragments": names, "rxe_p2p": truth}
+    variants = {}
+    for name, value in toml.data.items():
+        entry = toml.table((name,), value, fields, ("series", "rxe_p2p"))
+        variants[name] = Variant(name, entry["series"], entry["rxe_p2p"],
+                                 entry.get("fragments", ()))
+    return variants
 
 
 def find_variant(name: str) -> Variant:

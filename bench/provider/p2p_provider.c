@@ -106,6 +106,11 @@ static int p2p_provider_probe(struct pci_dev *pdev,
 	if (ret)
 		return dev_err_probe(&pdev->dev, ret, "cannot be enabled\n");
 
+	/* Not while another driver has it; given back with the device. */
+	ret = pci_request_region(pdev, bar, KBUILD_MODNAME);
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "BAR %u is in use\n", bar);
+
 	ret = p2p_provider_register(pdev, p);
 	if (ret)
 		return dev_err_probe(&pdev->dev, ret,

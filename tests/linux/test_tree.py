@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,22 @@ from p2pbench.variants import find_variant
 PAGE = "page"
 
 
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tests' build directory: a checkout takes longest, so they share its trees."""
+    return tmp_path_factory.mktemp("build")
+
+
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of linux/ and a build directory of the test's own; the base comes from the cache."""
+def own(tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of linux/ of the test's own; the base comes from the cache."""
     shutil.copytree(variants.LINUX, tmp_path / "linux")
     monkeypatch.setattr(variants, "LINUX", tmp_path / "linux")
-    monkeypatch.setattr(tree, "BUILD", tmp_path / "build")
-    return tmp_path
+    monkeypatch.setattr(tree, "BUILD", build)
+    yield tmp_path
+    directory = build / "linux" / variants.RELEASE / PAGE
+    if directory.is_dir():
+        tree.git(directory, "reset", "-q", "--hard", "p2pbench/applied", check=False)
 
 
 def patch_files(own: Path, series: str = "baseline") -> dict[str, bytes]:
@@ -50,6 +60,10 @@ def test_work_in_the_tree_is_kept_until_it_is_exported(own: Path) -> None:
     assert len(changed) == 2
     assert "nvmet-Add-a-line.patch" in changed[0]
     assert tree.make_tree(find_variant(PAGE)) == directory
+    (directory / "drivers" / "nvme" / "new.c").write_text("")
+    with pytest.raises(BenchError, match="changes that are not committed"):
+        tree.check_saved(find_variant(PAGE))
+    (directory / "drivers" / "nvme" / "new.c").unlink()
     (directory / "Makefile").write_text("")
     with pytest.raises(BenchError, match="changes that are not committed"):
         tree.make_tree(find_variant(PAGE))
@@ -58,7 +72,7 @@ def test_work_in_the_tree_is_kept_until_it_is_exported(own: Path) -> None:
 
 
 def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(own: Path) -> None:
-    patch = find_variant(PAGE).patches()[0]
+    patch = find_variant(PAGE).patches()[4]
     lines = patch.read_text().split("\n")
     hunk = next(number for number, line in enumerate(lines) if line.startswith("@@"))
     lines[hunk + 1] = " this line is not in the base"
@@ -66,9 +80,14 @@ def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(own: Path) -> N
     with pytest.raises(BenchError) as caught:
         tree.make_tree(find_variant(PAGE))
     assert patch.name in str(caught.value)
-    assert "drivers/pci/p2pdma.c hunk #1" in str(caught.value)
+    assert "drivers/nvme/target/core.c hunk #1" in str(caught.value)
+    with pytest.raises(BenchError, match="not complete"):
+        tree.export_series(find_variant(PAGE))
     shutil.copyfile(Path(__file__).parents[2] / "linux" / "6.1" / "baseline" / patch.name, patch)
+    before = patch_files(own)
     tree.make_tree(find_variant(PAGE))
+    assert tree.export_series(find_variant(PAGE)) == []
+    assert patch_files(own) == before
 
 
 def test_another_point_release_is_used_with_a_warning(

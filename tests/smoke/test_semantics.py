@@ -1,4 +1,4 @@
-"""What must not go through peer memory does not, and what goes wrong leaks nothing: all variants."""
+"""What must not go through peer memory does not, and what goes wrong leaks nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -96,6 +96,14 @@ def test_the_matrices_of_the_repository_are_right(name: str) -> None:
     ('runtime = "500ms"', 'runtime = "500"', 15, ['"500"', "a time with a unit"]),
     ('runtime = "500ms"', "", 11, ['"runtime"', "missing"]),
     ('runtime = "500ms"', 'verify = "crc32c"', 12, ["a workload that writes"]),
+    ('variant = "stock"', 'variant = ["stock"]', 4, ["a string is allowed"]),
+    ('variant = "stock"', 'variant = "page@0099"', 4, ["no patch 0099"]),
+    ('"4k", "128k"', '"256b"', 13, ['"256b"', "512 bytes"]),
+    ("iodepth = [1, 16]", "iodepth = 1000000000", 14, ["at most 1024"]),
+    ('runtime = "500ms"', 'runtime = "1s"\nproviders = "cmb"', 16,
+     ['no boot of this matrix has provider "cmb"']),
+    ('rw = ["randread", "randwrite"]', 'rw = "write"\nverify = "crc32c"\nnumjobs = 2', 14,
+     ["cannot verify"]),
     ('candidate = "page/bar"', 'candidate = "page/cmb"', 21, ['"page/cmb"', "page/bar"]),
     ('candidate = "page/bar"', 'candidate = "bar"', 21, ["'bar'", "variant/provider"]),
 ])
@@ -108,6 +116,19 @@ def test_a_mistake_is_named_by_file_line_found_and_allowed(
     assert str(caught.value).startswith(f"{path}:{line}: ")
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ('blocks = 1\nboots = []\n[[workloads]]\nrw = "read"\nbs = "4k"\nruntime = "1s"\n',
+     "boots is empty"),
+    ('blocks = 1\nworkloads = []\n[[boots]]\nvariant = "page"\nproviders = "host"\n',
+     "workloads is empty"),
+    ('blocks = 1\nboots = [3]\nworkloads = []\n', "write .* boots"),
+])
+def test_a_matrix_in_which_nothing_would_run_is_a_mistake(tmp_path: Path, text: str,
+                                                          words: str) -> None:
+    with pytest.raises(BenchError, match=words.replace(" boots", r"\[\[boots\]\]")):
+        read_matrix(write(tmp_path, text))
 
 
 def test_an_unknown_matrix_names_those_that_there_are() -> None:
