@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -17,6 +18,9 @@ from .paths import shown
 STYLES = {"invalid": "bold red", "worse": "bold yellow", "better": "bold green",
           "equivalent": "green", "inconclusive": "cyan"}
 _CONSOLE_LINES = 8
+# Without lines between the columns the tables fit a terminal of 80.
+_PLAIN: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold",
+                          "header_style": "", "pad_edge": False, "padding": (0, 1)}
 
 
 def render(report: Mapping[str, Any], console: Console, directory: Path) -> None:
@@ -59,18 +63,16 @@ def _headline_style(compare: Mapping[str, Any]) -> str:
 def _table(compare: Mapping[str, Any]) -> Table:
     table = Table(title=f"\n{compare['name']}: throughput of {_name(compare['candidate'])} "
                         f"against {_name(compare['baseline'])}",
-                  title_justify="left", title_style="bold", header_style="")
+                  **_PLAIN)
     table.add_column("workload", no_wrap=True)
-    for heading in ("change", "95 % interval", "pairs", "p50", "p99"):
+    for heading in ("change", "95 % interval", "p99"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict")
+    table.add_column("verdict", min_width=12)
     for cell in compare["cells"]:
         table.add_row(
             words.label(cell["workload"]),
             words.change(cell["ratio"]),
             words.change_range(cell["interval"]),
-            str(len(cell["pairs"])),
-            words.change(cell["latency"]["p50"]),
             words.change(cell["latency"]["p99"]),
             _verdict_text(cell),
         )
@@ -84,7 +86,7 @@ def _name(cell: Mapping[str, str]) -> str:
 def _verdict_text(cell: Mapping[str, Any]) -> Text:
     text = Text(cell["verdict"], style=STYLES[cell["verdict"]])
     if cell["blocks_needed"]:
-        text.append(f" ({words.blocks(cell['blocks_needed'])} blocks)", style="dim")
+        text.append(f" ({words.blocks(cell['blocks_needed'])})", style="dim")
     if cell["reasons"]:
         text.append(f": {cell['reasons'][0]}", style="red")
     return text
@@ -93,6 +95,8 @@ def _verdict_text(cell: Mapping[str, Any]) -> Text:
 def _notes(report: Mapping[str, Any], console: Console) -> None:
     """What the tables need said, each thing once."""
     cells = [cell for compare in report["compares"] for cell in compare["cells"]]
+    if any(cell["blocks_needed"] for cell in cells):
+        console.print(Text("In brackets: the number of blocks that would decide.", style="dim"))
     for note in dict.fromkeys(note for cell in cells for note in cell["notes"]):
         console.print(Text(f"Note: {note}.", style="dim"))
     for gap in words.gaps(cells):
@@ -101,10 +105,9 @@ def _notes(report: Mapping[str, Any], console: Console) -> None:
 
 def _registering(report: Mapping[str, Any], console: Console) -> None:
     """What it took to make memory of each size peer memory."""
-    table = Table(title="\nRegistering a BAR as peer memory", title_justify="left",
-                  title_style="bold", header_style="")
+    table = Table(title="\nRegistering a BAR as peer memory", **_PLAIN)
     table.add_column("variant", no_wrap=True)
-    for heading in ("BAR", "took", "memory", "Device zone pages", "removing took", "boots"):
+    for heading in ("BAR", "took", "memory", "struct pages", "removing took", "boots"):
         table.add_column(heading, justify="right", no_wrap=True)
     rows = [row for row in report["providers"] if row["register_ns"] is not None]
     for row in sorted(rows, key=lambda row: (row["pool_bytes"], row["variant"])):
@@ -117,10 +120,9 @@ def _registering(report: Mapping[str, Any], console: Console) -> None:
 
 
 def _evidence(report: Mapping[str, Any], console: Console) -> None:
-    table = Table(title="\nEvidence of the P2P cells", title_justify="left", title_style="bold",
-                  header_style="")
+    table = Table(title="\nEvidence of the P2P cells", **_PLAIN)
     table.add_column("cell", no_wrap=True)
-    for heading in ("I/Os", "P2P requests", "P2P bytes", "fallbacks", "pool in use", "boots"):
+    for heading in ("requests", "bytes", "fallbacks", "valid"):
         table.add_column(heading, justify="right", no_wrap=True)
     for cell in report["cells"]:
         if cell["provider"] != "host":
@@ -133,13 +135,12 @@ def _evidence(report: Mapping[str, Any], console: Console) -> None:
 
 def _evidence_row(cell: Mapping[str, Any]) -> list[str]:
     states = cell["states"]
-    boots = f"{states['ok']} of {sum(states.values())} valid"
+    valid = f"{states['ok']} of {sum(states.values())}"
     evidence = cell["evidence"]
     if evidence is None:
-        return ["–"] * 5 + [boots]
-    counts = [_count(evidence[key]) for key in ("device_ios", "requests")]
-    return [*counts, words.amount(evidence["bytes"]), _count(evidence["fallbacks"]),
-            words.amount(evidence["pool_used"]), boots]
+        return ["–"] * 3 + [valid]
+    return [_count(evidence["requests"]), words.amount(evidence["bytes"]),
+            _count(evidence["fallbacks"]), valid]
 
 
 def _count(value: int | None) -> str:
