@@ -1,8 +1,9 @@
 """pytest as the orchestrator of a run: options, plan, progress, and the report at the end."""
 
-import shutil
+import contextlib
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -167,23 +168,40 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     ours = session.config.stash[_SESSION]
     ours.end()
     yield
-    run = ours.run
     if session.config.option.collectonly:
         return
-    if not run.journal:
-        shutil.rmtree(run.directory, ignore_errors=True)  # JUnit's file is all that it holds
+    if not ours.run.journal:
+        _remove_empty(ours.run.directory)
         return
-    try:
-        result = report.write(run.directory)
-        print()
-        report.render_terminal(result, ours.console)
-        if session.exitstatus in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
-            session.exitstatus = report.exit_status(result)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        session.exitstatus = 2
-    if run.remaining():
-        lost = {boot["boot"] for boot in run.journal.boots}
-        again = sum(boot.boot in lost for boot in run.remaining())
-        print(f"{len(run.remaining()) - again} of {len(run.plan)} boots have not run and {again} "
-              f"were lost; go on with: make bench RESUME={run.name}")
+    if ours.run.journal.boots:
+        try:
+            _report(session, ours)
+        except BenchError as error:
+            print(f"error: {error}", file=sys.stderr)
+            session.exitstatus = 2
+    _say_what_remains(ours.run)
+
+
+def _remove_empty(directory: Path) -> None:
+    """Remove the directory of a run that never began: JUnit's file is all that it may hold."""
+    with contextlib.suppress(OSError):
+        if [path.name for path in directory.iterdir()] == ["junit.xml"]:
+            (directory / "junit.xml").unlink()
+            directory.rmdir()
+
+
+def _report(session: pytest.Session, ours: Session) -> None:
+    result = report.write(ours.run.directory)
+    print()
+    report.render_terminal(result, ours.console)
+    if session.exitstatus in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = report.exit_status(result)
+
+
+def _say_what_remains(run: Run) -> None:
+    remaining = run.remaining()
+    if remaining and run.journal:
+        ended = {boot["boot"] for boot in run.journal.boots}
+        lost = sum(boot.boot in ended for boot in remaining)
+        print(f"{len(remaining) - lost} of {len(run.plan)} boots have not run and {lost} were "
+              f"lost; go on with: make bench RESUME={run.name}")
