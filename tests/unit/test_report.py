@@ -29,7 +29,7 @@ def terminal(made: dict[str, Any], colour: bool = False) -> str:
     """What the terminal shows."""
     out = io.StringIO()
     console = Console(file=out, width=160, force_terminal=colour,
-                      color_system="standard" if colour else None)
+                      color_system="standard" if colour else None, _environ={})
     report.render_terminal(made, console)
     return out.getvalue()
 
