@@ -23,6 +23,8 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.console = Console(highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = max(120, self.console.width)  # a log has no edge
         self._estimate: Estimate | None = None
         self._selected: list[Boot] = []
         self._count = 0

@@ -105,11 +105,12 @@ class BootRun:
             self.record["teardown"] = channel.order("teardown", deadline_s=120)
         except AgentError as error:
             self._fail(error.as_json())
-        complaints = [line for line in channel.order("kernel-log")["lines"]
-                      if COMPLAINT.search(line)]
+        lines = channel.order("kernel-log")["lines"]
+        self._write("kernel.log", "\n".join(lines) + "\n")
+        complaints = [line for line in lines if COMPLAINT.search(line)]
         if complaints:
             self._fail({"step": "kernel-log", "expected": "no complaint of the kernel",
-                        "got": complaints[0]})
+                        "got": f"{complaints[0]} (raw/{self._boot.boot}/kernel.log)"})
 
     def _workload(self, guest: Guest, workload: Workload) -> Record:
         """Run one workload; an error of the agent fails the cell, not the boot."""
@@ -149,8 +150,11 @@ class BootRun:
 
     def _keep(self, workload: Workload, answer: Record) -> None:
         """Keep fio's raw output, whatever it is worth."""
+        self._write(f"{workload.name}.json", str(answer.get("stdout", "")))
+        if answer.get("stderr"):
+            self._write(f"{workload.name}.stderr", str(answer["stderr"]))
+
+    def _write(self, name: str, text: str) -> None:
         directory = self._raw / self._boot.boot
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / f"{workload.name}.json").write_text(str(answer.get("stdout", "")))
-        if answer.get("stderr"):
-            (directory / f"{workload.name}.stderr").write_text(str(answer["stderr"]))
+        (directory / name).write_text(text)

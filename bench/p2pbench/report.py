@@ -233,7 +233,8 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
     """What providing memory cost, per variant and provider: medians over the boots."""
     rows = []
-    for cell in _planned_cells(header):
+    planned = dict.fromkeys((boot["variant"], boot["provider"]) for boot in header["plan"])
+    for cell in (Cell(variant=variant, provider=provider) for variant, provider in planned):
         mine = [b for b in boots
                 if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
         before = _values(mine, "setup", "register", "free_pages_before")
