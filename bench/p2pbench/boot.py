@@ -14,6 +14,7 @@ from .channel import AgentError, ChannelLost
 from .image import MODULE
 from .kernel import Kernel
 from .matrix import MEMORY, Boot, Matrix, Workload
+from .paths import cache_dir
 from .qemu import BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace, Shape
 
 Record = dict[str, Any]
@@ -83,7 +84,9 @@ class BootRun:
                                    "console": error.lost.console}
         except AgentError as error:
             self._fail(error.as_json())
-        self.record["qemu_command"] = guest.command
+        # A published result names no home directory.
+        self.record["qemu_command"] = [part.replace(str(cache_dir()), "$P2PBENCH_CACHE")
+                                       for part in guest.command]
         self.record["duration_s"] = round(time.monotonic() - started, 3)
         return self.record
 

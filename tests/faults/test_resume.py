@@ -117,7 +117,7 @@ def test_a_run_of_other_patches_is_not_resumed(tmp_path: Path, matrix: str) -> N
     journal.write_text("\n".join([json.dumps(data), *rest]) + "\n")
     resumed = start_bench(results, f"--resume={journal.parent.name}")
     text, _ = resumed.communicate()
-    assert resumed.returncode == 2
+    assert resumed.returncode == 4
     assert "began with another build of page" in text
 
 
