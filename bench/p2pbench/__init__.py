@@ -1,6 +1,7 @@
 """p2pbench: page-backed and pageless PCI peer-to-peer DMA, measured.
 
 Layers, each importing only from those before it:
-errors, paths -> matrix -> kernel, image -> channel, qemu -> evidence -> runner
--> journal -> stats -> report.
+errors, paths -> located -> variants -> matrix, tree -> kernel, image -> accel, channel,
+qemu -> evidence, fio -> boot, journal -> run. stats and report read a journal: they know
+evidence, and no machine.
 """

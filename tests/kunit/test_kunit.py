@@ -1,7 +1,6 @@
 """The tests that live in the kernel, on the debug flavour, read by the kernel's own parser."""
 
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
