@@ -61,9 +61,10 @@ def check(variant: Variant) -> list[str]:
     patches = variant.patches()
     complaints: list[str] = []
     objects = work / "obj-check"
-    configure(work, objects, _bench_options())
+    configure(work, objects, _options())
     git(work, "checkout", "-q", "-f", "base")
     known = _warnings(work, objects, sources)
+    complaints += [f"the base itself: {line}" for line in known if _is_error(line)]
     for commit, patch in zip(commits, patches, strict=True):
         git(work, "checkout", "-q", "-f", commit)
         found = [f"{shown(patch)}: {line}" for line in
@@ -76,9 +77,14 @@ def check(variant: Variant) -> list[str]:
     return complaints
 
 
-def _bench_options() -> str:
+def _options() -> str:
+    """The bench flavour's options, and those of the other sources that the series touch."""
     return "".join((ROOT / "linux" / "config" / f"{name}.config").read_text()
-                   for name in ("base", "bench"))
+                   for name in ("base", "bench")) + "CONFIG_BLK_INLINE_ENCRYPTION=y\n"
+
+
+def _is_error(line: str) -> bool:
+    return "error: " in line or "*** " in line
 
 
 def _worktree(tree: Path) -> Path:
@@ -144,7 +150,7 @@ def _check_config(work: Path, config: Config, sources: list[str]) -> list[str]:
         return [f"{config.name}: {config.cross}gcc not found; install gcc-{config.cross[:-1]}"]
     objects = work / f"obj-{config.name}"
     git(work, "checkout", "-q", "-f", "checked")
-    configure(work, objects, _bench_options() + config.options, config.arch, config.cross,
+    configure(work, objects, _options() + config.options, config.arch, config.cross,
               strict=False)
     absent = config.absent
     if "CONFIG_PCI_P2PDMA=y" not in (objects / ".config").read_text():
@@ -152,7 +158,7 @@ def _check_config(work: Path, config: Config, sources: list[str]) -> list[str]:
     enabled = [name for name in sources
                if (work / name).is_file() and not name.startswith(absent)]
     errors = [line for line in _warnings(work, objects, enabled, config.arch, config.cross)
-              if "error" in line or "***" in line]
+              if _is_error(line)]
     print(f"{config.name}: {len(enabled)} objects: {'ok' if not errors else 'fails'}", flush=True)
     return [f"{config.name}: {line}" for line in errors]
 
