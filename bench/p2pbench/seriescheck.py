@@ -48,8 +48,8 @@ CONFIGS = (
 )
 
 
-def check(variant: Variant) -> list[str]:
-    """Check every patch of the variant, then the final tree in all configurations.
+def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
+    """Check every patch of the variant, then the final tree in the configurations.
 
     Prints a line for each step; returns the complaints, each naming its patch.
     """
@@ -71,8 +71,9 @@ def check(variant: Variant) -> list[str]:
                  (*_checkpatch(work, patch), *_new_warnings(work, objects, sources, known))]
         print(f"{patch.name}: {'ok' if not found else f'{len(found)} complaint(s)'}", flush=True)
         complaints += found
+    git(work, "checkout", "-q", "-f", "checked")
     complaints += _leftovers(work, variant)
-    for config in CONFIGS:
+    for config in configs:
         complaints += _check_config(work, config, sources)
     return complaints
 
