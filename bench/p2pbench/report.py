@@ -18,14 +18,14 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from . import pages, stats, terminal, words
+from . import pages, stats, terminal, verdict, words
 from .errors import BenchError
 from .journal import Boot, Cell, Header, Journal, StepError, Workload
 from .paths import RESULTS, ROOT, SCHEMAS
 from .schema import validator
 from .stats import Comparison, Sample, Samples
 
-SCHEMA = "p2pbench-report-1"
+SCHEMA = "p2pbench-report-2"
 SCHEMA_FILE = SCHEMAS / "report.schema.json"
 PAGE_BYTES = 4096
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
@@ -62,9 +62,15 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "qemu_commands": _commands(boots),
         "reproduce": _reproduce(header),
         "notes": journal.notes,
+        "instructions": None,
+        "memory": None,
+        "static": None,
+        "aa": None,
+        "stopping": None,
     }
     report["problems"] = _problems(report)
     report["ok"] = not report["problems"]
+    report["verdict"] = verdict.sentences(report)
     validator(SCHEMA_FILE).validate(report)
     return report
 
