@@ -37,7 +37,7 @@ def stacks_svg(cells: Cells, name: str) -> str:
                                         for variant, figures in cell["variants"].items())
         for cell in cells)
     with svg.plot(f"stacks {name}", said, height) as made:
-        axes = made.figure.add_axes(svg.box(height, 0.78, 0.15, 0.05, 0.55))
+        axes = made.figure.add_axes(svg.box(height, 0.78, 0.3, 0.05, 0.55))
         most = max(figures["per_io"] for cell in cells for figures in cell["variants"].values())
         axes.set_xlim(0, most * 1.16)
         row = 0.0
@@ -76,7 +76,7 @@ def ordinary_svg(cells: Cells, variants: list[str]) -> str:
     """A row for each path of ordinary I/O, a mark for each variant; the band is the goal."""
     height = _ROW_INCH * len(cells) + _AXIS_INCH
     ratios = [_ratio(cell, one) for cell in cells for one in cell["candidates"]]
-    changes = [ratio - 1 for ratio in ratios if ratio] or [0.0]
+    changes: list[float] = [ratio - 1 for ratio in ratios if ratio] or [0.0]
     said = "Instructions of ordinary I/O against the baseline, by path and variant: from " \
            f"{words.change(1 + min(changes))} to {words.change(1 + max(changes))}."
     with svg.plot("ordinary", said, height) as made:
@@ -86,7 +86,7 @@ def ordinary_svg(cells: Cells, variants: list[str]) -> str:
         for row, cell in enumerate(cells):
             axes.axhline(row + 0.15, color=COLOURS["line"], linewidth=0.4)
             _marks(axes, row, cell, variants)
-        edge = max([2.0 * GOAL, *map(abs, changes)]) * 100 * 1.1
+        edge = max(2 * GOAL, max(changes), -min(changes)) * 100 * 1.1
         axes.set_xlim(-edge, edge)
         axes.set_ylim(len(cells) - 0.4, -0.75)
         axes.set_yticks([])

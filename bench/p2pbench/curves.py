@@ -25,9 +25,10 @@ def memory_svg(memory: Mapping[str, Any], variants: list[str]) -> str:
         axes = _axes(made.figure, points, ["overhead_bytes"], line)
         axes.set_title("memory taken by registering", loc="left", color=COLOURS["fg"], fontsize=10)
         axes.plot(sizes, line, "--", color=COLOURS["muted"], linewidth=1)
-        # Named at the left end, above the line: the curves' own names stand at the right.
-        axes.annotate("64 B per 4 KiB", (sizes[0], line[0]), (4, 14), textcoords="offset points",
-                      color=COLOURS["muted"], fontsize=9)
+        # Named in the middle, below the line: the curves' own names stand at the right.
+        middle = len(sizes) // 2
+        axes.annotate("64 B per 4 KiB", (sizes[middle], line[middle]), (8, -15),
+                      textcoords="offset points", color=COLOURS["muted"], fontsize=9)
         for variant, mine in _by_variant(points).items():
             _curve(axes, mine, "overhead_bytes", variant, variant_shade(variants, variant))
         _size_ticks(axes.yaxis, *axes.get_ylim())
@@ -53,7 +54,7 @@ def time_svg(memory: Mapping[str, Any], variants: list[str]) -> str:
 
 
 def _axes(figure: Any, points: Points, keys: Sequence[str], also: Sequence[float]) -> Any:
-    axes = figure.add_axes(svg.box(_HEIGHT_INCH, 0.72, 0.75, 0.32, 0.55))
+    axes = figure.add_axes(svg.box(_HEIGHT_INCH, 0.72, 0.75, 0.32, 0.68))
     axes.set_xscale("log")
     axes.set_yscale("log")
     sizes = _sizes(points)
@@ -63,7 +64,7 @@ def _axes(figure: Any, points: Points, keys: Sequence[str], also: Sequence[float
     axes.set_ylim(min(values) / 2.5, max(values) * 2)
     svg.bare(axes, "bottom", "left")
     axes.minorticks_off()
-    _size_ticks(axes.xaxis, sizes[0], sizes[-1])
+    _size_ticks(axes.xaxis, sizes[0], sizes[-1], "\n")
     axes.set_xlabel("size of the BAR", color=COLOURS["muted"])
     axes.grid(True, color=COLOURS["line"], linewidth=0.4)
     axes.set_axisbelow(True)
@@ -113,13 +114,13 @@ def _sizes(points: Points) -> list[int]:
     return sorted({point["bar_bytes"] for point in points})
 
 
-def _size_ticks(axis: Any, low: float, high: float) -> None:
+def _size_ticks(axis: Any, low: float, high: float, before_unit: str = " ") -> None:
     """Powers of four, or every second, third, ... where there would be too many."""
     first, last = math.ceil(math.log(max(low, 1), 4)), math.floor(math.log(high, 4) + 1e-9)
     step = max(1, math.ceil((last - first + 1) / 7))
     ticks = [4 ** power for power in range(first, last + 1, step)]
     axis.set_ticks(ticks)
-    axis.set_ticklabels([_short(words.amount(tick)) for tick in ticks])
+    axis.set_ticklabels([_short(words.amount(tick)).replace(" ", before_unit) for tick in ticks])
 
 
 def _decades(low: float, high: float) -> list[float]:

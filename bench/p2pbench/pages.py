@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from . import bars, plots, provenance_rows, words
-from .verdict import ratios
+from .verdict import is_alarming, ratios
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 _FILTERS = ("amount", "blocks", "change", "change_range", "count", "decimal", "gaps", "label",
@@ -18,7 +18,6 @@ _FILTERS = ("amount", "blocks", "change", "change_range", "count", "decimal", "g
 # Sections that a run may lack, as a person calls them.
 _OPTIONAL = {"instructions": "instruction counts", "memory": "memory curve",
              "aa": "A/A check", "stopping": "sequential stopping", "static": "static sizes"}
-_ALARMS = ("NOT WHOLE", "CAUTION")
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -62,9 +61,9 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update({name: getattr(words, name) for name in _FILTERS})
     environment.filters.update(
-        against=_against, bytes=_bytes, fitted=_fitted, insn_spread=_insn_spread, pipe=_pipe,
+        against=_against, bytes=_bytes, fitted=_fitted, has_p=_has_p, insn_spread=_insn_spread, pipe=_pipe,
         sentence=_sentence, signed_bytes=_signed_bytes, subsystems=bars.subsystems_of)
-    environment.tests.update(proves_data=words.proves_data, alarming=_is_alarming)
+    environment.tests.update(proves_data=words.proves_data, alarming=is_alarming)
     environment.globals.update(
         evidence_sentence=words.evidence_sentence, functions_of=plots.functions,
         integrity_sentence=words.integrity_sentence, metrics=words.METRICS, words=words,
@@ -85,6 +84,11 @@ def _insn_spread(figures: Mapping[str, Any]) -> str:
     return f"{(figures['max'] - figures['min']) / figures['per_io'] * 100:.2f} %"
 
 
+def _has_p(cells: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether any cell was tested, so that a column for p says something."""
+    return any(cell.get("p") is not None for cell in cells)
+
+
 def _fitted(what: str) -> str:
     return {"overhead_bytes": "memory", "register_ns": "time to register",
             "remove_ns": "time to remove"}.get(what, what)
@@ -97,10 +101,6 @@ def _bytes(value: int | None) -> str:
 
 def _signed_bytes(value: int) -> str:
     return f"{value:+,} bytes" if value else "0 bytes"
-
-
-def _is_alarming(sentence: str) -> bool:
-    return sentence.startswith(_ALARMS)
 
 
 def _pipe(text: object) -> str:

@@ -18,15 +18,15 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from . import pages, stats, terminal, verdict, words
+from . import pages, reports, stats, terminal, verdict, words
 from .errors import BenchError
 from .journal import Boot, Cell, Header, Journal, StepError, Workload
-from .paths import RESULTS, ROOT, SCHEMAS
+from .paths import RESULTS, ROOT
 from .schema import validator
 from .stats import Comparison, Sample, Samples
 
-SCHEMA = "p2pbench-report-2"
-SCHEMA_FILE = SCHEMAS / "report.schema.json"
+SCHEMA = reports.SCHEMA
+SCHEMA_FILE = reports.SCHEMA_FILE
 PAGE_BYTES = 4096
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
 

@@ -17,7 +17,7 @@ import matplotlib  # type: ignore[import]
 from matplotlib.figure import Figure  # type: ignore[import]
 
 WIDTH_INCH = 4.9
-_STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
+_STYLE: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
 _SHADES = ("page", "fg", "muted", "line", "band", "worse", "better", "equivalent", "inconclusive",
            "invalid", *(f"v{i}" for i in range(1, 5)), *(f"s{i}" for i in range(1, 10)))
 # Stand-ins that the file format can write, replaced by what the page defines.

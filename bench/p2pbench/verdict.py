@@ -14,6 +14,7 @@ from typing import Any
 from . import words
 
 Record = Mapping[str, Any]
+_NOT_WHOLE, _CAUTION = "NOT WHOLE", "CAUTION"
 
 
 def sentences(report: Record) -> list[str]:
@@ -43,10 +44,17 @@ def ratios(cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
     return found
 
 
+def is_alarming(sentence: str) -> bool:
+    """Whether a sentence of the verdict says that the rest of it is in doubt."""
+    return sentence.startswith((_NOT_WHOLE, _CAUTION))
+
+
 def _throughput(compares: Sequence[Record]) -> str:
     """The variants against each other through peer memory; else the matrix's first question."""
     timed = [compare for compare in compares
              if compare["cells"] and compare["cells"][0]["metric"] == "throughput"]
+    if compares and not any(compare["cells"] for compare in compares):
+        return "Nothing compared: this run planned no pair of boots."
     if not timed:
         return ""
     first = next((compare for compare in timed if _is_peer(compare)), timed[0])
@@ -61,8 +69,8 @@ def _throughput(compares: Sequence[Record]) -> str:
 
 def _is_peer(compare: Record) -> bool:
     sides = compare["baseline"], compare["candidate"]
-    return (sides[0]["provider"] == sides[1]["provider"] != "host"
-            and sides[0]["variant"] != sides[1]["variant"])
+    return bool(sides[0]["provider"] == sides[1]["provider"] != "host"
+                and sides[0]["variant"] != sides[1]["variant"])
 
 
 def _sides(compare: Record) -> tuple[str, str]:
@@ -84,8 +92,8 @@ def _tally(cells: Sequence[Record]) -> str:
     widths = [math.sqrt(cell["interval"]["high"] / cell["interval"]["low"]) - 1
               for cell in counts["inconclusive"] if cell["interval"]]
     if widths:
-        text += (f" (typical uncertainty ±{statistics.median(widths) * 100:.2g} %, to be decided "
-                 f"at ±{counts['inconclusive'][0]['margin'] * 100:g} %)")
+        text += (f" (the typical interval reaches ±{statistics.median(widths) * 100:.2g} %, "
+                 f"the margin is ±{counts['inconclusive'][0]['margin'] * 100:g} %)")
     return text
 
 
@@ -155,11 +163,11 @@ def _registering(memory: Record | None) -> str:
     least, most = mine[0], mine[-1]
     small, large = ((point["overhead_bytes"]["median"], point["register_ns"]["median"])
                     for point in (least, most))
-    return (f"Registering a {words.amount(least['bar_bytes'])} BAR takes {least['variant']} "
-            f"{words.amount(small[0])} and {words.span(small[1])}, {most['variant']} "
-            f"{words.amount(large[0])} and {words.span(large[1])}: "
-            f"{words.fraction(small[0], large[0])} of the memory, "
-            f"{words.fraction(small[1], large[1])} of the time.")
+    return (f"Memory and time to register a {words.amount(least['bar_bytes'])} BAR: "
+            f"{least['variant']} {words.amount(small[0])} and {words.span(small[1])}, "
+            f"{most['variant']} {words.amount(large[0])} and {words.span(large[1])}; that is "
+            f"{words.fraction(small[0], large[0])} memory and "
+            f"{words.fraction(small[1], large[1])} time.")
 
 
 def _trust(report: Record) -> tuple[bool, str]:
@@ -169,9 +177,9 @@ def _trust(report: Record) -> tuple[bool, str]:
     told = [words.evidence_sentence(report["totals"]),
             words.integrity_sentence(report["cells"]), _self_check(aa)]
     if problems:
-        told.insert(0, f"NOT WHOLE: {words.plural(len(problems), 'problem')} (listed below)")
+        told.insert(0, f"{_NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
     elif alarms:
-        told.insert(0, "CAUTION")
+        told.insert(0, _CAUTION)
     if alarms:  # rule: a report whose A/A raises an alarm says so on top
         told.insert(1, told.pop())
     return bool(problems or alarms), ". ".join(told) + "."

@@ -83,12 +83,11 @@ def probability(value: float | None) -> str:
 
 
 def fraction(part: float, whole: float) -> str:
-    """How small a part is of a whole: "1/520", or in per cent when it is no small part."""
-    if whole <= 0:
-        return "–"
-    if part <= 0:
-        return "too little to be seen"
-    return f"1/{whole / part:,.0f}" if part * 10 <= whole else f"{part / whole * 100:.0f} %"
+    """How small a part is of a whole: "1/520 of the", in per cent when it is no small part."""
+    if part <= 0 or whole <= 0:
+        return "too little to be seen of the"
+    shown = f"1/{whole / part:,.0f}" if part * 10 <= whole else f"{part / whole * 100:.0f} %"
+    return f"{shown} of the"
 
 
 def amount(bytes_: float | None) -> str:
@@ -192,7 +191,7 @@ def _digits(percents: Sequence[float]) -> int:
 
 def _percent(percent: float, digits: int) -> str:
     text = f"{percent:+.{digits}f}"
-    return text.lstrip("+-") if float(text) == 0 else text
+    return "0" if float(text) == 0 else text
 
 
 def _three(value: float) -> str:
