@@ -8,6 +8,8 @@ MATRIX  ?= quick
 SEED    ?=
 RESUME  ?=
 RUN     ?=
+A       ?=
+B       ?=
 POINTS  ?=
 PYTEST_ARGS ?=
 
@@ -54,7 +56,14 @@ shell: deps
 report: deps
 	@$(PYTHON) -m p2pbench.report 'results/$(or $(RUN),$(error which run? make report RUN=<directory in results/>))'
 
+compare: deps
+	@$(PYTHON) -m p2pbench.compare '$(or $(A),$(error which runs? make compare A=results/x B=results/y))' \
+		'$(or $(B),$(error which runs? make compare A=results/x B=results/y))'
+
+reference: deps
+	@$(PYTHON) -m p2pbench.reference 'results/$(or $(RUN),$(error which run? make reference RUN=<directory in results/>))'
+
 clean:
 	@$(CLI) clean
 
-.PHONY: help deps bench plan test linux tree series-export series-check shell report clean
+.PHONY: help deps bench plan test linux tree series-export series-check shell report compare reference clean

@@ -14,6 +14,15 @@ def rows(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     return _flat(_condensed(provenance))
 
 
+def every(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Dotted names and their values, all of them; a patch by its name and digest."""
+    found = [row for row in rows(provenance) if not row[1].endswith("(listed below)")]
+    for variant, lines in patches(provenance).items():
+        listed = (line.split("  ", 1) for line in lines)
+        found += [(f"variants.{variant}.{file}", digest) for digest, file in listed]
+    return found
+
+
 def patches(provenance: Mapping[str, Any]) -> dict[str, list[str]]:
     """The patches and fragments of each variant as lines: digest and name."""
     found = {}

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from . import pages, reports, stats, terminal, verdict, words
+from . import files, index, pages, reports, stats, terminal, verdict, words
 from .errors import BenchError
 from .journal import Boot, Cell, Header, Journal, StepError, Workload
 from .paths import RESULTS, ROOT
@@ -29,10 +29,6 @@ SCHEMA = reports.SCHEMA
 SCHEMA_FILE = reports.SCHEMA_FILE
 PAGE_BYTES = 4096
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
-
-
-class ReportError(BenchError):
-    """A report that cannot be made or written; the text says why and what to do."""
 
 
 def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -79,15 +75,17 @@ def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     """Make report.json, report.md and report.html in `run_dir` and return the report.
 
     All three are complete on the disk before the first takes its name; when the disk is full,
-    ReportError is raised and older files stay as they are.
+    WriteError is raised and older files stay as they are.
     """
     directory = Path(run_dir)
     report = build(directory / "journal.jsonl")
-    _replace_all(directory, {
+    files.replace_all(directory, {
         "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
         "report.md": pages.markdown(report),
         "report.html": pages.html(report),
-    })
+    }, f"run: make report RUN={directory.name}")
+    if directory.resolve().parent == RESULTS:
+        index.write(RESULTS)
     return report
 
 
@@ -396,26 +394,6 @@ def _reproduce(header: Header) -> str:
 
 def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: record[key] for key in keys}
-
-
-def _replace_all(directory: Path, texts: Mapping[str, str]) -> None:
-    """Write every file beside its place and sync it; rename them only when all are there."""
-    temporary = {name: directory / f".{name}.{os.getpid()}.tmp" for name in texts}
-    try:
-        for name, text in texts.items():
-            with open(temporary[name], "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        for name in texts:
-            os.replace(temporary[name], directory / name)
-    except OSError as error:
-        raise ReportError(
-            f"{directory}: cannot write the report: {error.strerror}; what was there is untouched, "
-            f"so mend that and run: make report RUN={directory.name}") from error
-    finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

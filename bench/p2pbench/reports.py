@@ -14,6 +14,7 @@ from .schema import validator
 SCHEMA = "p2pbench-report-2"
 SCHEMA_FILE = SCHEMAS / "report.schema.json"
 _FIRST = "p2pbench-report-1"
+KNOWN = (SCHEMA, _FIRST)
 # What the first schema did not have; the verdict is then the compares' headlines.
 _ADDED = ("instructions", "memory", "static", "aa", "stopping")
 _MOST_SENTENCES = 5
@@ -33,7 +34,7 @@ def read(place: Path) -> dict[str, Any]:
         report = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnreadableReport(f"{file}: cannot read: {error.strerror}; expected a run that has "
-                               f"a report (make report RUN={file.parent.name})") from None
+                               f"a report (make report RUN={place.name})") from None
     except ValueError as error:
         raise UnreadableReport(f"{file}: not JSON: {error}") from None
     schema = report.get("schema") if isinstance(report, dict) else None
@@ -41,7 +42,7 @@ def read(place: Path) -> dict[str, Any]:
         report = _upgraded(report)
     elif schema != SCHEMA:
         raise UnreadableReport(f'{file}: schema "{schema}" is not known here; this program reads '
-                               f"{SCHEMA} and {_FIRST}")
+                               f"{' and '.join(KNOWN)}")
     for wrong in validator(SCHEMA_FILE).iter_errors(report):
         where = ".".join(str(part) for part in wrong.absolute_path)
         raise UnreadableReport(f"{file}: not what {schema} says at {where or 'the top'}: "

@@ -29,7 +29,10 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
     _verdict(report, console)
     for compare in report["compares"]:
         if compare["cells"]:
-            console.print(_table(compare))
+            metric = words.METRICS[compare["cells"][0]["metric"]]
+            _compared(compare, f"{compare['name']}: {metric.name} of "
+                      f"{_name(compare['candidate'])} against {_name(compare['baseline'])}",
+                      console)
     _notes(report, console)
     _instructions(report, console)
     if report["memory"]:
@@ -41,6 +44,24 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
     console.print(f"\nFiles      {escape(shown(directory.resolve()))}/report.html, report.md, "
                   "report.json, journal.jsonl", soft_wrap=True, highlight=False)
     console.print(f"Repeat     {escape(report['reproduce'])}", soft_wrap=True, highlight=False)
+
+
+def render_comparison(made: Mapping[str, Any], console: Console) -> None:
+    """Print what two runs say about each other: `made` is what compare.compare() returns."""
+    cells = [cell for compare in made["compares"] for cell in compare["cells"]]
+    line = Text(f"{made['b']['run']} against {made['a']['run']}: ", style="bold")
+    line.append(words.headline({"cells": cells}) + ".", style="not bold")
+    console.print(line)
+    for compare in made["compares"]:
+        _compared(compare, compare["name"], console)
+    for note in dict.fromkeys(note for cell in cells for note in cell["notes"]):
+        console.print(Text(f"Note: {note}.", style="dim"))
+    console.print(Text("Nothing is paired between runs: what else changed between them is in the "
+                       "difference too.", style="dim"))
+    for name, listed in (("A", made["only_a"]), ("B", made["only_b"])):
+        if listed:
+            console.print(Text(f"In {name} alone: {words.plural(len(listed), 'cell')}",
+                               style="yellow"))
 
 
 def _verdict(report: Mapping[str, Any], console: Console) -> None:
@@ -56,11 +77,11 @@ def _verdict(report: Mapping[str, Any], console: Console) -> None:
         console.print(Text(f"Note: {note}", style="yellow"))
 
 
-def _table(compare: Mapping[str, Any]) -> Table:
-    metric = words.METRICS[compare["cells"][0]["metric"]]
-    table = Table(title=f"\n{compare['name']}: {metric.name} of {_name(compare['candidate'])} "
-                        f"against {_name(compare['baseline'])}; {compare['headline']}",
-                  **_PLAIN)
+def _compared(compare: Mapping[str, Any], title: str, console: Console) -> None:
+    """The headline of a compare and its cells."""
+    console.print(Text(f"\n{title}", style="bold"))
+    console.print(Text(compare["headline"][:1].upper() + compare["headline"][1:] + "."))
+    table = Table(**_PLAIN)
     table.add_column("workload", no_wrap=True)
     for heading in ("change", "95 % interval", "p99"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -73,7 +94,7 @@ def _table(compare: Mapping[str, Any]) -> Table:
             words.change(cell["latency"].get("p99")),
             _verdict_text(cell),
         )
-    return table
+    console.print(table)
 
 
 def _name(cell: Mapping[str, str]) -> str:

@@ -1,9 +1,12 @@
 """The report follows the reader: light or dark, on a screen or on paper."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-from window import shown
+from p2pbench import compare, index, reports
+from p2pbench.paths import SCHEMAS
+from window import picture, requests, shown
 
 
 def test_light_and_dark_differ(browser: Any, pages_made: dict[str, Path]) -> None:
@@ -28,3 +31,19 @@ def test_a_print_is_black_on_white_and_leaves_nothing_folded(
                            || one.getBoundingClientRect().height === 0).length""")
     assert browser.execute_script("return document.querySelectorAll('details pre').length") > 2
     assert folded == 0
+
+
+def test_the_list_of_runs_and_a_comparison_fit_a_phone(browser: Any, tmp_path: Path) -> None:
+    a = reports.read(SCHEMAS / "reference" / "6.1" / "quick")
+    b = a | {"run": "another", "created": "2026-11-24T00:00:00+00:00"}
+    (tmp_path / "another").mkdir()
+    (tmp_path / "another" / "report.json").write_text(json.dumps(b))
+    html, *_ = compare.write(compare.compare(a, b), tmp_path / "compare")
+    for file in (index.write(tmp_path), html):
+        shown(browser, file, 390, "dark")
+        picture(browser, 390, file.stem.split("--")[-1])
+        assert [url for url in requests(browser) if not url.startswith(("data:", file.as_uri()))
+                ] == []
+        assert browser.get_log("browser") == []
+        assert browser.execute_script(
+            "return document.documentElement.scrollWidth <= window.innerWidth")

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from p2pbench import report
+from p2pbench.files import WriteError
 from p2pbench.journal import JournalError
 
 SPEED = {"page/host": 1e8, "page/bar": 0.88e8}
@@ -262,7 +263,7 @@ def test_a_full_disk_keeps_the_old_report(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(report.ReportError, match="No space left on device.*make report RUN="):
+    with pytest.raises(WriteError, match="No space left on device.*make report RUN="):
         report.write(tmp_path)
     assert {path.read_text() for path in tmp_path.glob("report.*")} == {"old"}
     assert not list(tmp_path.glob(".*"))
