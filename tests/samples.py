@@ -1,4 +1,4 @@
-"""Sections of a report as a run with every instrument would have them, for tests of what shows them."""
+"""Sections of a report as a run with every instrument would have them."""
 
 import random
 from typing import Any
@@ -13,7 +13,8 @@ _CHANGED = {"__blk_rq_map_sg": ("block", 96, 12), "dma_map_sg_attrs": ("dma", 88
             "pci_p2pdma_map_segment": ("p2pdma", 61, 0), "blk_rq_dma_map": ("block", 0, 74),
             "bio_split_rw": ("block", 118, 141), "nvme_map_data": ("nvme", 150, 131),
             "sgl_alloc_order": ("nvmet", 84, 0), "nvmet_rdma_map_sgl_keyed": ("nvmet", 93, 71),
-            "rdma_rw_ctx_init": ("rdma core", 166, 120), "gen_pool_alloc_owner": ("genalloc", 98, 98),
+            "rdma_rw_ctx_init": ("rdma core", 166, 120),
+            "gen_pool_alloc_owner": ("genalloc", 98, 98),
             "pci_p2pmem_alloc_sgl": ("p2pdma", 44, 0), "ib_p2pmem_map": ("rdma core", 0, 31)}
 _GIB = 1 << 30
 
@@ -27,7 +28,7 @@ def instructions(ordinary: int = 8) -> Record:
              for scheduler in ("none", "mq-deadline")]
     return {"instrument": "insncount", "absent": "",
             "cells": peer + [_ordinary_cell(draw, path) for path in paths[:ordinary]],
-            "symbols": [{"function": "bvec_should_split", "subsystem": "block",
+            "symbols": [{"function": "bvec_inlined_away", "subsystem": "block",
                          "in": ["pageless"], "absent": ["stock", "page"]}]}
 
 
@@ -40,8 +41,10 @@ def memory() -> Record:
         points += [_point("page", size, 1.03 * pages, 1.6e7 + 4.4e7 * size / _GIB, size >> 12),
                    _point("pageless", size, 0 if power < 3 else size / _GIB * 31700,
                           2.1e5 + 9.8e3 * size / _GIB, 0)]
-    fits = [_fit("page", "overhead_bytes", 17.3e6, 4000), _fit("pageless", "overhead_bytes", 31.7e3, 0),
-            _fit("page", "register_ns", 4.4e7, 1.6e7), _fit("pageless", "register_ns", 9.8e3, 2.1e5)]
+    fits = [_fit("page", "overhead_bytes", 17.3e6, 4000),
+            _fit("pageless", "overhead_bytes", 31.7e3, 0),
+            _fit("page", "register_ns", 4.4e7, 1.6e7),
+            _fit("pageless", "register_ns", 9.8e3, 2.1e5)]
     return {"points": points, "fits": fits, "page_line_bytes_per_gib": 64 * 262144}
 
 

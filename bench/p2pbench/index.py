@@ -18,11 +18,12 @@ def write(results: Path) -> Path:
     runs = [_entry(results, place) for place in _places(results)]
     readable = [run for run in runs if not run["broken"]]
     readable.sort(key=lambda run: str(run["created"]), reverse=True)
-    compared = sorted(results.glob("compare/*--*.html"))
+    compared = [(" against ".join(reversed(path.stem.split("--"))),
+                 path.relative_to(results).as_posix())
+                for path in sorted(results.glob("compare/*--*.html"))]
     files.replace_all(results, {"index.html": pages.render(
         "index.html.j2", runs=readable, broken=[run for run in runs if run["broken"]],
-        compared=[(" against ".join(reversed(path.stem.split("--"))), path.relative_to(results).as_posix())
-                  for path in compared])}, "make any report again")
+        compared=compared)}, "make any report again")
     return results / "index.html"
 
 

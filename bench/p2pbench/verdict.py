@@ -192,4 +192,4 @@ def _self_check(aa: Record | None) -> str:
     if aa["alarms"]:
         return (f"A/A ALARM in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
-    return f"A/A: a kernel against itself shows no difference in {aa['cells']} of {aa['cells']} cells"
+    return f"A/A: a kernel against itself shows no difference in any of {aa['cells']} cells"

@@ -52,7 +52,8 @@ def test_every_plot_can_be_seen(page: Page) -> None:
     boxes = page.ask("""
         return [...document.querySelectorAll('figure svg')].map(plot => {
             const box = plot.getBoundingClientRect();
-            const marks = [...plot.querySelectorAll('path')].map(one => one.getBoundingClientRect());
+            const marks = [...plot.querySelectorAll('path')]
+                .map(one => one.getBoundingClientRect());
             return {name: plot.getAttribute('aria-label'), left: box.left, right: box.right,
                     width: box.width, height: box.height,
                     texts: plot.querySelectorAll('text').length,
@@ -87,7 +88,8 @@ def luminance(colour: str) -> float:
 def test_every_text_stands_out_from_the_page(page: Page) -> None:
     """In light and dark, inside plots too: a contrast of 4.5 as WCAG wants it."""
     colours = page.ask("""
-        const all = [...document.querySelectorAll('svg text')].map(one => getComputedStyle(one).fill);
+        const all = [...document.querySelectorAll('svg text')]
+            .map(one => getComputedStyle(one).fill);
         const words = [...document.querySelectorAll('p, li, td, th, h1, h2, h3, a, dt, dd')]
             .map(one => getComputedStyle(one).color);
         return {page: getComputedStyle(document.body).backgroundColor,
