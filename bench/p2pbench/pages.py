@@ -62,7 +62,8 @@ def _environment() -> jinja2.Environment:
     environment.filters.update({name: getattr(words, name) for name in _FILTERS})
     environment.filters.update(
         against=_against, bytes=_bytes, fitted=_fitted, has_p=_has_p,
-        insn_spread=_insn_spread, pipe=_pipe, sentence=_sentence, signed_bytes=_signed_bytes, subsystems=bars.subsystems_of)
+        insn_spread=_insn_spread, pipe=_pipe, sentence=_sentence, signed_bytes=_signed_bytes,
+        subsystems=bars.subsystems_of)
     environment.tests.update(proves_data=words.proves_data, alarming=is_alarming)
     environment.globals.update(
         evidence_sentence=words.evidence_sentence, functions_of=plots.functions,
