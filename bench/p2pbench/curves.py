@@ -24,7 +24,7 @@ def memory_svg(memory: Mapping[str, Any], variants: list[str]) -> str:
     with svg.plot("memory", said, _HEIGHT_INCH) as made:
         axes = _axes(made.figure, points, ["overhead_bytes"], line)
         axes.set_title("memory taken by registering", loc="left", color=COLOURS["fg"], fontsize=10)
-        axes.plot(sizes, line, "--", color=COLOURS["muted"], linewidth=1)
+        axes.plot(sizes, line, "--", color=COLOURS["fg"], linewidth=0.9, zorder=5)
         # Named in the middle, below the line: the curves' own names stand at the right.
         middle = len(sizes) // 2
         axes.annotate("64 B per 4 KiB", (sizes[middle], line[middle]), (8, -15),

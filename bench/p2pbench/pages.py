@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         against=_against, bytes=_bytes, fitted=_fitted, has_p=_has_p,
         insn_spread=_insn_spread, pipe=_pipe, sentence=_sentence, signed_bytes=_signed_bytes,
-        subsystems=bars.subsystems_of)
+        subsystems=bars.subsystems_of, tight=_tight)
     environment.tests.update(proves_data=words.proves_data, alarming=is_alarming)
     environment.globals.update(
         evidence_sentence=words.evidence_sentence, functions_of=plots.functions,
@@ -107,6 +108,11 @@ def _signed_bytes(value: int) -> str:
 def _pipe(text: object) -> str:
     """Text for a cell of a Markdown table."""
     return " ".join(str(text).replace("|", "\\|").split())
+
+
+def _tight(text: str) -> str:
+    """The text with its figures kept on one line with their units."""
+    return re.sub(r"(\d) (%|[KMGT]iB|B|[mµn]?s)(?!\w)", "\\1\N{NO-BREAK SPACE}\\2", text)
 
 
 def _sentence(text: str) -> str:

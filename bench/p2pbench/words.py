@@ -61,10 +61,10 @@ def count(value: float | None) -> str:
 
 
 def decimal(value: float | None) -> str:
-    """A figure per I/O: one digit after the point below 1,000."""
+    """A figure per I/O: one digit after the point below 100."""
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.1f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"
 
 
 def signed(value: float | None) -> str:
