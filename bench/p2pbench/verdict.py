@@ -190,6 +190,8 @@ def _self_check(aa: Record | None) -> str:
     if aa is None or not aa["cells"]:
         return "No A/A check in this run"
     if aa["alarms"]:
+        if aa.get("headline"):  # names the cells
+            return str(aa["headline"]).rstrip(".")
         return (f"A/A ALARM in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
     return f"A/A: a kernel against itself shows no difference in any of {aa['cells']} cells"
