@@ -59,6 +59,8 @@ class Boot:
     variant: str
     provider: str
     bar: int = 0
+    kind: str = "fio"
+    aa: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Matrix:
     boots are the (variant, provider) pairs of each block. memory are the boots
     of the first blocks that only register a BAR of some size (bytes) as peer
     memory, and remove it: "variant", "bar", and "blocks", the number of blocks.
+    The pairs of aa are booted twice in each block. A run with a budget goes on
+    to most_blocks.
     """
 
     name: str
@@ -80,19 +84,26 @@ class Matrix:
     compare: tuple[Compare, ...]
     margins: dict[str, float] = field(default_factory=dict)
     memory: tuple[dict[str, Any], ...] = ()
+    aa: tuple[dict[str, str], ...] = ()
+    most_blocks: int = 0
 
-    def plan(self, seed: int) -> list[Boot]:
-        """Return the boots: every pair once a block, in an order drawn from the seed."""
+    def plan(self, seed: int, blocks: int = 0) -> list[Boot]:
+        """Return the boots: every pair once a block, in an order drawn from the seed.
+
+        The first blocks are the same whatever the number of blocks.
+        """
         order = random.Random(seed)
         boots: list[Boot] = []
-        for block in range(self.blocks):
-            entries = [(pair["variant"], pair["provider"], 0) for pair in self.boots]
-            entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"])
+        for block in range(blocks or self.blocks):
+            entries = [(pair["variant"], pair["provider"], 0, False) for pair in self.boots]
+            entries += [(pair["variant"], pair["provider"], 0, True) for pair in self.aa]
+            entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"], False)
                         for entry in self.memory if block < entry["blocks"]]
             order.shuffle(entries)
-            for variant, provider, bar in entries:
-                boots.append(Boot(f"b{block}-{variant}-{provider}", len(boots), block, variant,
-                                  provider, bar))
+            for variant, provider, bar, aa in entries:
+                boots.append(Boot(f"b{block}-{variant}-{provider}{'-aa' if aa else ''}",
+                                  len(boots), block, variant, provider, bar,
+                                  MEMORY if bar else "fio", aa))
         return boots
 
     def workloads_for(self, provider: str) -> list[Workload]:
@@ -113,7 +124,7 @@ def matrix_from_json(data: dict[str, Any]) -> Matrix:
     parts: dict[str, Any] = {
         "boots": tuple(data["boots"]), "workloads": tuple(map(workload, data["workloads"])),
         "compare": tuple(Compare(**entry) for entry in data["compare"]),
-        "memory": tuple(data["memory"])}
+        "memory": tuple(data["memory"]), "aa": tuple(data.get("aa", ()))}
     return Matrix(**data | parts)
 
 
@@ -139,8 +150,8 @@ def _top(toml: LocatedToml) -> dict[str, Any]:
         return value
 
     fields = {"description": text, "testbed": text, "flavour": one_of("bench", "debug"),
-              "blocks": integer(1), "margins": raw, "boots": raw, "workloads": raw,
-              "patterns": raw, "compare": raw, "memory": raw}
+              "blocks": integer(1), "most_blocks": integer(1), "aa": listed(_side),
+              "margins": raw, "boots": raw, "workloads": raw, "patterns": raw, "compare": raw, "memory": raw}
     return toml.table((), toml.data, fields, ("blocks", "boots", "workloads"))
 
 
@@ -265,13 +276,40 @@ def _compare(toml: LocatedToml, pairs: tuple[dict[str, str], ...]) -> tuple[Comp
     for index, entry in enumerate(toml.tables("compare", fields, tuple(fields))):
         for side in ("baseline", "candidate"):
             if entry[side] not in pairs:
-                booted = ", ".join(f"{pair['variant']}/{pair['provider']}" for pair in pairs)
                 raise toml.error(("compare", index, side), f"{side}: this matrix does not boot "
-                                 f'"{entry[side]["variant"]}/{entry[side]["provider"]}" ({booted})')
+                                 f'"{entry[side]["variant"]}/{entry[side]["provider"]}" '
+                                 f"({_names(pairs)})")
+        if entry["baseline"] == entry["candidate"]:
+            raise toml.error(("compare", index, "candidate"), "candidate: the same as baseline; "
+                             f'write aa = ["{_names((entry["baseline"],))}"] at the top to '
+                             "compare it with itself")
         if any(other.name == entry["name"] for other in made):
             raise toml.error(("compare", index, "name"), f'name "{entry["name"]}" stands twice')
         made.append(Compare(**entry))
     return tuple(made)
+
+
+def _twice(toml: LocatedToml, aa: list[dict[str, str]],
+           pairs: tuple[dict[str, str], ...]) -> tuple[dict[str, str], ...]:
+    """Check the cells that are booted twice a block."""
+    for pair in aa:
+        if pair not in pairs:
+            raise toml.error(("aa",), f'aa: this matrix does not boot "{pair["variant"]}/'
+                             f'{pair["provider"]}" ({_names(pairs)})')
+    return tuple(aa)
+
+
+def _names(pairs: tuple[dict[str, str], ...]) -> str:
+    return ", ".join(f"{pair['variant']}/{pair['provider']}" for pair in pairs)
+
+
+def _most_blocks(toml: LocatedToml, top: dict[str, Any]) -> int:
+    """Return how far a budget may go: four times the blocks unless the matrix says otherwise."""
+    most: int = top.get("most_blocks", 4 * top["blocks"])
+    if most < top["blocks"]:
+        raise toml.error(("most_blocks",), f"most_blocks: found {most}; at least the matrix's "
+                         f"blocks, {top['blocks']}, is allowed")
+    return most
 
 
 def read_matrix(path: Path) -> Matrix:
@@ -290,7 +328,10 @@ def read_matrix(path: Path) -> Matrix:
     for name in names:
         if names.count(name) > 1:
             raise toml.error(("workloads",), f"workload {name} stands twice")
-    margins = toml.table(("margins",), top.get("margins", {}), {"throughput": percent})
+    margins = toml.table(("margins",), top.get("margins", {}),
+                         {"throughput": percent, "instructions": percent})
     return Matrix(path.stem, shown(path), top.get("testbed", "qemu"), top.get("flavour", "bench"),
                   top["blocks"], pairs, tuple(workloads), _compare(toml, pairs),
-                  {"throughput": 0.02} | margins, _memory(toml, top["blocks"]))
+                  {"throughput": 0.02, "instructions": 0.005} | margins,
+                  _memory(toml, top["blocks"]), aa=_twice(toml, top.get("aa", []), pairs),
+                  most_blocks=_most_blocks(toml, top))

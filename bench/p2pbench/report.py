@@ -18,12 +18,14 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from . import pages, stats, terminal, words
+from . import aa, comparisons, pages, stopping, terminal, words
 from .errors import BenchError
-from .journal import Boot, Cell, Header, Journal, StepError, Workload
+from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
 from .paths import RESULTS, ROOT, SCHEMAS
-from .schema import validator
-from .stats import Comparison, Sample, Samples
+from .schema import problem
+from .comparisons import Comparison
+from .questions import INSTRUCTIONS, compares_of, is_timed
+from .stats import Sample, Samples, value_of
 
 SCHEMA = "p2pbench-report-1"
 SCHEMA_FILE = SCHEMAS / "report.schema.json"
@@ -43,7 +45,8 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     journal = Journal.open(journal_path)
     header, boots = journal.header, journal.boots
-    samples = Samples(header, boots)
+    samples = Samples(header, boots, journal.skipped)
+    found = comparisons.compare_all(header, boots, journal.looks, journal.skipped)
     cells = [_cell(samples, cell, workload) for cell, workload in _cells(header)]
     report: dict[str, Any] = {
         "schema": SCHEMA,
@@ -52,20 +55,25 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "seed": header["seed"],
         "environment_class": header["environment_class"],
         "matrix": _picked(header["matrix"], "name", "file", "blocks", "margins"),
-        "totals": _totals(header, boots, journal.repeated, cells),
-        "compares": _compares(header, stats.compare_all(header, boots)),
+        "totals": _totals(samples, boots, journal, cells),
+        "compares": _compares(header, [one for one in found if one.question.family == "cells"]),
+        "aa": aa.section([one for one in found if one.question.family == "aa"], compared),
+        "stopping": stopping.section(journal, found),
         "cells": cells,
         "providers": _providers(header, boots),
         "lost": _all_lost(journal),
-        "not_run": _not_run(header, boots),
+        "not_run": _not_run(samples, boots),
         "provenance": header["provenance"],
         "qemu_commands": _commands(boots),
         "reproduce": _reproduce(header),
-        "notes": journal.notes,
+        "notes": aa.alarm(found) + journal.notes,
     }
-    report["problems"] = _problems(report)
+    report["problems"] = _problems(report) + stopping.disagreements(journal, found)
     report["ok"] = not report["problems"]
-    validator(SCHEMA_FILE).validate(report)
+    wrong = problem(SCHEMA_FILE, "", report)
+    if wrong:
+        raise ReportError(f"{journal_path}: the report that was made of it is not of schema "
+                          f"{SCHEMA}: {wrong}; this is a mistake of the program")
     return report
 
 
@@ -138,7 +146,7 @@ def _cell(samples: Samples, cell: Cell, workload: Workload) -> dict[str, Any]:
         "states": {state: sum(s.state == state for s in mine)
                    for state in ("ok", "invalid", "failed", "missing")},
         "samples": [_sample(sample) for sample in mine],
-        "figures": _figures(mine) if stats.is_timed(workload) else None,
+        "figures": _figures(mine) if is_timed(workload) else None,
         "evidence": _evidence(mine),
     }
 
@@ -187,39 +195,44 @@ def _evidence(samples: Iterable[Sample]) -> dict[str, Any] | None:
     }
 
 
-def _compares(header: Header, comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
-    compares: list[dict[str, Any]] = []
-    for compare in header["matrix"]["compare"]:
-        mine = [c for c in comparisons if c.compare["name"] == compare["name"]]
-        entry = _picked(compare, "name", "title", "baseline", "candidate")
-        entry["cells"] = [_comparison(comparison) for comparison in mine]
-        entry["headline"] = words.headline(entry)
-        compares.append(entry)
-    return compares
+def _compares(header: Header, found: Sequence[Comparison]) -> list[dict[str, Any]]:
+    return [compared(compare, [one for one in found if one.question.compare == compare])
+            for compare in compares_of([one.question for one in found], header)]
+
+
+def compared(compare: Compare, found: Sequence[Comparison]) -> dict[str, Any]:
+    """A compare with its cells, as the report shows it."""
+    entry = _picked(compare, "name", "title", "baseline", "candidate")
+    entry["cells"] = [_comparison(comparison) for comparison in found]
+    entry["headline"] = words.headline(entry)
+    return entry
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
-    interval = comparison.interval
+    interval, question = comparison.interval, comparison.question
     return {
-        "workload": comparison.workload["name"],
-        **_picked(comparison.workload, "rw", "bs", "iodepth", "numjobs"),
-        "metric": "throughput",
+        "workload": question.workload["name"],
+        **_picked(question.workload, "rw", "bs", "iodepth", "numjobs"),
+        "metric": question.metric,
         "margin": comparison.margin,
         "verdict": comparison.verdict,
         "ratio": comparison.ratio,
         "interval": interval and {
             "low": math.exp(interval.low),
             "high": math.exp(interval.high),
-            "confidence": stats.CONFIDENCE,
+            "confidence": interval.confidence,
             "method": interval.method,
         },
+        "p": comparison.p,
+        "p_holm": comparison.p_holm,
+        "look": comparison.look,
         "blocks_needed": comparison.blocks_needed,
-        "latency": {key: comparison.latency.get(key) for key in ("p50", "p99")},
+        "latency": {key: comparison.latency(f"lat_{key}_ns") for key in ("p50", "p99")},
         "pairs": [
             {
                 "block": pair.block,
-                "baseline": _sample(pair.baseline),
-                "candidate": _sample(pair.candidate),
+                "baseline": _paired(pair.baseline, question.metric),
+                "candidate": _paired(pair.candidate, question.metric),
                 "ratio": math.exp(pair.log_ratio),
             }
             for pair in comparison.pairs
@@ -228,6 +241,12 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "reasons": comparison.reasons,
         "notes": comparison.notes,
     }
+
+
+def _paired(sample: Sample, metric: str) -> dict[str, Any]:
+    """A sample of a pair, with the figure that was compared."""
+    figure = {"per_io": value_of(sample, metric)} if metric == INSTRUCTIONS else {}
+    return _sample(sample) | figure
 
 
 def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
@@ -306,22 +325,23 @@ def _first_error(boot: Boot) -> StepError | None:
     return next((error for error in errors if error), None)
 
 
-def _not_run(header: Header, boots: Iterable[Boot]) -> list[str]:
+def _not_run(samples: Samples, boots: Iterable[Boot]) -> list[str]:
     run = {boot["boot"] for boot in boots}
-    return [boot["boot"] for boot in header["plan"] if boot["boot"] not in run]
+    return [boot["boot"] for boot in samples.plan if boot["boot"] not in run]
 
 
-def _totals(header: Header, boots: Sequence[Boot], repeated: Sequence[Boot],
+def _totals(samples: Samples, boots: Sequence[Boot], journal: Journal,
             cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     status = [boot["status"] for boot in boots]
     peer = [cell for cell in cells if cell["provider"] != "host"]
     evidence = [cell["evidence"] for cell in peer if cell["evidence"]]
     return {
         "boots": {
-            "planned": len(header["plan"]),
+            "planned": len(journal.header["plan"]),
             **{key: status.count(key) for key in ("ok", "failed", "lost")},
-            "not_run": len(header["plan"]) - len(boots),
-            "repeated": len(repeated),
+            "not_run": len(samples.plan) - len(boots),
+            "skipped": len(journal.skipped),
+            "repeated": len(journal.repeated),
         },
         "cells": {
             "all": len(cells),
@@ -331,7 +351,7 @@ def _totals(header: Header, boots: Sequence[Boot], repeated: Sequence[Boot],
         },
         "p2p": {key: sum(one[key] or 0 for one in evidence)
                 for key in ("requests", "bytes", "fallbacks")},
-        "duration_s": sum(boot["duration_s"] for boot in [*boots, *repeated]),
+        "duration_s": sum(boot["duration_s"] for boot in [*boots, *journal.repeated]),
     }
 
 
@@ -384,8 +404,9 @@ def _reproduce(header: Header) -> str:
     """The one command; a matrix that is not one of configs/matrix is named by its file."""
     name, file = header["matrix"]["name"], header["matrix"]["file"]
     known = Path(file).parent in (Path("configs/matrix"), ROOT / "configs" / "matrix")
+    budget = stopping.looks_of(header).budget_s
     return f"make bench MATRIX={shlex.quote(name if known or not file else file)} " \
-           f"SEED={header['seed']}"
+           f"SEED={header['seed']}" + (f" BUDGET={budget:g}s" if budget else "")
 
 
 def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:

@@ -39,6 +39,9 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
 
 
 def _verdict(report: Mapping[str, Any], console: Console) -> None:
+    if report["aa"]:
+        alarm = bool(report["aa"]["alarms"])
+        console.print(Text(report["aa"]["headline"] + ".", style="bold red" if alarm else "bold"))
     for compare in report["compares"]:
         title = compare["title"][:1].upper() + compare["title"][1:]
         line = Text(f"{title}: ", style="bold")
@@ -53,6 +56,8 @@ def _verdict(report: Mapping[str, Any], console: Console) -> None:
     for problem in report["problems"]:
         console.print(Text(f"PROBLEM: {problem}", style="bold red"))
     for note in report["notes"]:
+        if report["aa"] and note == report["aa"]["headline"]:
+            continue  # an alarm stands on top already
         console.print(Text(f"Note: {note}", style="yellow"))
 
 
@@ -61,7 +66,8 @@ def _headline_style(compare: Mapping[str, Any]) -> str:
 
 
 def _table(compare: Mapping[str, Any]) -> Table:
-    table = Table(title=f"\n{compare['name']}: throughput of {_name(compare['candidate'])} "
+    table = Table(title=f"\n{compare['name']}: {compare['cells'][0]['metric']} of "
+                        f"{_name(compare['candidate'])} "
                         f"against {_name(compare['baseline'])}",
                   **_PLAIN)
     table.add_column("workload", no_wrap=True)

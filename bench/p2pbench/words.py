@@ -130,8 +130,10 @@ def integrity_sentence(cells: Sequence[Mapping[str, Any]]) -> str:
 def _extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:
     if verdict not in ("worse", "better"):
         return ""
-    pick, word = (min, "worst") if verdict == "worse" else (max, "best")
-    cell = pick(cells, key=lambda one: float(one["ratio"]))
+    # Throughput and instructions are never in one compare; of the latter, less is better.
+    more = (verdict == "better") == (cells[0]["metric"] != "instructions")
+    word = "worst" if verdict == "worse" else "best"
+    cell = (max if more else min)(cells, key=lambda one: float(one["ratio"]))
     return (f" ({word}: {label(cell['workload'])} {change(cell['ratio'])} "
             f"{change_range(cell['interval'])})")
 
