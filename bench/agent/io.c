@@ -20,20 +20,27 @@
 
 /*
  * Whether neighbouring pages of the buffer are neighbours in memory, too,
- * decides how many segments an I/O has, and so what it costs. The kernel hands
- * out ascending pages: touched from the end, no two of them are.
+ * decides how many segments an I/O has, and so what it costs; in each boot they
+ * would be others. So it is one page throughout, which is not its own neighbour:
+ * each page is a segment, as in memory that is fragmented.
  */
 static char *buffer_alloc(u64 bytes)
 {
-	char *buffer = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("p2pagent-io", MFD_CLOEXEC);
+	char *buffer = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	bool good = fd >= 0 && buffer != MAP_FAILED && !ftruncate(fd, PAGE);
 
-	if (buffer == MAP_FAILED)
-		return NULL;
-	madvise(buffer, bytes, MADV_NOHUGEPAGE);
-	for (u64 at = bytes; at; at -= PAGE)
-		memset(buffer + at - PAGE, 0x5a, PAGE);
-	return buffer;
+	for (u64 at = 0; good && at < bytes; at += PAGE)
+		good = mmap(buffer + at, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd,
+			    0) != MAP_FAILED;
+	if (fd >= 0)
+		close(fd);
+	if (good || buffer == MAP_FAILED)
+		return good ? memset(buffer, 0x5a, bytes) : NULL;
+	munmap(buffer, bytes);
+	return NULL;
 }
 
 static int io_prepare(struct io *io, struct failure *f)

@@ -12,7 +12,7 @@ import os
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from .errors import BenchError
 from .paths import SCHEMAS
@@ -44,6 +44,9 @@ class Workload(TypedDict):
     verify: str
     kind: str
     providers: list[str]
+    device: NotRequired[str]
+    scheduler: NotRequired[str]
+    variants: NotRequired[list[str]]
 
 
 class Compare(TypedDict):
@@ -75,6 +78,7 @@ class PlannedBoot(TypedDict):
     block: int
     variant: str
     provider: str
+    kind: NotRequired[str]
 
 
 class Header(TypedDict):
@@ -154,6 +158,17 @@ class Evidence(TypedDict):
     pool: PoolSamples | None
 
 
+class Counts(TypedDict):
+    """Instructions per I/O of the path, by subsystem and by function; `reason`: why not."""
+
+    instrument: str
+    ios: int
+    per_io: float | None
+    subsystems: dict[str, float]
+    functions: list[dict[str, Any]]
+    reason: str
+
+
 class WorkloadResult(TypedDict):
     """One workload in one boot; `reasons` say why an invalid one is invalid."""
 
@@ -163,6 +178,7 @@ class WorkloadResult(TypedDict):
     reasons: list[str]
     metrics: Metrics | None
     evidence: Evidence | None
+    counts: NotRequired[Counts | None]
 
 
 class Boot(TypedDict):
