@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from .errors import BenchError
 from .paths import SCHEMAS
@@ -45,6 +45,10 @@ class Workload(TypedDict):
     verify: str
     kind: str
     providers: list[str]
+    device: NotRequired[str]
+    scheduler: NotRequired[str]
+    ios: NotRequired[int]
+    variants: NotRequired[list[str]]
 
 
 class Compare(TypedDict):
@@ -68,21 +72,19 @@ class Matrix(TypedDict):
     margins: dict[str, float]
 
 
-class _Optional(TypedDict, total=False):
-    """What older journals do not have: `aa` marks the second boot of a cell in a block."""
+class PlannedBoot(TypedDict):
+    """A boot of the plan; `index` is its place in the randomised order.
 
-    kind: str
-    aa: bool
-
-
-class PlannedBoot(_Optional):
-    """A boot of the plan; `index` is its place in the randomised order."""
+    `aa` marks the second boot of a cell in its block.
+    """
 
     boot: str
     index: int
     block: int
     variant: str
     provider: str
+    kind: NotRequired[str]
+    aa: NotRequired[bool]
 
 
 class Header(TypedDict):
@@ -193,6 +195,17 @@ class Evidence(TypedDict):
     pool: PoolSamples | None
 
 
+class Counts(TypedDict):
+    """Instructions per I/O of the path, by subsystem and by function; `reason`: why not."""
+
+    instrument: str
+    ios: int
+    per_io: float | None
+    subsystems: dict[str, float]
+    functions: list[dict[str, Any]]
+    reason: str
+
+
 class WorkloadResult(TypedDict):
     """One workload in one boot; `reasons` say why an invalid one is invalid."""
 
@@ -202,6 +215,7 @@ class WorkloadResult(TypedDict):
     reasons: list[str]
     metrics: Metrics | None
     evidence: Evidence | None
+    counts: NotRequired[Counts | None]
 
 
 class Boot(TypedDict):

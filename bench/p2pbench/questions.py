@@ -11,9 +11,8 @@ it runs against itself (aa) asks by being there:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 from .journal import Cell, Compare, Header, PlannedBoot, Workload
 
@@ -121,13 +120,9 @@ def _itself(cell: Cell, name: str, what: str) -> Compare:
 
 def counted_cells(header: Header, workload: Workload) -> list[Cell]:
     """The cells that count a workload, in the order in which the matrix lists their variants."""
-    matrix: Mapping[str, Any] = header["matrix"]
-    entries = [*matrix.get("counts", ()), *matrix.get("ordinary", ())]
-    listed = list(dict.fromkeys(name for entry in entries for name in entry["variants"]))
-    asked = cast("Mapping[str, Any]", workload).get("variants") or listed
     planned = _planned(header, "count", second=False)
     return [Cell(variant=variant, provider=provider)
-            for name in asked for variant, provider in planned
+            for name in workload.get("variants", []) for variant, provider in planned
             if name == variant and provider in workload["providers"]]
 
 

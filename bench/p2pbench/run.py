@@ -7,14 +7,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import accel, preflight, provenance, stopping
+from . import accel, insncount, preflight, provenance, stopping
 from .accel import Accelerator
 from .boot import BootRun
 from .errors import BenchError
 from .image import build_image
+from .insncount import Counter, Instrument
 from .journal import SCHEMA, Journal
 from .kernel import Kernel, build, expected
-from .matrix import Boot, Matrix, matrix_from_json, read_matrix, short
+from .matrix import COUNT, Boot, Matrix, matrix_from_json, read_matrix, short
+from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown
 from .qemu import Pace, read_shape
 from .stopping import Budget, in_words
@@ -33,6 +35,8 @@ class Run:
         self.journal = journal
         self.kernels: dict[str, Kernel] = {}
         self._accelerator: Accelerator | None = None
+        self._instrument: Instrument | None = None
+        self._functions: dict[str, list[Function]] = {}
         self._pace = Pace()
         self._shape = read_shape(matrix.testbed)
         for workload in matrix.workloads:
@@ -96,6 +100,11 @@ class Run:
         for variant in variants:
             self.kernels[variant.name] = build(variant, self.matrix.flavour)
         self._accelerator = accel.choose(next(iter(self.kernels.values())).bzimage)
+        counted = {boot.variant for boot in boots if boot.kind == COUNT}
+        if counted:
+            self._instrument = insncount.choose(self._accelerator)
+            self._functions = {name: read_functions(self.kernels[name].directory)
+                               for name in sorted(counted)}
         if self.journal:
             self._check_machine(self.journal.header)
         else:
@@ -112,6 +121,9 @@ class Run:
             "stopping": self.looks.as_json(),
             "provenance": provenance.collect(self.kernels.values(), self._accelerator, self._shape),
         }
+        if self._instrument:
+            header["provenance"] |= {"instrument": self._instrument.provenance(),
+                                     "symbols": differing(self._functions)}
         try:
             self.directory.mkdir(parents=True)
         except OSError as error:
@@ -130,6 +142,10 @@ class Run:
     def _check_machine(self, header: Any) -> None:
         """Refuse to go on with a run on another accelerator, or with another agent in the guest."""
         assert self._accelerator
+        began = header["provenance"].get("instrument")
+        if self._instrument and began != self._instrument.provenance():
+            raise BenchError(f"run {self.name} began to count with another instrument ({began}, "
+                             f"now {self._instrument.provenance()}); start a new run")
         if header["environment_class"] != self._accelerator.environment_class:
             raise BenchError(f"run {self.name} is of class {header['environment_class']}, this "
                              f"machine now gives {self._accelerator.environment_class}; start a "
@@ -175,10 +191,15 @@ class Run:
         """Run one boot and write it to the journal; stage is told what is going on."""
         assert self.journal and self._accelerator
         kernel = self.kernels[boot.variant]
+        raw = self.directory / "raw"
+        counter = None
         try:
+            if boot.kind == COUNT and self._instrument:
+                counter = Counter(self._instrument, boot.variant, self._functions[boot.variant],
+                                  raw / boot.boot)
             consoles = self.directory / "console"
             consoles.mkdir(exist_ok=True)
-            record = BootRun(boot, self.matrix, self.seed, self.directory / "raw", stage).run(
+            record = BootRun(boot, self.matrix, self.seed, raw, stage, counter).run(
                 kernel, self._accelerator, self._shape, self._pace, consoles / f"{boot.boot}.log")
         except OSError as error:
             raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before "

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from .evidence import judge
+from .evidence import judge, judge_ordinary
 from .journal import Boot, Cell, Header, Metrics, PlannedBoot, Workload, WorkloadResult
 from .questions import INSTRUCTIONS, Question
 
@@ -107,8 +107,11 @@ def doubts_about(provider: str, workload: Workload, result: WorkloadResult) -> l
     if result["status"] == "invalid" or result["reasons"]:
         return result["reasons"] or ["called invalid by the run, which gives no reason"]
     metrics, evidence = result["metrics"], cast("dict[str, Any] | None", result["evidence"])
+    counted = workload.get("ios", 0) * workload["bs"]
     if workload["kind"] == "ordinary":
-        return []
+        return judge_ordinary(evidence, counted)
+    if workload["kind"] == "count":
+        return judge(workload["device"], evidence, counted)
     if workload["kind"] == "fio" and not (metrics and metrics["bytes_per_s"]):
         return ["no data was moved"]
     return judge(provider, evidence, metrics["bytes"] if metrics else 0)
