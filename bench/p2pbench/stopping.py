@@ -111,7 +111,7 @@ def take_look(journal: Journal, block: int, elapsed_s: float) -> Sequence[Compar
     taken = sum(look.record["why"] == "planned" for look in journal.looks)
     due = [number for number, blocks in enumerate(looks.blocks[:-1], 1)
            if blocks <= block and number > taken]
-    if not due:
+    if not due or not _to_come(journal):
         return []
     blocks = looks.blocks[due[-1] - 1]
     asked = questions(journal.header)
