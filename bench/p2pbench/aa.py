@@ -1,4 +1,4 @@
-"""A/A: what the harness says of a kernel against itself. Anything but "no difference" is an alarm."""
+"""A/A: what the harness says of a kernel against itself; "better" and "worse" are alarms."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The journal of a run: JSON lines, append-only; one header, then one line per finished boot.
 
 Between them stand the looks of a run with a budget: what was decided, and which boots are left
-out for it. results/journal.schema.json states the shape of each kind of line. A line is written with one
-write() and fsync(), so that a kill -9 can at worst leave the last line cut; the reader skips
+out for it. results/journal.schema.json states the shape of each kind of line. A line is written
+with one write() and fsync(), so that a kill -9 can at worst leave the last line cut; the reader skips
 exactly that line and says so.
 """
 

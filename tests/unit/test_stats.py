@@ -165,7 +165,8 @@ def test_a_lost_boot_leaves_a_gap_with_its_reason(synthetic: Any) -> None:
 def test_cells_that_prove_data_are_not_timed(synthetic: Any) -> None:
     names = ("randread-4k-qd1", "randwrite-verify", "pattern-there")
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, workloads=names)
-    assert [c.question.workload["name"] for c in compare_all(run.header, run.boots)] == ["randread-4k-qd1"]
+    assert [c.question.workload["name"]
+            for c in compare_all(run.header, run.boots)] == ["randread-4k-qd1"]
 
 
 def test_latency_has_ratios_and_no_verdict(synthetic: Any) -> None:
