@@ -190,6 +190,7 @@ class Boot(TypedDict):
     block: int
     variant: str
     provider: str
+    kind: NotRequired[str]
     started: str
     duration_s: float
     boot_s: float | None
