@@ -2,8 +2,8 @@
 
 Between them stand the looks of a run with a budget: what was decided, and which boots are left
 out for it. results/journal.schema.json states the shape of each kind of line. A line is written
-with one write() and fsync(), so that a kill -9 can at worst leave the last line cut; the reader skips
-exactly that line and says so.
+with one write() and fsync(), so that a kill -9 can at worst leave the last line cut; the reader
+skips exactly that line and says so.
 """
 
 from __future__ import annotations
@@ -227,6 +227,7 @@ class Boot(TypedDict):
     block: int
     variant: str
     provider: str
+    kind: NotRequired[str]
     started: str
     duration_s: float
     boot_s: float | None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .errors import BenchError
 from .paths import shown
@@ -130,7 +131,7 @@ class _Objects:
         return self._paths[index] if index >= 0 and address < self._ends[index] else OTHER
 
 
-def differing(builds: Mapping[str, Sequence[Function]]) -> list[dict[str, object]]:
+def differing(builds: Mapping[str, Sequence[Function]]) -> list[dict[str, Any]]:
     """Return the functions of the path that are not in every build by the same name.
 
     "in" and "absent" are variants. A function that is absent was inlined or does not exist there;
@@ -139,7 +140,7 @@ def differing(builds: Mapping[str, Sequence[Function]]) -> list[dict[str, object
     names = {variant: {(f.object, f.name): f for f in functions if f.subsystem != OTHER}
              for variant, functions in builds.items()}
     plain = {variant: _by_plain_name(found.values()) for variant, found in names.items()}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for key in sorted(set().union(*names.values())):
         having = [variant for variant in builds if key in names[variant]]
         absent = [variant for variant in builds if key not in names[variant]]

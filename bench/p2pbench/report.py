@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from . import aa, comparisons, pages, stopping, terminal, words
+from . import aa, comparisons, instructions, pages, stopping, terminal, words
 from .errors import BenchError
 from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
 from .paths import RESULTS, ROOT, SCHEMAS
@@ -61,6 +61,7 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "stopping": stopping.section(journal, found),
         "cells": cells,
         "providers": _providers(header, boots),
+        "instructions": instructions.section(header, boots),
         "lost": _all_lost(journal),
         "not_run": _not_run(samples, boots),
         "provenance": header["provenance"],
@@ -252,7 +253,8 @@ def _paired(sample: Sample, metric: str) -> dict[str, Any]:
 def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
     """What providing memory cost, per variant and provider: medians over the boots."""
     rows = []
-    planned = dict.fromkeys((boot["variant"], boot["provider"]) for boot in header["plan"])
+    planned = dict.fromkeys((boot["variant"], boot["provider"]) for boot in header["plan"]
+                            if boot.get("kind") != "count")
     for cell in (Cell(variant=variant, provider=provider) for variant, provider in planned):
         mine = [b for b in boots
                 if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
@@ -376,7 +378,8 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
         problems.append(f"{words.plural(len(report['not_run']), 'boot')} of the plan not run: "
                         + ", ".join(report["not_run"][:5])
                         + (" …" if len(report["not_run"]) > 5 else ""))
-    return problems + _silent_gaps(report)
+    counted: list[str] = (report["instructions"] or {"problems": []})["problems"]
+    return problems + counted + _silent_gaps(report)
 
 
 def _silent_gaps(report: Mapping[str, Any]) -> list[str]:

@@ -113,17 +113,18 @@ class Run:
     def _create(self, boots: list[Boot]) -> None:
         assert self._accelerator
         self.plan = boots
+        made_from = provenance.collect(self.kernels.values(), self._accelerator, self._shape)
+        if self._instrument:
+            made_from |= {"instrument": self._instrument.provenance(),
+                          "symbols": differing(self._functions)}
         header = {
             "type": "run", "schema": SCHEMA, "run": self.name, "seed": self.seed,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "environment_class": self._accelerator.environment_class,
             "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
             "stopping": self.looks.as_json(),
-            "provenance": provenance.collect(self.kernels.values(), self._accelerator, self._shape),
+            "provenance": made_from,
         }
-        if self._instrument:
-            header["provenance"] |= {"instrument": self._instrument.provenance(),
-                                     "symbols": differing(self._functions)}
         try:
             self.directory.mkdir(parents=True)
         except OSError as error:
