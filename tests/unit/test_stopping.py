@@ -173,6 +173,26 @@ def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
     assert {boot["block"] for boot in journal.boots} == {0, 1, 2}
 
 
+def test_the_second_boot_goes_on_while_its_first_does(synthetic: Any, tmp_path: Path) -> None:
+    run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.3, twice=True)
+    run.header["stopping"] = plan_looks(3, 6, 600.0).as_json()
+    run.header["matrix"]["blocks"] = 3
+    assert len(drive(run, tmp_path).boots) == 24
+
+
+def test_what_the_budget_left_out_is_no_gap(run: Any, tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal.create(tmp_path / "journal.jsonl", run.header)
+    for boot in run.boots[:12]:
+        journal.append(boot)
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    stopping.end_by_budget(journal, 4, Budget(600, 590), 60)
+    made = report.build(journal.path)
+    assert made["ok"], made["problems"]
+    assert [cell["missing"] for one in made["compares"] for cell in one["cells"]] == [[], []]
+    assert made["totals"]["boots"]["skipped"] == 24
+
+
 @pytest.mark.parametrize(("first", "most", "looks"), [
     (3, 12, (3, 5, 8, 12)), (10, 20, (10, 15, 20)), (4, 4, (4,)), (1, 4, (1, 2, 3, 4))])
 def test_looks_grow_by_half(first: int, most: int, looks: tuple[int, ...]) -> None:
