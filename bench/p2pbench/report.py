@@ -67,7 +67,7 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "provenance": header["provenance"],
         "qemu_commands": _commands(boots),
         "reproduce": _reproduce(header),
-        "notes": aa.alarm(found) + journal.notes,
+        "notes": aa.alarm(found) + journal.notes + stopping.notes(journal),
     }
     report["problems"] = _problems(report) + stopping.disagreements(journal, found)
     report["ok"] = not report["problems"]

@@ -155,6 +155,22 @@ def section(journal: Journal, found: Sequence[Comparison]) -> dict[str, Any]:
     }
 
 
+def notes(journal: Journal) -> list[str]:
+    """How the error rate of a run with a budget holds, and what it left out, in words."""
+    looks = looks_of(journal.header)
+    if not looks.budget_s:
+        return []
+    reasons = list(journal.skipped.values())
+    left_out = [f"{reasons.count(reason)} boots were skipped: {reason}"
+                for reason in dict.fromkeys(reasons)]
+    return [
+        f"this run had a budget of {in_words(looks.budget_s)}: its verdicts were looked at after "
+        f"{', '.join(map(str, looks.blocks))} blocks, as far as it came, each time at an error "
+        f"rate of {100 * looks.alpha:.3g} % and with intervals of {100 * (1 - looks.alpha):.4g} %, "
+        f"so that all looks together stay at {100 * ALPHA:.3g} %; a verdict stays as it is",
+        *left_out]
+
+
 def disagreements(journal: Journal, found: Sequence[Comparison]) -> list[str]:
     """Where the verdicts that the run acted on are not those of its own boots."""
     now = {one.question.name: one for one in found}

@@ -71,7 +71,7 @@ def _table(compare: Mapping[str, Any]) -> Table:
                         f"against {_name(compare['baseline'])}",
                   **_PLAIN)
     table.add_column("workload", no_wrap=True)
-    for heading in ("change", "95 % interval", "p99"):
+    for heading in ("change", _interval_heading(compare), "p99"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", min_width=12)
     for cell in compare["cells"]:
@@ -83,6 +83,12 @@ def _table(compare: Mapping[str, Any]) -> Table:
             _verdict_text(cell),
         )
     return table
+
+
+def _interval_heading(compare: Mapping[str, Any]) -> str:
+    """With the confidence that the intervals have: more than 95 % where there are several looks."""
+    found = [cell["interval"]["confidence"] for cell in compare["cells"] if cell["interval"]]
+    return f"{100 * max(found, default=0.95):.4g} % interval"
 
 
 def _name(cell: Mapping[str, str]) -> str:

@@ -68,6 +68,9 @@ def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> No
     drive(run, tmp_path)
     made = report.write(tmp_path)
     assert made["ok"], made["problems"]
+    assert "each time at an error rate of 1.25 % and with intervals of 98.75 %" in made["notes"][0]
+    assert made["notes"][1] == ("9 boots were skipped: every cell of it is settled (look 1, after "
+                                "3 blocks)")
     assert made["not_run"] == [] and made["totals"]["boots"]["skipped"] == 9
     assert made["stopping"]["skipped_boots"] == [f"b{block}-page-bar" for block in range(3, 12)]
     assert made["compares"][0]["cells"][0]["missing"] == []
