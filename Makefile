@@ -7,6 +7,7 @@ PROVIDER ?= bar
 MATRIX  ?= quick
 SEED    ?=
 RESUME  ?=
+BUDGET  ?=
 RUN     ?=
 A       ?=
 B       ?=
@@ -28,11 +29,13 @@ deps:
 
 bench: deps
 	@$(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots --matrix='$(MATRIX)' \
-		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') $(PYTEST_ARGS)
+		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') \
+		$(if $(BUDGET),--budget='$(BUDGET)') $(PYTEST_ARGS)
 
 plan: deps
 	@$(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots --matrix='$(MATRIX)' \
-		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') --collect-only
+		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') \
+		$(if $(BUDGET),--budget='$(BUDGET)') --collect-only
 
 test: deps
 	@$(PYTEST) -c tests/pytest.ini --rootdir=tests tests $(PYTEST_ARGS)

@@ -74,6 +74,8 @@ def _verdict(report: Mapping[str, Any], console: Console) -> None:
     for problem in report["problems"]:
         console.print(Text(f"PROBLEM: {problem}", style="bold red"))
     for note in report["notes"]:
+        if report["aa"] and note == report["aa"]["headline"]:
+            continue  # an alarm stands on top already
         console.print(Text(f"Note: {note}", style="yellow"))
 
 
@@ -83,7 +85,7 @@ def _compared(compare: Mapping[str, Any], title: str, console: Console) -> None:
     console.print(Text(compare["headline"][:1].upper() + compare["headline"][1:] + "."))
     table = Table(**_PLAIN)
     table.add_column("workload", no_wrap=True)
-    for heading in ("change", "95 % interval", "p99"):
+    for heading in ("change", _interval_heading(compare), "p99"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", min_width=12)
     for cell in compare["cells"]:
@@ -95,6 +97,12 @@ def _compared(compare: Mapping[str, Any], title: str, console: Console) -> None:
             _verdict_text(cell),
         )
     console.print(table)
+
+
+def _interval_heading(compare: Mapping[str, Any]) -> str:
+    """With the confidence that the intervals have: more than 95 % where there are several looks."""
+    found = [cell["interval"]["confidence"] for cell in compare["cells"] if cell["interval"]]
+    return f"{100 * max(found, default=0.95):.4g} % interval"
 
 
 def _name(cell: Mapping[str, str]) -> str:
