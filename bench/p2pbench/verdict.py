@@ -14,7 +14,7 @@ from typing import Any
 from . import words
 
 Record = Mapping[str, Any]
-_NOT_WHOLE, _CAUTION = "NOT WHOLE", "CAUTION"
+_NOT_WHOLE, _ALARM = "NOT WHOLE", "A/A ALARM"
 
 
 def sentences(report: Record) -> list[str]:
@@ -46,7 +46,7 @@ def ratios(cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
 
 def is_alarming(sentence: str) -> bool:
     """Whether a sentence of the verdict says that the rest of it is in doubt."""
-    return sentence.startswith((_NOT_WHOLE, _CAUTION))
+    return sentence.startswith((_NOT_WHOLE, _ALARM))
 
 
 def _throughput(compares: Sequence[Record]) -> str:
@@ -176,12 +176,10 @@ def _trust(report: Record) -> tuple[bool, str]:
     alarms = aa["alarms"] if aa else 0
     told = [words.evidence_sentence(report["totals"]),
             words.integrity_sentence(report["cells"]), _self_check(aa)]
+    if alarms:  # rule: a report whose A/A raises an alarm says so on top
+        told.insert(0, told.pop())
     if problems:
         told.insert(0, f"{_NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
-    elif alarms:
-        told.insert(0, _CAUTION)
-    if alarms:  # rule: a report whose A/A raises an alarm says so on top
-        told.insert(1, told.pop())
     return bool(problems or alarms), ". ".join(told) + "."
 
 
@@ -192,6 +190,6 @@ def _self_check(aa: Record | None) -> str:
     if aa["alarms"]:
         if aa.get("headline"):  # names the cells
             return str(aa["headline"]).rstrip(".")
-        return (f"A/A ALARM in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
+        return (f"{_ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
     return f"A/A: a kernel against itself shows no difference in any of {aa['cells']} cells"

@@ -38,7 +38,7 @@ def test_what_was_not_measured_is_not_spoken_of(whole: dict[str, Any]) -> None:
 def test_an_alarm_of_the_check_against_itself_comes_first(whole: dict[str, Any]) -> None:
     whole["aa"] = samples.aa(whole["compares"][0], alarms=1)
     first, *rest = verdict.sentences(whole)
-    assert first.startswith("CAUTION. A/A ALARM in 1 of 8 cells: a kernel differs from itself")
+    assert first.startswith("A/A ALARM in 1 of 8 cells: a kernel differs from itself")
     assert verdict.is_alarming(first) and not any(map(verdict.is_alarming, rest))
 
 
