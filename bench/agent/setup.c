@@ -5,6 +5,7 @@
 
 #include "channel.h"
 #include "connect.h"
+#include "disk.h"
 #include "net.h"
 #include "nvme.h"
 #include "provider.h"
@@ -29,6 +30,7 @@ static int setup_steps(struct setup *s, struct failure *f)
 {
 	return nvme_find_backing(s, f) ||
 	       setup_refuse(s, f) ||
+	       disk_setup(s, f) ||
 	       provider_setup(s, f) ||
 	       net_setup(s, f) ||
 	       target_setup(s, f) ||

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import BenchError
+from .objects import compact
 from .paths import LINUX, cache_dir, shown
 from .tree import base_tarball, make_tree
 from .variants import Variant, file_sha256, find_variant, read_base
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.
-_LAYOUT = "2"
+_LAYOUT = "3"
 
 
 @dataclass(frozen=True)
@@ -276,6 +277,7 @@ def _install(tree: Path, objects: Path, target: Path) -> None:
     for name, source in (("bzImage", objects / "arch" / "x86" / "boot" / "bzImage"),
                          ("System.map", objects / "System.map"), ("config", objects / ".config")):
         shutil.copyfile(source, target / name)
+    (target / "objects.map").write_text(compact(objects / "vmlinux.map"))
     sources = _find(tree, ".", "arch/x86", "-maxdepth", "1", "-name", "Makefile*")
     sources += _find(tree, "include", "scripts", "(", "-type", "f", "-o", "-type", "l", ")")
     sources += _find(tree, "arch/x86/include", "tools/testing/kunit", "-type", "f")

@@ -100,7 +100,7 @@ class Guest:
 
     def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
                  console: Path, cmdline: str = "", interactive: bool = False,
-                 namespace: str = "") -> None:
+                 namespace: str = "", plugin: str = "") -> None:
         self.kernel = kernel
         self.console = console
         self.boot_s = 0.0
@@ -111,6 +111,7 @@ class Guest:
         self._cmdline = cmdline
         self._interactive = interactive
         self._namespace = namespace
+        self._plugin = plugin
         self._qemu: subprocess.Popen[bytes] | None = None
         ours, self._theirs = socket.socketpair()
         self.channel = Channel(ours)
@@ -222,4 +223,5 @@ class Guest:
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channel}",
             "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
             "-device", "virtio-rng-pci",
+            *(["-plugin", self._plugin] if self._plugin else []),
         ]

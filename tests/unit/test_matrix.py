@@ -134,3 +134,39 @@ def test_a_matrix_in_which_nothing_would_run_is_a_mistake(tmp_path: Path, text: 
 def test_an_unknown_matrix_names_those_that_there_are() -> None:
     with pytest.raises(BenchError, match=r'no matrix "qick".*quick'):
         find_matrix("qick")
+
+
+def test_an_aa_cell_is_booted_twice_in_every_block(tmp_path: Path) -> None:
+    plan = read_matrix(write(tmp_path, 'aa = "page/bar"\n' + GOOD)).plan(7)
+    again = [boot for boot in plan if boot.aa]
+    assert [boot.boot for boot in again] == [f"b{block}-page-bar-aa" for block in range(4)]
+    assert len(plan) == 16
+
+
+def test_a_longer_plan_begins_with_the_shorter_one(tmp_path: Path) -> None:
+    matrix = read_matrix(write(tmp_path, GOOD))
+    assert matrix.most_blocks == 16
+    assert matrix.plan(7, 16)[:12] == matrix.plan(7)
+
+
+@pytest.mark.parametrize(("top", "words"), [
+    ('aa = "page/cmb"', 'aa: this matrix does not boot "page/cmb" (stock/host, page/host'),
+    ('aa = "page"', 'aa: found \'page\'; "variant/provider" is allowed'),
+    ("most_blocks = 3", "most_blocks: found 3; at least the matrix's blocks, 4"),
+])
+def test_what_is_run_twice_or_longer_is_checked(tmp_path: Path, top: str, words: str) -> None:
+    path = write(tmp_path, f"{top}\n{GOOD}")
+    with pytest.raises(BenchError) as caught:
+        read_matrix(path)
+    assert f"{path}:1: " in str(caught.value) and words in str(caught.value)
+
+
+def test_a_compare_with_itself_is_told_of_aa(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace('candidate = "page/bar"', 'candidate = "page/host"'))
+    with pytest.raises(BenchError, match=r'21: candidate: the same as baseline; write aa = '):
+        read_matrix(path)
+
+
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_the_matrices_that_measure_run_something_against_itself(name: str) -> None:
+    assert read_matrix(find_matrix(name)).aa
