@@ -1,4 +1,4 @@
-"""Instructions by kernel function: bench/insncount in QEMU where it can be, else perf or nothing."""
+"""Instructions by kernel function: by bench/insncount in QEMU, else a sum by perf, or nothing."""
 
 import shutil
 import subprocess
