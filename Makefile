@@ -9,6 +9,7 @@ SEED    ?=
 RESUME  ?=
 RUN     ?=
 POINTS  ?=
+NAIVE   ?=
 PYTEST_ARGS ?=
 
 # Ours alone: a user's own paths and settings must not change what is measured.
@@ -48,6 +49,9 @@ series-check: deps
 	@bench/deps.sh install series-check
 	@$(CLI) series-check --variant '$(VARIANT)' --points '$(POINTS)'
 
+naive: deps
+	@$(PYTHON) tests/naive/run.py $(NAIVE)
+
 shell: deps
 	@$(CLI) shell --variant '$(VARIANT)' --flavour '$(FLAVOUR)' --provider '$(PROVIDER)'
 
@@ -57,4 +61,4 @@ report: deps
 clean:
 	@$(CLI) clean
 
-.PHONY: help deps bench plan test linux tree series-export series-check shell report clean
+.PHONY: help deps bench plan test linux tree series-export series-check naive shell report clean
