@@ -89,15 +89,3 @@ def test_a_host_that_goes_under_load_leaves_nothing_behind(make_guest: GuestMake
         must(guest, "echo 1 >/sys/class/nvme/nvme1/delete_controller")
         assert load_status(guest) != "0"
         pool_is_whole(guest)
-
-
-def test_an_rdma_device_that_goes_under_load_leaves_nothing_behind(make_guest: GuestMaker,
-                                                                   peer_kernel: Kernel) -> None:
-    with peer_guest(make_guest, peer_kernel) as guest:
-        start_load(guest, 60.0)
-        name = must(guest, "cd /sys/class/infiniband && echo *").strip()
-        must(guest, f"rdma link delete {name}")
-        pool_is_whole(guest)
-        must(guest, f"rdma link add {name} type rxe netdev eth0")
-        must(guest, "kill -9 $(pidof fio)")
-        must(guest, "nvme disconnect -n " + NQN)
