@@ -13,7 +13,7 @@ from .accel import Accelerator
 from .channel import AgentError, ChannelLost
 from .image import MODULE
 from .kernel import Kernel
-from .matrix import MEMORY, Boot, Matrix, Workload
+from .matrix import MEMORY, SQES, Boot, Matrix, Workload
 from .paths import cache_dir
 from .qemu import BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace, Shape
 
@@ -29,17 +29,19 @@ COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: t
 
 def setup_args(provider: str) -> dict[str, Any]:
     """Return the setup order's arguments for a guest of this testbed."""
-    return {"provider": "bar" if provider.startswith(MEMORY) else provider,
+    memory = provider.startswith(MEMORY)
+    return {"provider": "bar" if memory else provider.removesuffix(SQES),
             "nvme_serial": NVME_SERIAL, "module": MODULE,
             "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
 
 
-def boot_cmdline() -> str:
+def boot_cmdline(provider: str = "") -> str:
     """Return the kernel parameters of a boot that runs cells.
 
-    The whole CMB is a pool, without queues in it; the tests that live in a kernel stay off.
+    The whole CMB is a pool, without queues in it unless the provider's name says so; the
+    tests that live in a kernel stay off.
     """
-    return "nvme.use_cmb_sqes=0 kunit.enable=0"
+    return f"nvme.use_cmb_sqes={int(provider.endswith(SQES))} kunit.enable=0"
 
 
 class BootRun:
@@ -69,7 +71,7 @@ class BootRun:
         """Boot, run every workload, tear down; return the record."""
         started = time.monotonic()
         guest = Guest(kernel, accelerator, shape.with_bar(self._boot.bar), pace, console,
-                      boot_cmdline())
+                      boot_cmdline(self._boot.provider))
         self._stage("booting")
         try:
             with guest:

@@ -7,6 +7,7 @@ kind of address, which direction and whose mapping the disk was given: it faults
 import pytest
 
 from p2pbench.kernel import Kernel
+from p2pbench.matrix import SQES
 from p2pbench.qemu import Board
 
 from peers import counters, every_byte_arrives, must, peer_guest, verified_through_peer_memory
@@ -35,11 +36,10 @@ def test_an_iommu_lets_the_disk_do_what_it_was_mapped_for(make_guest: GuestMaker
         assert counters(guest)["fallbacks"] == 0
 
 
-@pytest.mark.parametrize("sqes", [0, 1])
+@pytest.mark.parametrize("provider", ["cmb", f"cmb{SQES}"])
 def test_behind_an_iommu_a_disk_reaches_its_own_memory_by_bus_address(make_guest: GuestMaker,
                                                                       peer_kernel: Kernel,
-                                                                      sqes: int) -> None:
-    with peer_guest(make_guest, peer_kernel, "cmb", f"{IOMMU} nvme.use_cmb_sqes={sqes}",
-                    board=Board(iommu=True), whole=not sqes) as guest:
+                                                                      provider: str) -> None:
+    with peer_guest(make_guest, peer_kernel, provider, IOMMU, board=Board(iommu=True)) as guest:
         every_byte_arrives(guest, 16384)
-        verified_through_peer_memory(guest, "cmb", 16384, size=256 << 10)
+        verified_through_peer_memory(guest, provider, 16384, size=256 << 10)

@@ -3,6 +3,7 @@
 import pytest
 
 from p2pbench.kernel import Kernel
+from p2pbench.matrix import SQES
 
 from peers import counters, every_byte_arrives, must, peer_guest, verified_through_peer_memory
 from support import GuestMaker
@@ -40,8 +41,7 @@ def test_rdma_takes_peer_addresses_in_memory_regions(make_guest: GuestMaker,
 @pytest.mark.parametrize("provider", ["bar", "cmb"])
 def test_the_disks_own_queues_may_be_in_peer_memory(make_guest: GuestMaker, peer_kernel: Kernel,
                                                     provider: str) -> None:
-    with peer_guest(make_guest, peer_kernel, provider, "nvme.use_cmb_sqes=1",
-                    whole=False) as guest:
+    with peer_guest(make_guest, peer_kernel, provider + SQES) as guest:
         cmb = "/sys/class/nvme/nvme0/device/p2pmem"
         before = must(guest, f"cd {cmb} && cat size available").split()
         assert int(before[1]) < int(before[0]), "no queue lies in the CMB"
