@@ -12,6 +12,7 @@ RUN     ?=
 A       ?=
 B       ?=
 POINTS  ?=
+NAIVE   ?=
 PYTEST_ARGS ?=
 
 # Ours alone: a user's own paths and settings must not change what is measured.
@@ -53,6 +54,9 @@ series-check: deps
 	@bench/deps.sh install series-check
 	@$(CLI) series-check --variant '$(VARIANT)' --points '$(POINTS)'
 
+naive: deps
+	@$(PYTHON) tests/naive/run.py $(NAIVE)
+
 shell: deps
 	@$(CLI) shell --variant '$(VARIANT)' --flavour '$(FLAVOUR)' --provider '$(PROVIDER)'
 
@@ -69,4 +73,5 @@ reference: deps
 clean:
 	@$(CLI) clean
 
-.PHONY: help deps bench plan test linux tree series-export series-check shell report compare reference clean
+.PHONY: help deps bench plan test linux tree series-export series-check naive shell report compare \
+	reference clean

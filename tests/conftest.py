@@ -1,5 +1,6 @@
-"""The kernel under test and real guests of it."""
+"""The kernels under test and real guests of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,25 @@ import pytest
 from p2pbench import accel
 from p2pbench.accel import Accelerator
 from p2pbench.kernel import Kernel, build
-from p2pbench.qemu import Guest, Pace, read_shape
+from p2pbench.qemu import Board, Guest, Pace, read_shape
 from p2pbench.variants import find_variant
 
 from support import GuestMaker
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kernel", metavar="VARIANT|DIRECTORY",
+                     help="what runs on page and on pageless runs on this kernel alone: a variant, "
+                          "or the directory of a build")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "peer_kernel" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--kernel")
+        metafunc.parametrize("peer_kernel", [asked] if asked else ["page", "pageless"],
+                             ids=[Path(asked).name] if asked else None,
+                             indirect=True, scope="session")
+
 
 @pytest.fixture(scope="session")
 def page_kernel() -> Kernel:
@@ -19,16 +35,33 @@ def page_kernel() -> Kernel:
 
 
 @pytest.fixture(scope="session")
-def accelerator(page_kernel: Kernel) -> Accelerator:
+def peer_kernel(request: pytest.FixtureRequest) -> Kernel:
+    """Each kernel whose rxe can use peer memory."""
+    return open_kernel(request.param)
+
+
+def open_kernel(name: str) -> Kernel:
+    """Return a variant's kernel, or the one that was built in a directory."""
+    if (Path(name) / "bzImage").is_file():
+        directory = Path(name).resolve()
+        return Kernel(find_variant("pageless"), "bench", directory.name, directory)
+    return build(find_variant(name), "bench")
+
+
+@pytest.fixture(scope="session")
+def accelerator(request: pytest.FixtureRequest) -> Accelerator:
     """What QEMU can use here."""
-    return accel.choose(page_kernel.bzimage)
+    return accel.choose(open_kernel(request.config.getoption("--kernel") or "page").bzimage)
 
 
 @pytest.fixture
-def make_guest(page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path) -> GuestMaker:
+def make_guest(request: pytest.FixtureRequest, accelerator: Accelerator,
+               tmp_path: Path) -> GuestMaker:
     """Return a maker of guests: kernel parameters, and what a test needs otherwise."""
     def make(cmdline: str = "", pace: Pace | None = None, kernel: Kernel | None = None,
-             namespace: str = "") -> Guest:
-        return Guest(kernel or page_kernel, accelerator, read_shape("qemu"), pace or Pace(),
-                     tmp_path / "console.log", cmdline, namespace=namespace)
+             namespace: str = "", board: Board = Board(), cmb: int = 0) -> Guest:
+        shape = read_shape("qemu")
+        return Guest(kernel or request.getfixturevalue("page_kernel"), accelerator,
+                     replace(shape, cmb=cmb or shape.cmb), pace or Pace(),
+                     tmp_path / "console.log", cmdline, namespace=namespace, board=board)
     return make

@@ -14,7 +14,7 @@ from .channel import AgentError, ChannelLost
 from .image import MODULE
 from .insncount import Counter
 from .kernel import Kernel
-from .matrix import COUNT, MEMORY, Boot, Matrix, Workload
+from .matrix import COUNT, MEMORY, SQES, Boot, Matrix, Workload
 from .paths import cache_dir
 from .qemu import BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace, Shape
 
@@ -32,17 +32,19 @@ COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: t
 
 def setup_args(provider: str) -> dict[str, Any]:
     """Return the setup order's arguments for a guest of this testbed."""
-    return {"provider": "bar" if provider.startswith(MEMORY) else provider,
+    memory = provider.startswith(MEMORY)
+    return {"provider": "bar" if memory else provider.removesuffix(SQES),
             "nvme_serial": NVME_SERIAL, "module": MODULE,
             "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
 
 
-def boot_cmdline() -> str:
+def boot_cmdline(provider: str = "") -> str:
     """Return the kernel parameters of a boot that runs cells.
 
-    The whole CMB is a pool, without queues in it; the tests that live in a kernel stay off.
+    The whole CMB is a pool, without queues in it unless the provider's name says so; the
+    tests that live in a kernel stay off.
     """
-    return "nvme.use_cmb_sqes=0 kunit.enable=0"
+    return f"nvme.use_cmb_sqes={int(provider.endswith(SQES))} kunit.enable=0"
 
 
 class BootRun:
@@ -75,7 +77,8 @@ class BootRun:
         shape = shape.with_bar(self._boot.bar)
         if self._counter:
             shape = replace(shape, cpus=1)
-        guest = Guest(kernel, accelerator, shape, pace, console, boot_cmdline(),
+        guest = Guest(kernel, accelerator, shape, pace, console,
+                      boot_cmdline(self._boot.provider),
                       plugin=self._counter.argument if self._counter else "")
         self._stage("booting")
         try:

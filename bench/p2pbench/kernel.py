@@ -158,7 +158,7 @@ def _build(kernel: Kernel, inputs: dict[str, object]) -> None:
     _make(tree, objects, "bzImage", "modules")
     scratch = kernel.directory.parent / f".{kernel.directory.name}-{os.getpid()}"
     try:
-        _install(tree, objects, scratch)
+        install(tree, objects, scratch)
         inputs |= {"key": kernel.key, "built_in_s": round(time.monotonic() - started, 1),
                    "bzimage_sha256": file_sha256(scratch / "bzImage"),
                    "config_sha256": file_sha256(scratch / "config")}
@@ -270,7 +270,7 @@ def _find(directory: Path, *expression: str) -> list[str]:
     return [name for name in done.stdout.split("\0") if name]
 
 
-def _install(tree: Path, objects: Path, target: Path) -> None:
+def install(tree: Path, objects: Path, target: Path) -> None:
     """Put together what a boot and a module build need (the list is the kernel's builddeb's)."""
     devel = target / "devel"
     devel.mkdir(parents=True)

@@ -21,6 +21,8 @@ DEVICES = ("null_blk", "nvme")
 _SCHEDULERS = ("none", "mq-deadline")
 # I/Os that are submitted at once where the pattern is to be merged.
 _BATCH = 16
+# Follows the provider of a boot in which the disk's own queues lie in its CMB, too.
+SQES = "+sqes"
 # What a workload without a size reads and writes of the disk; the agent counts in as much.
 _REGION = 64 << 20
 _RW = ("read", "write", "randread", "randwrite", "rw", "randrw")
@@ -195,10 +197,15 @@ def _variant(value: Any) -> str:
 
 
 def _boots(toml: LocatedToml) -> tuple[dict[str, str], ...]:
-    fields = {"variant": _variant, "providers": listed(one_of(*PROVIDERS))}
+    fields = {"variant": _variant, "providers": listed(one_of(*PROVIDERS)),
+              "cmb_sqes": listed(truth)}
     pairs: list[dict[str, str]] = []
     for index, entry in enumerate(toml.tables("boots", fields, ("variant", "providers"))):
-        for provider in entry["providers"]:
+        if "host" in entry["providers"] and any(entry.get("cmb_sqes", [])):
+            raise toml.error(("boots", index, "cmb_sqes"), "queues in the CMB are a variation of "
+                             "the providers cmb and bar, not of host")
+        for provider in [provider + SQES * sqes for sqes in entry.get("cmb_sqes", [False])
+                         for provider in entry["providers"]]:
             pair = {"variant": entry["variant"], "provider": provider}
             where = ("boots", index, "providers")
             if pair in pairs:
@@ -257,13 +264,17 @@ def _block(value: Any) -> int:
 
 def _used_by(toml: LocatedToml, key: Key, entry: dict[str, Any],
              used: list[str]) -> tuple[str, ...]:
-    """Return the providers that run an entry; one that this matrix never boots is a mistake."""
-    providers = tuple(entry.get("providers", used))
-    for provider in providers:
-        if provider not in used:
+    """Return the providers that run an entry; one that this matrix never boots is a mistake.
+
+    A provider stands for its variations, too.
+    """
+    asked = entry.get("providers", PROVIDERS)
+    booted = [provider.removesuffix(SQES) for provider in used]
+    for provider in entry.get("providers", []):
+        if provider not in booted:
             raise toml.error(key, f'no boot of this matrix has provider "{provider}" '
                              f'({", ".join(used)})')
-    return providers
+    return tuple(provider for provider in used if provider.removesuffix(SQES) in asked)
 
 
 def _patterns(toml: LocatedToml, used: list[str]) -> list[Workload]:
@@ -397,7 +408,7 @@ def read_matrix(path: Path) -> Matrix:
     toml = LocatedToml(path)
     top = _top(toml)
     pairs = _boots(toml)
-    used = [provider for provider in PROVIDERS
+    used = [provider for sqes in ("", SQES) for provider in (name + sqes for name in PROVIDERS)
             if any(pair["provider"] == provider for pair in pairs)]
     if not pairs:
         raise toml.error(("boots",), "boots is empty: nothing would run")

@@ -49,6 +49,47 @@ class Shape:
         return replace(self, bar=size, memory=self.memory + size // 64 * 3 // 2)
 
 
+@dataclass(frozen=True)
+class Board:
+    """What a guest has otherwise than configs/testbed draws it.
+
+    apart: "bar" or "nic", a device below a root port of its own, so that it meets its
+    peers in the host bridge; trusted: the CPU is one whose host bridge the kernel trusts
+    with that. iommu: DMA passes an IOMMU. subsystem: the NVMe controller is one of
+    several of a subsystem, which makes its disk a multipath one.
+    """
+
+    apart: str = ""
+    trusted: bool = True
+    iommu: bool = False
+    subsystem: bool = False
+
+    def machine(self) -> list[str]:
+        """Return the options that must come before the other devices."""
+        return ["-device", "intel-iommu,intremap=off"] if self.iommu else []
+
+    def cpu(self) -> str:
+        """Return what the name of the CPU is followed by."""
+        if not self.apart:
+            return ""
+        return ",vendor=AuthenticAMD,family=23" if self.trusted else ",vendor=GenuineIntel,family=6"
+
+    def port(self, device: str, number: int, options: str = "") -> list[str]:
+        """Return the port that a device is below; its id is d and the number."""
+        if self.apart == device:
+            return ["-device", f"pcie-root-port,id=d{number},chassis={number + 2},slot={number}"
+                               f"{options}"]
+        return ["-device", f"xio3130-downstream,id=d{number},bus=up0,chassis={number + 2},"
+                           f"slot={number}"]
+
+    def nvme(self, device: str) -> list[str]:
+        """Return the NVMe controller."""
+        if self.subsystem:
+            return ["-device", "nvme-subsys,id=subsys0,nqn=p2pbench",
+                    "-device", f"{device},subsys=subsys0"]
+        return ["-device", device]
+
+
 @dataclass
 class Pace:
     """How fast this machine is: the first boot sets it, every deadline uses it."""
@@ -100,7 +141,7 @@ class Guest:
 
     def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
                  console: Path, cmdline: str = "", interactive: bool = False,
-                 namespace: str = "", plugin: str = "") -> None:
+                 namespace: str = "", board: Board = Board(), plugin: str = "") -> None:
         self.kernel = kernel
         self.console = console
         self.boot_s = 0.0
@@ -112,6 +153,7 @@ class Guest:
         self._interactive = interactive
         self._namespace = namespace
         self._plugin = plugin
+        self._board = board
         self._qemu: subprocess.Popen[bytes] | None = None
         ours, self._theirs = socket.socketpair()
         self.channel = Channel(ours)
@@ -199,6 +241,8 @@ class Guest:
         # Without ERMS a copy moves words: with it, each byte of a copy to the
         # CMB would be an emulated access of its own.
         cpu = "host" if self._accelerator.name == "kvm" else "max,-erms,-fsrm"
+        cpu += self._board.cpu()
+        reserve = max(2 * shape.bar, 1 << 30)
         cmdline = f"console=ttyS0 panic=-1 oops=panic nokaslr quiet {self._cmdline}".rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
@@ -207,15 +251,16 @@ class Guest:
             "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
             "-serial", serial, "-kernel", str(self.kernel.bzimage),
             "-initrd", str(build_image(self.kernel)), "-append", cmdline,
-            "-device", "pcie-root-port,id=rp0,chassis=1,"
-                       f"pref64-reserve={max(2 * shape.bar, 1 << 30)}",
+            *self._board.machine(),
+            "-device", f"pcie-root-port,id=rp0,chassis=1,pref64-reserve={reserve}",
             "-device", "x3130-upstream,id=up0,bus=rp0",
             "-device", "xio3130-downstream,id=d0,bus=up0,chassis=2,slot=0",
-            "-device", "xio3130-downstream,id=d1,bus=up0,chassis=3,slot=1",
-            "-device", "xio3130-downstream,id=d2,bus=up0,chassis=4,slot=2",
+            *self._board.port("nic", 1),
+            *self._board.port("bar", 2, f",pref64-reserve={reserve}"),
             "-drive", f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
                       "aio=threads,file.locking=off",
-            "-device", f"nvme,id=nvme0,serial={NVME_SERIAL},cmb_size_mb={shape.cmb >> 20},bus=d0",
+            *self._board.nvme(f"nvme,id=nvme0,serial={NVME_SERIAL},"
+                              f"cmb_size_mb={shape.cmb >> 20},bus=d0"),
             "-device", f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
             "-netdev", "user,id=net,restrict=on", "-device", "e1000e,netdev=net,bus=d1",
             "-object", f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",

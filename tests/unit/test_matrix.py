@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from p2pbench.boot import boot_cmdline, setup_args
 from p2pbench.errors import BenchError
 from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
 
@@ -170,3 +171,24 @@ def test_a_compare_with_itself_is_told_of_aa(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["quick", "full"])
 def test_the_matrices_that_measure_run_something_against_itself(name: str) -> None:
     assert read_matrix(find_matrix(name)).aa
+
+
+SQES = GOOD.replace('providers = ["host", "bar"]\n', 'providers = ["host", "bar"]\n\n[[boots]]\n'
+                    'variant = "page"\nproviders = "bar"\ncmb_sqes = true\n')
+
+
+def test_queues_in_the_cmb_are_a_provider_of_their_own_name(tmp_path: Path) -> None:
+    matrix = read_matrix(write(tmp_path, SQES))
+    assert {boot.boot for boot in matrix.plan(1) if boot.block == 0} == {
+        "b0-stock-host", "b0-page-host", "b0-page-bar", "b0-page-bar+sqes"}
+    assert matrix.workloads_for("bar+sqes") == matrix.workloads_for("bar") != []
+    assert "nvme.use_cmb_sqes=1" in boot_cmdline("bar+sqes")
+    assert "nvme.use_cmb_sqes=0" in boot_cmdline("bar")
+    assert setup_args("bar+sqes")["provider"] == "bar"
+
+
+def test_host_memory_has_no_variation_with_queues_in_the_cmb(tmp_path: Path) -> None:
+    text = GOOD.replace('providers = ["host", "bar"]', 'providers = ["host", "bar"]\n'
+                        'cmb_sqes = [false, true]')
+    with pytest.raises(BenchError, match=r"own.toml:10: .*not of host"):
+        read_matrix(write(tmp_path, text))

@@ -1,0 +1,121 @@
+"""Plant the naive form of each known risk in the pageless kernel, and see a test fail.
+
+Each patch here names the test that must catch it (Caught-by), and the flavour of the kernel
+that it takes (Flavour, bench if it names none). Arguments are the patches' names, to run
+only these: R1 R8. The exit status is 1 if one was missed.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from p2pbench.errors import BenchError
+from p2pbench.kernel import build, build_environment, configure, fragments, install, make_command
+from p2pbench.paths import BUILD, ROOT
+from p2pbench.tree import git, make_tree
+from p2pbench.variants import Variant, find_variant
+
+PATCHES = ROOT / "tests" / "naive"
+WORK = BUILD / "naive"
+# A test whose guest hangs is ended by its own deadlines; this is for one that has none.
+PATIENCE_S = 600
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A planted mistake: what it is, and where it has to be seen."""
+
+    name: str
+    patch: Path
+    what: str
+    test: str
+    flavour: str
+
+    @property
+    def variant(self) -> Variant:
+        """The kernel that it is planted in."""
+        return find_variant("pageless-kunit" if self.flavour == "debug" else "pageless")
+
+
+def read_mutant(patch: Path) -> Mutant:
+    """Read the head of a patch."""
+    head = patch.read_text().split("\n---\n")[0]
+    fields = dict(re.findall(r"^([\w-]+): (\S+)$", head, re.M))
+    return Mutant(patch.stem, patch, " ".join(head.split("\n\n")[0].split()), fields["Caught-by"],
+                  fields.get("Flavour", "bench"))
+
+
+def scratch_tree(variant: Variant) -> Path:
+    """Return a copy of the variant's tree with its objects, so that little is built again."""
+    source = make_tree(variant)
+    target = WORK / source.name
+    state = (source / ".git" / "p2pbench-state").read_text()
+    stamp = target / ".git" / "p2pbench-state"
+    if not stamp.is_file() or stamp.read_text() != state:
+        shutil.rmtree(target, ignore_errors=True)
+        WORK.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", source, target], check=True)
+    git(target, "checkout", "-q", "-f", "HEAD")
+    return target
+
+
+def build_mutant(mutant: Mutant) -> Path:
+    """Build the kernel with the mistake in it; return the directory of the build."""
+    tree = scratch_tree(mutant.variant)
+    objects = tree / f"obj-{mutant.flavour}"
+    target = WORK / f"kernel-{mutant.name}"
+    git(tree, "apply", str(mutant.patch))
+    try:
+        configure(tree, objects, "\n".join(
+            path.read_text() for path in fragments(mutant.variant, mutant.flavour)))
+        done = subprocess.run(make_command(tree, objects, "-s", "bzImage", "modules"),
+                              env=build_environment(), text=True, capture_output=True)
+    finally:
+        git(tree, "checkout", "-q", "-f", "HEAD")
+    if done.returncode:
+        raise BenchError(f"{mutant.patch.name} does not build: {done.stderr.strip()[-500:]}")
+    shutil.rmtree(target, ignore_errors=True)
+    install(tree, objects, target)
+    return target
+
+
+def run_test(mutant: Mutant, kernel: Path) -> tuple[bool, str]:
+    """Run the test that has to fail; say whether it did, and in which words."""
+    log = WORK / f"{mutant.name}.log"
+    command = [sys.executable, "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir=tests", "-x",
+               f"--kernel={kernel}", f"--timeout={PATIENCE_S}", mutant.test]
+    with log.open("w") as stream:
+        status = subprocess.run(command, cwd=ROOT, stdout=stream, stderr=stream,
+                                stdin=subprocess.DEVNULL).returncode
+    text = log.read_text(errors="replace")
+    words = re.findall(r"^E +(.+)$", text, re.M)
+    if status not in (0, 1):
+        raise BenchError(f"{mutant.test} did not run: see {log}")
+    return status == 1, words[0] if words else text.strip().splitlines()[-1]
+
+
+def main(names: list[str]) -> int:
+    """Run all mutants, or those that are named."""
+    mutants = [read_mutant(patch) for patch in sorted(PATCHES.glob("*.patch"))
+               if not names or patch.stem in names]
+    missed = []
+    for flavour in sorted({mutant.flavour for mutant in mutants}):
+        for mutant in [one for one in mutants if one.flavour == flavour]:
+            build(mutant.variant, flavour)
+            caught, words = run_test(mutant, build_mutant(mutant))
+            print(f"{mutant.name:14} {'caught' if caught else 'MISSED'}  {mutant.what}\n"
+                  f"{'':22} {mutant.test}\n{'':22} {words[:300]}", flush=True)
+            missed += [] if caught else [mutant.name]
+    print(f"{len(mutants) - len(missed)} of {len(mutants)} caught"
+          + (f"; missed: {' '.join(missed)}" if missed else ""))
+    return 1 if missed or not mutants else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BenchError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,45 @@
+"""Peers that meet in the host bridge: the address that each one needs, with and without IOMMU.
+
+Without an IOMMU QEMU takes a bus address for a physical one, so that only an IOMMU shows which
+kind of address, which direction and whose mapping the disk was given: it faults on all others.
+"""
+
+import pytest
+
+from p2pbench.kernel import Kernel
+from p2pbench.matrix import SQES
+from p2pbench.qemu import Board
+
+from peers import counters, every_byte_arrives, must, peer_guest, verified_through_peer_memory
+from support import GuestMaker
+
+# The CPU that the kernel trusts has faults of its own that it warns of.
+TRUSTED = "mitigations=off"
+IOMMU = f"{TRUSTED} intel_iommu=on iommu.strict=1"
+
+
+def test_peers_of_a_trusted_host_bridge_exchange_data(make_guest: GuestMaker,
+                                                      peer_kernel: Kernel) -> None:
+    with peer_guest(make_guest, peer_kernel, cmdline=TRUSTED, board=Board(apart="bar")) as guest:
+        every_byte_arrives(guest)
+        verified_through_peer_memory(guest)
+
+
+def test_an_iommu_lets_the_disk_do_what_it_was_mapped_for(make_guest: GuestMaker,
+                                                          peer_kernel: Kernel) -> None:
+    board = Board(apart="bar", iommu=True)
+    with peer_guest(make_guest, peer_kernel, cmdline=IOMMU, board=board) as guest:
+        must(guest, "test -e /sys/bus/pci/devices/0000:03:00.0/iommu")
+        for bs in (512, 4096, 69632, 1 << 20):
+            every_byte_arrives(guest, bs)
+            verified_through_peer_memory(guest, bs=bs, iodepth=4, size=bs * 8)
+        assert counters(guest)["fallbacks"] == 0
+
+
+@pytest.mark.parametrize("provider", ["cmb", f"cmb{SQES}"])
+def test_behind_an_iommu_a_disk_reaches_its_own_memory_by_bus_address(make_guest: GuestMaker,
+                                                                      peer_kernel: Kernel,
+                                                                      provider: str) -> None:
+    with peer_guest(make_guest, peer_kernel, provider, IOMMU, board=Board(iommu=True)) as guest:
+        every_byte_arrives(guest, 16384)
+        verified_through_peer_memory(guest, provider, 16384, size=256 << 10)

@@ -1,0 +1,51 @@
+"""Every way that the data can take on both sides of the buffer carries every byte."""
+
+import pytest
+
+from p2pbench.kernel import Kernel
+from p2pbench.matrix import SQES
+
+from peers import counters, every_byte_arrives, must, peer_guest, verified_through_peer_memory
+from support import GuestMaker
+
+SGL_THRESHOLD = "/sys/module/nvme/parameters/sgl_threshold"
+
+
+@pytest.mark.parametrize("provider", ["bar", "cmb"])
+def test_both_kinds_of_provider_carry_every_byte(make_guest: GuestMaker, peer_kernel: Kernel,
+                                                 provider: str) -> None:
+    with peer_guest(make_guest, peer_kernel, provider) as guest:
+        every_byte_arrives(guest, 16384)
+        verified_through_peer_memory(guest, provider, 16384, size=256 << 10)
+
+
+@pytest.mark.parametrize("threshold", [0, 1], ids=["prp", "sgl"])
+def test_the_disk_takes_peer_addresses_as_prp_and_as_sgl(make_guest: GuestMaker,
+                                                         peer_kernel: Kernel,
+                                                         threshold: int) -> None:
+    with peer_guest(make_guest, peer_kernel) as guest:
+        must(guest, f"echo {threshold} >{SGL_THRESHOLD}")
+        for bs in (512, 4096, 12288, 69632, 1 << 20):
+            every_byte_arrives(guest, bs)
+            verified_through_peer_memory(guest, bs=bs, iodepth=4, size=bs * 8)
+
+
+def test_rdma_takes_peer_addresses_in_memory_regions(make_guest: GuestMaker,
+                                                     peer_kernel: Kernel) -> None:
+    with peer_guest(make_guest, peer_kernel, cmdline="ib_core.force_mr=1") as guest:
+        for bs in (512, 4096, 69632, 1 << 20):
+            every_byte_arrives(guest, bs)
+        verified_through_peer_memory(guest, bs=65536)
+
+
+@pytest.mark.parametrize("provider", ["bar", "cmb"])
+def test_the_disks_own_queues_may_be_in_peer_memory(make_guest: GuestMaker, peer_kernel: Kernel,
+                                                    provider: str) -> None:
+    with peer_guest(make_guest, peer_kernel, provider + SQES) as guest:
+        cmb = "/sys/class/nvme/nvme0/device/p2pmem"
+        before = must(guest, f"cd {cmb} && cat size available").split()
+        assert int(before[1]) < int(before[0]), "no queue lies in the CMB"
+        every_byte_arrives(guest, 16384)
+        verified_through_peer_memory(guest, provider, 16384, size=256 << 10)
+        assert counters(guest)["fallbacks"] == 0
+        assert must(guest, f"cat {cmb}/available").split() == before[1:]
