@@ -29,7 +29,8 @@ COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: t
 
 def setup_args(provider: str) -> dict[str, Any]:
     """Return the setup order's arguments for a guest of this testbed."""
-    return {"provider": "bar" if provider.startswith(MEMORY) else provider,
+    memory = provider.startswith(MEMORY)
+    return {"provider": "bar" if memory else provider, "until": "provider" if memory else "connect",
             "nvme_serial": NVME_SERIAL, "module": MODULE,
             "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from . import pages, stats, terminal, words
+from . import memory, pages, static, stats, terminal, words
 from .errors import BenchError
 from .journal import Boot, Cell, Header, Journal, StepError, Workload
 from .paths import RESULTS, ROOT, SCHEMAS
@@ -56,6 +56,8 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "compares": _compares(header, stats.compare_all(header, boots)),
         "cells": cells,
         "providers": _providers(header, boots),
+        "memory": memory.section(header, boots),
+        "static": static.section(header),
         "lost": _all_lost(journal),
         "not_run": _not_run(header, boots),
         "provenance": header["provenance"],

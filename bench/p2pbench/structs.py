@@ -76,18 +76,25 @@ def parse(text: str) -> dict[str, dict[str, Any]]:
 
 
 def _series(variant: Variant, tree: Path) -> list[dict[str, Any]]:
-    """Return what each series changes from its first to its last patch, as a diffstat says it."""
+    """Return what each series changes: as a whole, which a cover letter says, and patch by patch."""
     rows = []
     lower = "base"
     for name in variant.series:
-        upper = f"p2pbench/{name}"
-        numstat = git(tree, "diff", "--numstat", "--no-renames", lower, upper).stdout
-        lines = [line.split("\t") for line in numstat.splitlines()]
-        rows.append({"name": name, "patches": len(variant.patches_of(name)), "files": len(lines),
-                     "insertions": sum(int(line[0]) for line in lines),
-                     "deletions": sum(int(line[1]) for line in lines)})
+        upper, patches = f"p2pbench/{name}", variant.patches_of(name)
+        whole = _numstat(git(tree, "diff", "--numstat", "--no-renames", lower, upper).stdout)
+        single = _numstat(git(tree, "apply", "--numstat", *map(str, patches)).stdout)
+        rows.append({"name": name, "patches": len(patches), **whole,
+                     "patch_insertions": single["insertions"],
+                     "patch_deletions": single["deletions"]})
         lower = upper
     return rows
+
+
+def _numstat(text: str) -> dict[str, int]:
+    lines = [line.split("\t") for line in text.splitlines()]
+    return {"files": len({line[2] for line in lines}),
+            "insertions": sum(int(line[0]) for line in lines),
+            "deletions": sum(int(line[1]) for line in lines)}
 
 
 def _run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
