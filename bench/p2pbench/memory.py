@@ -9,8 +9,8 @@ adds a few pages either way.
               (weighted least squares, weights from the fit before: R. J. Carroll, D. Ruppert,
               "Transformation and Weighting in Regression", 1988, section 2.3), but by no less than
               the resolution: 8 pages, 10 us
-    interval  95 %, Student's t with n - 2 degrees of freedom on the standard errors that
-              scipy.optimize.curve_fit takes from the scatter of these residuals
+    interval  95 %, Student's t with n - 2 degrees of freedom on the standard error that
+              numpy.polyfit takes from the scatter of these residuals
     worst     the largest distance of a median from the line, in parts of the fitted value: where it
               is large, a line is no description, and the points are to be read
 """
@@ -22,7 +22,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.optimize  # type: ignore[import]
 import scipy.stats  # type: ignore[import]
 
 from .matrix import MEMORY
@@ -32,7 +31,7 @@ GIB = 1 << 30
 # What a struct page for each page of a GiB takes.
 PAGE_LINE = 64 * GIB // PAGE
 CONFIDENCE = 0.95
-METHOD = ("least squares weighted by the fitted value (scipy.optimize.curve_fit), 95 % interval by "
+METHOD = ("least squares weighted by the fitted value (numpy.polyfit), 95 % interval by "
           "Student's t, n - 2 degrees of freedom")
 _ROUNDS = 4
 # The figures of a boot, and what of each cannot be resolved.
@@ -128,20 +127,9 @@ def fit_line(x: Any, y: Any, resolution: float) -> dict[str, float]:
     """Fit y = intercept + slope * x with errors in proportion; low and high bound the slope."""
     sigma = np.maximum(np.abs(y), resolution)
     for _ in range(_ROUNDS):
-        best, covariance = scipy.optimize.curve_fit(_line, x, y, p0=_start(x, y), sigma=sigma)
-        sigma = np.maximum(np.abs(_line(x, *best)), resolution)
+        (slope, intercept), covariance = np.polyfit(x, y, 1, w=1 / sigma, cov=True)
+        sigma = np.maximum(np.abs(intercept + slope * x), resolution)
     t = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(x) - 2)
-    half = float(t * np.sqrt(covariance[1, 1]))
-    slope = float(best[1])
-    return {"intercept": float(best[0]), "slope": slope, "low": slope - half, "high": slope + half}
-
-
-def _line(x: Any, intercept: float, slope: float) -> Any:
-    return intercept + slope * x
-
-
-def _start(x: Any, y: Any) -> tuple[float, float]:
-    """A line through the smallest and the largest: the solver must not begin far off."""
-    low, high = int(np.argmin(x)), int(np.argmax(x))
-    slope = (y[high] - y[low]) / (x[high] - x[low])
-    return float(y[low] - slope * x[low]), float(slope)
+    half = t * np.sqrt(covariance[0, 0])
+    return {"intercept": float(intercept), "slope": float(slope), "low": float(slope - half),
+            "high": float(slope + half)}
