@@ -69,8 +69,8 @@ def _structs(kept: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     names = dict.fromkeys(name for structs in kept.values() for name in structs)
     wanted = [name for name in STRUCTS if name in names]
     wanted += sorted(name for name in names if name not in STRUCTS
-                     and len({structs.get(name, {}).get("bytes", 0)
-                              for structs in kept.values()}) > 1)
+                     and len({structs[name]["bytes"] for structs in kept.values()
+                              if name in structs}) > 1)
     rows = []
     for name in wanted:
         having = {variant: structs[name] for variant, structs in kept.items() if name in structs}

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from support import start_bench
-from p2pbench.kernel import Kernel
+from p2pbench import memory
+from p2pbench.accel import Accelerator
+from p2pbench.boot import setup_args
+from p2pbench.kernel import Kernel, build
+from p2pbench.qemu import Guest, Pace, read_shape
+from p2pbench.variants import find_variant
 
 MATRIX = """\
 blocks = 1
@@ -84,6 +89,19 @@ def test_all_of_it_comes_back(directory: Path, report: dict[str, Any]) -> None:
         back = remove["free_pages_after"] - remove["free_pages_before"]
         assert back * 4096 == pytest.approx(taken * 4096, abs=NOISE), boot["boot"]
         assert 0 < boot["teardown"]["remove_ns"] < remove["unbind_ns"]
+
+
+def test_page_tables_are_counted_where_there_are_any(accelerator: Accelerator,
+                                                     tmp_path: Path) -> None:
+    """Without huge pages 1 GiB needs a table for each 2 MiB, and one above them."""
+    with Guest(build(find_variant("pageless"), "bench"), accelerator,
+               read_shape("qemu").with_bar(1 << 30), Pace(), tmp_path / "console.log",
+               "nohugeiomap") as guest:
+        register = guest.channel.order("setup", setup_args("memory-1g"), 120)["register"]
+    assert register["page_tables"] == 513
+    taken = (register["free_pages_before"] - register["free_pages_after"]) * 4096
+    bitmap = memory.bitmap_bytes(1 << 30, register["granule"])
+    assert taken - bitmap == pytest.approx(513 * 4096, abs=NOISE)
 
 
 def test_three_sizes_make_a_line_for_each_figure(report: dict[str, Any]) -> None:
