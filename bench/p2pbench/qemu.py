@@ -207,8 +207,8 @@ class Guest:
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
             str(find_tool("qemu-system-x86_64")), "-nodefaults", "-no-user-config", "-display",
-            "none", "-no-reboot", "-machine", f"{machine},accel={self._accelerator.name}", "-cpu", cpu,
-            "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
+            "none", "-no-reboot", "-machine", f"{machine},accel={self._accelerator.name}",
+            "-cpu", cpu, "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
             "-serial", serial, "-kernel", str(self.kernel.bzimage),
             "-initrd", str(build_image(self.kernel)), "-append", cmdline,
             "-device", "pcie-root-port,id=rp0,chassis=1,"

@@ -76,7 +76,7 @@ def parse(text: str) -> dict[str, dict[str, Any]]:
 
 
 def _series(variant: Variant, tree: Path) -> list[dict[str, Any]]:
-    """Return what each series changes: as a whole, which a cover letter says, and patch by patch."""
+    """Return what each series changes: as a whole, as a cover letter does, and patch by patch."""
     rows = []
     lower = "base"
     for name in variant.series:
