@@ -59,14 +59,14 @@ def static() -> Record:
         "code": [{"from": "page", "to": "pageless", "added": 31, "removed": 44, "net_bytes": -2214,
                   "functions": [{"function": "__blk_rq_map_sg", "old": 1244, "new": 1391,
                                  "difference": 147},
-                                {"function": "pci_p2pdma_map_segment", "old": 211, "new": None,
+                                {"function": "pci_p2pdma_map_segment", "old": 211, "new": 0,
                                  "difference": -211}]}],
         "series": [{"name": "baseline", "patches": 7, "files": 12, "insertions": 301,
-                    "deletions": 44},
+                    "deletions": 44, "source": "git"},
                    {"name": "pageless", "patches": 32, "files": 41, "insertions": 1620,
-                    "deletions": 1388},
+                    "deletions": 1388, "source": "git"},
                    {"name": "rfc", "patches": 28, "files": 36, "insertions": 1270,
-                    "deletions": 1100}]}
+                    "deletions": 1100, "source": "git"}]}
 
 
 def aa(compare: Record, alarms: int = 0) -> Record:
@@ -124,7 +124,7 @@ def _counted(draw: random.Random, subsystems: dict[str, float]) -> Record:
 def _point(variant: str, size: int, taken: float, ns: float, pages: int) -> Record:
     return {"variant": variant, "bar_bytes": size, "n": 3, "overhead_bytes": _spread(taken),
             "register_ns": _spread(ns), "remove_ns": _spread(3.9e7 + ns / 3),
-            "device_zone_pages": pages,
+            "device_zone_pages": pages, "granule": None if pages else 4096,
             "items": {"bitmap": size >> 15, "page_tables": 4096, "rest": 12000} if not pages
             else None}
 
@@ -136,4 +136,5 @@ def _spread(value: float) -> Record:
 def _fit(variant: str, what: str, value: float, intercept: float) -> Record:
     return {"variant": variant, "what": what, "intercept": intercept, "n": 21,
             "per_gib": {"value": value, "low": value * 0.98, "high": value * 1.02},
+            "worst": 0.04,
             "method": "least squares on the boots, interval by bootstrap over boots"}

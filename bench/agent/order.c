@@ -29,6 +29,8 @@ static const struct arg bar_table[] = {
 const struct arg setup_table[] = {
 	{ FIELD(struct setup_args, provider), .type = ARG_STRING,
 	  .required = true, .choices = "host|cmb|bar" },
+	{ FIELD(struct setup_args, until), .type = ARG_STRING,
+	  .text = "connect", .choices = "provider|connect" },
 	{ FIELD(struct setup_args, nvme_serial), .type = ARG_STRING,
 	  .text = "p2pbench" },
 	{ FIELD(struct setup_args, bar), .type = ARG_OBJECT,

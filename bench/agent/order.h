@@ -40,6 +40,7 @@ struct bar_args {
 
 struct setup_args {
 	const char *provider;
+	const char *until;	/* "provider": nothing is made to use it */
 	const char *nvme_serial;
 	struct bar_args bar;
 	const char *module;

@@ -31,10 +31,13 @@ struct registration {
 	u64 free_pages_before;
 	u64 free_pages_after;
 	u64 device_zone_pages;
+	u64 granule;			/* of the pool, in bytes */
+	u64 page_tables;		/* pages that map this memory alone */
 };
 
 struct removal {
-	u64 ns;
+	u64 ns;				/* of the peer memory */
+	u64 unbind_ns;			/* of all that the device had */
 	u64 free_pages_before;
 	u64 free_pages_after;
 };

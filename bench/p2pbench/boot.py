@@ -34,6 +34,7 @@ def setup_args(provider: str) -> dict[str, Any]:
     """Return the setup order's arguments for a guest of this testbed."""
     memory = provider.startswith(MEMORY)
     return {"provider": "bar" if memory else provider.removesuffix(SQES),
+            "until": "provider" if memory else "connect",
             "nvme_serial": NVME_SERIAL, "module": MODULE,
             "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
 

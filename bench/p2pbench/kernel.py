@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import structs
 from .errors import BenchError
 from .objects import compact
 from .paths import LINUX, cache_dir, shown
@@ -21,7 +22,7 @@ from .variants import Variant, file_sha256, find_variant, read_base
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.
-_LAYOUT = "3"
+_LAYOUT = "4"
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ def _build(kernel: Kernel, inputs: dict[str, object]) -> None:
     scratch = kernel.directory.parent / f".{kernel.directory.name}-{os.getpid()}"
     try:
         install(tree, objects, scratch)
+        structs.keep(kernel.variant, tree, objects, scratch, build_environment())
         inputs |= {"key": kernel.key, "built_in_s": round(time.monotonic() - started, 1),
                    "bzimage_sha256": file_sha256(scratch / "bzImage"),
                    "config_sha256": file_sha256(scratch / "config")}

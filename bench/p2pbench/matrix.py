@@ -297,8 +297,9 @@ def _memory(toml: LocatedToml, blocks: int) -> tuple[dict[str, Any], ...]:
     for index, entry in enumerate(toml.tables("memory", fields, ("variants", "bars"))):
         if entry.get("blocks", 1) > blocks:
             raise toml.error(("memory", index, "blocks"), f"the matrix has only {blocks} blocks")
-        if any(bar & (bar - 1) or bar < 1 << 20 for bar in entry["bars"]):
-            raise toml.error(("memory", index, "bars"), "a BAR is a power of two of at least 1m")
+        if any(bar & (bar - 1) or not 1 << 20 <= bar <= 1 << 39 for bar in entry["bars"]):
+            raise toml.error(("memory", index, "bars"), "a BAR is a power of two from 1m to 512g "
+                             "(TCG has 40 bits of physical address)")
         made += [{"variant": variant, "bar": bar, "blocks": entry.get("blocks", 1)}
                  for variant in entry["variants"] for bar in entry["bars"]]
     return tuple(made)

@@ -18,8 +18,8 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from . import (aa, comparisons, files, index, instructions, pages, reports, stopping, terminal,
-               verdict, words)
+from . import (aa, comparisons, files, index, instructions, memory, pages, reports, static,
+               stopping, terminal, verdict, words)
 from .errors import BenchError
 from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
 from .paths import RESULTS, ROOT
@@ -59,14 +59,14 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "cells": cells,
         "providers": _providers(header, boots),
         "instructions": instructions.section(header, boots),
+        "memory": memory.section(header, boots),
+        "static": static.section(header),
         "lost": _all_lost(journal),
         "not_run": _not_run(samples, boots),
         "provenance": header["provenance"],
         "qemu_commands": _commands(boots),
         "reproduce": _reproduce(header),
         "notes": aa.alarm(found) + journal.notes + stopping.notes(journal),
-        "memory": None,
-        "static": None,
     }
     report["problems"] = _problems(report) + stopping.disagreements(journal, found)
     report["ok"] = not report["problems"]

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import accel, insncount, preflight, provenance, stopping
+from . import accel, insncount, preflight, provenance, static, stopping
 from .accel import Accelerator
 from .boot import BootRun
 from .errors import BenchError
@@ -96,6 +96,8 @@ class Run:
         kernels = [expected(variant, self.matrix.flavour) for variant in variants]
         if self.journal:
             self._check_kernels(self.journal.header, kernels)
+        largest = max(boots, key=lambda boot: boot.bar)
+        preflight.check_memory(self._shape.with_bar(largest.bar).memory, largest.provider)
         preflight.check(not all(kernel.directory.is_dir() for kernel in kernels))
         for variant in variants:
             self.kernels[variant.name] = build(variant, self.matrix.flavour)
@@ -124,6 +126,7 @@ class Run:
             "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
             "stopping": self.looks.as_json(),
             "provenance": made_from,
+            "static": static.collect(self.kernels.values()),
         }
         try:
             self.directory.mkdir(parents=True)

@@ -192,3 +192,27 @@ def test_host_memory_has_no_variation_with_queues_in_the_cmb(tmp_path: Path) -> 
                         'cmb_sqes = [false, true]')
     with pytest.raises(BenchError, match=r"own.toml:10: .*not of host"):
         read_matrix(write(tmp_path, text))
+
+
+MEMORY = '\n[[memory]]\nvariants = ["page"]\nbars = ["64m", "512g"]\n'
+
+
+def test_a_memory_boot_registers_a_bar_of_its_size(tmp_path: Path) -> None:
+    plan = read_matrix(write(tmp_path, GOOD + MEMORY)).plan(1)
+    assert sorted((boot.boot, boot.bar) for boot in plan if boot.bar) == \
+        [("b0-page-memory-512g", 512 << 30), ("b0-page-memory-64m", 64 << 20)]
+
+
+@pytest.mark.parametrize("size", ["512k", "3g", "1024g"])
+def test_a_bar_that_no_guest_can_have_is_a_mistake(tmp_path: Path, size: str) -> None:
+    with pytest.raises(BenchError, match=r"own.toml:25: .*power of two from 1m to 512g"):
+        read_matrix(write(tmp_path, GOOD + MEMORY.replace("512g", size)))
+
+
+@pytest.mark.parametrize(("name", "largest"), [("quick", 256 << 30), ("full", 512 << 30)])
+def test_the_memory_curve_goes_from_64_mib_by_powers_of_four(name: str, largest: int) -> None:
+    curve = read_matrix(find_matrix(name)).memory
+    for variant in ("page", "pageless"):
+        bars = sorted(entry["bar"] for entry in curve if entry["variant"] == variant)
+        assert bars[:7] == [64 << 20 << 2 * step for step in range(7)]
+        assert bars[-1] == largest

@@ -78,7 +78,7 @@ def test_a_resumed_run_has_the_same_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("old", "new", "message"), [
     ('variants = ["page", "pageless"]', 'variants = ["stock"]', "toml:13.*no P2P client"),
     ('rw = "write"', 'rw = "randwrite"', "only neighbouring I/Os merge"),
-    ("blocks = 1", "blocks = 3", "only 2 blocks"),
+    ("blocks = 1", "blocks = 9", "only 8 blocks"),
     ('"null_blk", "nvme"', '"sda"', 'null_blk, nvme'),
     ('"none", "mq-deadline"', '"bfq"', "none, mq-deadline"),
     ("ios = 100\nblocks", "blocks", '"ios" is missing'),
