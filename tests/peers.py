@@ -11,7 +11,7 @@ from p2pbench.boot import COMPLAINT, boot_cmdline, setup_args
 from p2pbench.channel import AgentError, ChannelLost
 from p2pbench.kernel import Kernel
 from p2pbench.matrix import SQES, Workload
-from p2pbench.qemu import Guest
+from p2pbench.qemu import Guest, LostMachine
 
 from support import GuestMaker
 
@@ -26,11 +26,11 @@ def lost_machine_fails(guest: Guest) -> Iterator[None]:
     """Turn a guest that dies into a failure that carries what its kernel said last."""
     try:
         yield
-    except ChannelLost as error:
-        lost = guest.lost(error)
-        said = [line for line in lost.lost.console
-                if COMPLAINT.search(line) or "RIP: 0010" in line]
-        print("\n".join(lost.lost.console))
+    except (ChannelLost, LostMachine) as error:
+        lost = error if isinstance(error, LostMachine) else guest.lost(error)
+        console = guest.console.read_text(errors="replace").splitlines()
+        said = [line for line in console if COMPLAINT.search(line) or "RIP: 0010" in line]
+        print("\n".join(console[-200:]))
         pytest.fail(f"{lost}; the kernel said: {' | '.join(said[:2]) or 'nothing'}")
 
 
@@ -41,8 +41,8 @@ def peer_guest(make_guest: GuestMaker, kernel: Kernel, provider: str = "bar", cm
 
     A pool with the disk's queues in it is as it was in the beginning: the agent sees to that.
     """
-    with make_guest(f"{boot_cmdline(provider)} {cmdline}", kernel=kernel, **guest) as booted, \
-            lost_machine_fails(booted):
+    booted = make_guest(f"{boot_cmdline(provider)} {cmdline}", kernel=kernel, **guest)
+    with lost_machine_fails(booted), booted:
         booted.channel.order("setup", setup_args(provider), 120)
         yield booted
         try:

@@ -70,8 +70,8 @@ def test_a_namespace_with_protection_information_uses_host_memory(make_guest: Gu
 def test_a_disk_with_several_paths_never_gets_peer_addresses(make_guest: GuestMaker,
                                                              peer_kernel: Kernel) -> None:
     """An address is made for one controller; failover would hand it to another."""
-    with make_guest(boot_cmdline(), kernel=peer_kernel, board=Board(subsystem=True)) as guest, \
-            lost_machine_fails(guest):
+    guest = make_guest(boot_cmdline(), kernel=peer_kernel, board=Board(subsystem=True))
+    with lost_machine_fails(guest), guest:
         with pytest.raises(AgentError) as caught:
             guest.channel.order("setup", setup_args("bar"), 120)
         assert caught.value.step == "nvmet namespace"
