@@ -20,12 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                           "or the directory of a build")
 
 
+# Each kernel whose rxe can use peer memory, to be measured and to be checked.
+PEER_KERNELS = {"peer_kernel": ("page", "pageless"), "debug_kernel": ("page", "pageless-kunit")}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "peer_kernel" in metafunc.fixturenames:
-        asked = metafunc.config.getoption("--kernel")
-        metafunc.parametrize("peer_kernel", [asked] if asked else ["page", "pageless"],
-                             ids=[Path(asked).name] if asked else None,
-                             indirect=True, scope="session")
+    asked = metafunc.config.getoption("--kernel")
+    for fixture, variants in PEER_KERNELS.items():
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, [asked] if asked else variants, indirect=True,
+                                 ids=[Path(asked).name] if asked else None, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -36,22 +40,29 @@ def page_kernel() -> Kernel:
 
 @pytest.fixture(scope="session")
 def peer_kernel(request: pytest.FixtureRequest) -> Kernel:
-    """Each kernel whose rxe can use peer memory."""
-    return open_kernel(request.param)
+    """A kernel whose rxe can use peer memory."""
+    return open_kernel(request.param, "bench")
 
 
-def open_kernel(name: str) -> Kernel:
+@pytest.fixture(scope="session")
+def debug_kernel(request: pytest.FixtureRequest) -> Kernel:
+    """The same under every checker that the kernel has."""
+    return open_kernel(request.param, "debug")
+
+
+def open_kernel(name: str, flavour: str) -> Kernel:
     """Return a variant's kernel, or the one that was built in a directory."""
     if (Path(name) / "bzImage").is_file():
         directory = Path(name).resolve()
-        return Kernel(find_variant("pageless"), "bench", directory.name, directory)
-    return build(find_variant(name), "bench")
+        return Kernel(find_variant("pageless"), flavour, directory.name, directory)
+    return build(find_variant(name), flavour)
 
 
 @pytest.fixture(scope="session")
 def accelerator(request: pytest.FixtureRequest) -> Accelerator:
     """What QEMU can use here."""
-    return accel.choose(open_kernel(request.config.getoption("--kernel") or "page").bzimage)
+    return accel.choose(open_kernel(request.config.getoption("--kernel") or "page",
+                                     "bench").bzimage)
 
 
 @pytest.fixture

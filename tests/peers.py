@@ -48,8 +48,9 @@ def peer_guest(make_guest: GuestMaker, kernel: Kernel, provider: str = "bar", cm
         try:
             pool = booted.channel.order("teardown", deadline_s=120)["pool"]
         finally:
-            assert complaints(booted) == []
-        assert pool["available"] == pool["size"] or provider == f"cmb{SQES}"
+            found = complaints(booted)
+            assert found == [], f"the kernel complains: {found[:3]}"
+        assert pool["available"] == pool["size"] or provider == f"cmb{SQES}", f"not whole: {pool}"
 
 
 def complaints(guest: Guest) -> list[str]:

@@ -139,12 +139,25 @@ class BootRun:
             self.record["workloads"].append(self._workload(guest, workload))
 
     def _kernel_log(self, guest: Guest) -> None:
+        if self._matrix.flavour == "debug":
+            self._leaks(guest)
         lines = guest.channel.order("kernel-log")["lines"]
         self._write("kernel.log", "\n".join(lines) + "\n")
         complaints = [line for line in lines if COMPLAINT.search(line)]
         if complaints:
             self._fail({"step": "kernel-log", "expected": "no complaint of the kernel",
                         "got": f"{complaints[0]} (raw/{self._boot.boot}/kernel.log)"})
+
+    def _leaks(self, guest: Guest) -> None:
+        """Look for memory that nothing points to any more; the kernel's log says how much.
+
+        An object must be 5 s old to count, and one scan may miss a pointer that moves.
+        """
+        self._stage("kmemleak")
+        found = guest.channel.order("command", {"deadline_s": 300, "line":
+            "cd /sys/kernel/debug && echo scan >kmemleak && sleep 6 && echo scan >kmemleak && "
+            "cat kmemleak"}, 360)
+        self._write("kmemleak", found["stdout"] + found["stderr"])
 
     def _workload(self, guest: Guest, workload: Workload) -> Record:
         """Run one workload; an error of the agent fails the cell, not the boot."""
