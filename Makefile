@@ -7,7 +7,10 @@ PROVIDER ?= bar
 MATRIX  ?= quick
 SEED    ?=
 RESUME  ?=
+BUDGET  ?=
 RUN     ?=
+A       ?=
+B       ?=
 POINTS  ?=
 NAIVE   ?=
 PYTEST_ARGS ?=
@@ -27,11 +30,13 @@ deps:
 
 bench: deps
 	@$(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots --matrix='$(MATRIX)' \
-		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') $(PYTEST_ARGS)
+		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') \
+		$(if $(BUDGET),--budget='$(BUDGET)') $(PYTEST_ARGS)
 
 plan: deps
 	@$(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots --matrix='$(MATRIX)' \
-		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') --collect-only
+		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') \
+		$(if $(BUDGET),--budget='$(BUDGET)') --collect-only
 
 test: deps
 	@$(PYTEST) -c tests/pytest.ini --rootdir=tests tests $(PYTEST_ARGS)
@@ -58,7 +63,15 @@ shell: deps
 report: deps
 	@$(PYTHON) -m p2pbench.report 'results/$(or $(RUN),$(error which run? make report RUN=<directory in results/>))'
 
+compare: deps
+	@$(PYTHON) -m p2pbench.compare '$(or $(A),$(error which runs? make compare A=results/x B=results/y))' \
+		'$(or $(B),$(error which runs? make compare A=results/x B=results/y))'
+
+reference: deps
+	@$(PYTHON) -m p2pbench.reference 'results/$(or $(RUN),$(error which run? make reference RUN=<directory in results/>))'
+
 clean:
 	@$(CLI) clean
 
-.PHONY: help deps bench plan test linux tree series-export series-check naive shell report clean
+.PHONY: help deps bench plan test linux tree series-export series-check naive shell report compare \
+	reference clean

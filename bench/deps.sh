@@ -3,12 +3,12 @@
 set -eu
 
 kernel="linux-source-6.1 make gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils cpio
-	git ccache sparse"
+	git ccache sparse pahole"
 guest="qemu-system-x86 qemu-system-common busybox-static fio nvme-cli rdma-core iproute2
 	libjansson-dev util-linux pkgconf"
 python="python3 python3-pytest python3-pytest-timeout python3-pytest-subtests python3-scipy
-	python3-jinja2 python3-jsonschema python3-rich python3-matplotlib"
-checks="mypy python3-typeshed shellcheck"
+	python3-jinja2 python3-jsonschema python3-fastjsonschema python3-rich python3-matplotlib"
+checks="mypy python3-typeshed shellcheck chromium chromium-driver python3-selenium"
 [ "${2:-}" != series-check ] || checks="$checks gcc-aarch64-linux-gnu"
 
 missing() {

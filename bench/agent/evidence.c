@@ -49,19 +49,20 @@ static int io_stat_add(const char *path, struct io_stat *io, struct failure *f)
 /*
  * A multipath head keeps no counters before commit "nvme: multipath: support
  * io stats on the mpath device" (in v6.4); its paths, nvme1c1n1, always do.
+ * Any other disk has counters of its own.
  */
 static int io_stat_read(const char *disk, struct io_stat *io, struct failure *f)
 {
-	unsigned int subsys = 0, ns = 0;
+	unsigned int subsys, ns;
 	char path[PATH_MAX];
 	int ret = 0;
 	glob_t g;
 
 	*io = (struct io_stat) { };
-	expect(f, "evidence", "a disk named nvmeXnY");
-	if (sscanf(disk, "nvme%un%u", &subsys, &ns) != 2)
-		return got(f, "%s", disk);
-	path_in(path, roots.sysfs, "class/block/nvme%uc*n%u/stat", subsys, ns);
+	path_in(path, roots.sysfs, "class/block/%s/stat", disk);
+	if (sscanf(disk, "nvme%un%u", &subsys, &ns) == 2)
+		path_in(path, roots.sysfs, "class/block/nvme%uc*n%u/stat",
+			subsys, ns);
 	if (glob(path, 0, NULL, &g))
 		return io_stat_add(path_in(path, roots.sysfs,
 					   "class/block/%s/stat", disk), io, f);

@@ -32,6 +32,7 @@ int io_stat_parse(const char *line, struct io_stat *io);
 
 /* How often the pool is sampled: rarely where speed is measured. */
 #define SAMPLE_MEASURED_NS	10000000
+#define SAMPLE_COUNTED_NS	200000000	/* each costs instructions */
 #define SAMPLE_UNMEASURED_NS	0	/* all the time */
 
 struct evidence {

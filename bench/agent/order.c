@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io.h"
 #include "order.h"
 #include "pci.h"
 
@@ -28,6 +29,8 @@ static const struct arg bar_table[] = {
 const struct arg setup_table[] = {
 	{ FIELD(struct setup_args, provider), .type = ARG_STRING,
 	  .required = true, .choices = "host|cmb|bar" },
+	{ FIELD(struct setup_args, until), .type = ARG_STRING,
+	  .text = "connect", .choices = "provider|connect" },
 	{ FIELD(struct setup_args, nvme_serial), .type = ARG_STRING,
 	  .text = "p2pbench" },
 	{ FIELD(struct setup_args, bar), .type = ARG_OBJECT,
@@ -47,6 +50,8 @@ const struct arg setup_table[] = {
 	  .max = 1 << 20 },
 	{ FIELD(struct setup_args, nr_io_queues), .type = ARG_UINT,
 	  .number = 2, .min = 1, .max = 1024 },
+	{ FIELD(struct setup_args, scheduler), .type = ARG_STRING, .text = "",
+	  .choices = "none|mq-deadline" },
 	{ }
 };
 
@@ -54,6 +59,32 @@ const struct arg fio_table[] = {
 	{ FIELD(struct fio_args, name), .type = ARG_STRING, .required = true },
 	{ FIELD(struct fio_args, job), .type = ARG_STRING, .required = true },
 	{ FIELD(struct fio_args, deadline_s), .type = ARG_SECONDS,
+	  .number = 600 },
+	{ }
+};
+
+const struct arg count_table[] = {
+	{ FIELD(struct count_args, name), .type = ARG_STRING,
+	  .required = true },
+	{ FIELD(struct count_args, device), .type = ARG_STRING,
+	  .text = "fabric", .choices = "fabric|null_blk|nvme" },
+	{ FIELD(struct count_args, nvme_serial), .type = ARG_STRING,
+	  .text = "p2pbench" },
+	{ FIELD(struct count_args, scheduler), .type = ARG_STRING, .text = "",
+	  .choices = "none|mq-deadline" },
+	{ FIELD(struct count_args, rw), .type = ARG_STRING, .required = true,
+	  .choices = "read|write|randread|randwrite" },
+	{ FIELD(struct count_args, bs), .type = ARG_UINT, .number = 4096,
+	  .min = 512, .max = 16 << 20 },
+	{ FIELD(struct count_args, iodepth), .type = ARG_UINT, .number = 1,
+	  .min = 1, .max = IO_MAX_BATCH },
+	{ FIELD(struct count_args, ios), .type = ARG_UINT, .number = 1000,
+	  .min = 1, .max = 1 << 30 },
+	{ FIELD(struct count_args, seed), .type = ARG_UINT, .number = 1,
+	  .min = 1 },
+	{ FIELD(struct count_args, instrument), .type = ARG_STRING,
+	  .text = "none", .choices = "none|marks|perf" },
+	{ FIELD(struct count_args, deadline_s), .type = ARG_SECONDS,
 	  .number = 600 },
 	{ }
 };
@@ -265,6 +296,17 @@ int setup_args_check(const struct setup_args *a, struct failure *f)
 	expect(f, STEP, "argument \"pci\": VENDOR:DEVICE or DOMAIN:BUS:SLOT.FN");
 	if (a->bar.pci && pci_match_parse(a->bar.pci, &match))
 		return got(f, "\"%s\"", a->bar.pci);
+	return 0;
+}
+
+int count_args_check(const struct count_args *a, struct failure *f)
+{
+	expect(f, STEP, "argument \"bs\": a multiple of 512");
+	if (a->bs % 512)
+		return got(f, "%llu", a->bs);
+	expect(f, STEP, "argument \"scheduler\" for an ordinary device only");
+	if (a->scheduler[0] && !strcmp(a->device, "fabric"))
+		return got(f, "\"%s\" for the fabric", a->scheduler);
 	return 0;
 }
 

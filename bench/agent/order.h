@@ -40,6 +40,7 @@ struct bar_args {
 
 struct setup_args {
 	const char *provider;
+	const char *until;	/* "provider": nothing is made to use it */
 	const char *nvme_serial;
 	struct bar_args bar;
 	const char *module;
@@ -50,11 +51,26 @@ struct setup_args {
 	const char *nqn;
 	u64 inline_data_size;
 	u64 nr_io_queues;
+	const char *scheduler;	/* of the backing disk; "": as it is */
 };
 
 struct fio_args {
 	const char *name;
 	const char *job;
+	double deadline_s;
+};
+
+struct count_args {
+	const char *name;
+	const char *device;
+	const char *nvme_serial;
+	const char *scheduler;	/* of an ordinary device; "": as it is */
+	const char *rw;
+	u64 bs;
+	u64 iodepth;		/* I/Os that are submitted at once */
+	u64 ios;
+	u64 seed;
+	const char *instrument;
 	double deadline_s;
 };
 
@@ -70,10 +86,11 @@ struct pattern_args {
 	const char *direction;
 };
 
-extern const struct arg no_args[], setup_table[], fio_table[], pattern_table[],
-	command_table[];
+extern const struct arg no_args[], setup_table[], fio_table[], count_table[],
+	pattern_table[], command_table[];
 
 int setup_args_check(const struct setup_args *a, struct failure *f);
+int count_args_check(const struct count_args *a, struct failure *f);
 int pattern_args_check(const struct pattern_args *a, struct failure *f);
 
 struct order {

@@ -6,6 +6,7 @@
 
 #include "channel.h"
 #include "command.h"
+#include "count.h"
 #include "deadline.h"
 #include "fio.h"
 #include "machine.h"
@@ -19,6 +20,7 @@
 union any_args {
 	struct setup_args setup;
 	struct fio_args fio;
+	struct count_args count;
 	struct pattern_args pattern;
 	struct command_args command;
 };
@@ -53,6 +55,14 @@ static int run_fio(const struct order *o, const union any_args *a,
 {
 	(void)o;
 	return fio_run(&setup, &a->fio, result, f);
+}
+
+static int run_count(const struct order *o, const union any_args *a,
+		     json_t **result, struct failure *f)
+{
+	(void)o;
+	return count_args_check(&a->count, f) ||
+	       count_run(&setup, &a->count, result, f);
 }
 
 static int run_pattern(const struct order *o, const union any_args *a,
@@ -133,6 +143,7 @@ static const struct verb verbs[] = {
 	{ .name = "setup", .table = setup_table, .run = run_setup },
 	{ .name = "fio", .table = fio_table, .run = run_fio },
 	{ .name = "pattern", .table = pattern_table, .run = run_pattern },
+	{ .name = "count", .table = count_table, .run = run_count },
 	{ .name = "command", .table = command_table, .run = run_command },
 	{ .name = "memory", .table = no_args, .run = run_memory },
 	{ .name = "teardown", .table = no_args, .run = run_teardown },

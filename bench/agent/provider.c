@@ -150,28 +150,41 @@ static int override_undo(struct setup *s, struct failure *f)
 	return ret ? got(f, "%s", strerror(-ret)) : 0;
 }
 
+static int removal_read(struct setup *s, struct failure *f)
+{
+	struct removal *r = &s->removal;
+	const struct { const char *name; u64 *value; } params[] = {
+		{ "remove_ns", &r->ns },
+		{ "remove_free_pages_before", &r->free_pages_before },
+		{ "remove_free_pages_after", &r->free_pages_after },
+	};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(params); i++) {
+		path_in(path, roots.sysfs, "module/" MODULE "/parameters/%s",
+			params[i].name);
+		expect(f, "unbind", "a number in %s", path);
+		if (read_u64(path, params[i].value))
+			return got(f, "none");
+	}
+	return 0;
+}
+
 /* Timed: what it costs to take the memory back is a result of its own. */
 static int unbind(struct setup *s, struct failure *f)
 {
-	struct zones before, after;
 	char path[PATH_MAX];
 	s64 start;
 	int ret;
 
-	if (zones_read(&before, f))
-		return -1;
 	expect(f, "unbind", MODULE " to give %s back", s->p2p_device);
 	path_in(path, roots.sysfs, "bus/pci/drivers/" MODULE "/unbind");
 	start = now_ns();
 	ret = write_line(path, s->p2p_device);
-	s->removal.ns = now_ns() - start;
+	s->removal.unbind_ns = now_ns() - start;
 	if (ret)
 		return got(f, "%s", strerror(-ret));
-	if (zones_read(&after, f))
-		return -1;
-	s->removal.free_pages_before = before.free_pages;
-	s->removal.free_pages_after = after.free_pages;
-	return 0;
+	return removal_read(s, f);
 }
 
 static int bind(struct setup *s, struct failure *f)
@@ -205,6 +218,8 @@ static int registration_read(struct setup *s, struct failure *f)
 		{ MODULE "/register_ns", &r->ns },
 		{ MODULE "/free_pages_before", &r->free_pages_before },
 		{ MODULE "/free_pages_after", &r->free_pages_after },
+		{ MODULE "/granule", &r->granule },
+		{ MODULE "/page_tables", &r->page_tables },
 	};
 	char path[PATH_MAX];
 

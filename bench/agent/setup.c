@@ -5,6 +5,7 @@
 
 #include "channel.h"
 #include "connect.h"
+#include "disk.h"
 #include "net.h"
 #include "nvme.h"
 #include "provider.h"
@@ -25,12 +26,21 @@ static int setup_refuse(struct setup *s, struct failure *f)
 	return provider_refuse(s, f) || target_refuse(s, f) || net_refuse(s, f);
 }
 
+static bool provider_only(const struct setup *s)
+{
+	return !strcmp(s->args.until, "provider");
+}
+
 static int setup_steps(struct setup *s, struct failure *f)
 {
-	return nvme_find_backing(s, f) ||
-	       setup_refuse(s, f) ||
-	       provider_setup(s, f) ||
-	       net_setup(s, f) ||
+	int ret = nvme_find_backing(s, f) ||
+		  setup_refuse(s, f) ||
+		  disk_setup(s, f) ||
+		  provider_setup(s, f);
+
+	if (ret || provider_only(s))
+		return ret;
+	return net_setup(s, f) ||
 	       target_setup(s, f) ||
 	       connect_setup(s, f);
 }
@@ -52,16 +62,25 @@ static json_t *register_json(const struct registration *r)
 {
 	if (!r->ns)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I}", "ns", (json_int_t)r->ns,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "ns", (json_int_t)r->ns,
 			 "free_pages_before", (json_int_t)r->free_pages_before,
 			 "free_pages_after", (json_int_t)r->free_pages_after,
-			 "device_zone_pages", (json_int_t)r->device_zone_pages);
+			 "device_zone_pages", (json_int_t)r->device_zone_pages,
+			 "granule", (json_int_t)r->granule,
+			 "page_tables", (json_int_t)r->page_tables);
 }
 
 static json_t *setup_json(const struct setup *s)
 {
 	const char *p2p = s->p2p_device[0] ? s->p2p_device : NULL;
 
+	if (provider_only(s))
+		return json_pack("{s:s, s:s?, s:o, s:o}",
+				 "provider", s->args.provider,
+				 "p2p_device", p2p,
+				 "pool", pool_json(&s->pool, true),
+				 "register", register_json(&s->registration));
 	return json_pack("{s:s, s:s?, s:s+, s:s, s:s+, s:s, s:s, s:o, s:o}",
 			 "provider", s->args.provider,
 			 "p2p_device", p2p,
@@ -90,7 +109,7 @@ int setup_run(struct setup *s, json_t *args_json, const struct setup_args *args,
 	strncat(s->host, args->addr, strcspn(args->addr, "/"));
 	if (setup_steps(s, f))
 		return -1;
-	s->complete = true;
+	s->complete = !provider_only(s);
 	*result = setup_json(s);
 	return 0;
 }
@@ -126,7 +145,8 @@ static json_t *removal_json(const struct removal *r)
 {
 	if (!r->ns)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I}", "ns", (json_int_t)r->ns,
+	return json_pack("{s:I, s:I, s:I, s:I}", "ns", (json_int_t)r->ns,
+			 "unbind_ns", (json_int_t)r->unbind_ns,
 			 "free_pages_before", (json_int_t)r->free_pages_before,
 			 "free_pages_after", (json_int_t)r->free_pages_after);
 }

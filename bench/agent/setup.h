@@ -31,10 +31,13 @@ struct registration {
 	u64 free_pages_before;
 	u64 free_pages_after;
 	u64 device_zone_pages;
+	u64 granule;			/* of the pool, in bytes */
+	u64 page_tables;		/* pages that map this memory alone */
 };
 
 struct removal {
-	u64 ns;
+	u64 ns;				/* of the peer memory */
+	u64 unbind_ns;			/* of all that the device had */
 	u64 free_pages_before;
 	u64 free_pages_after;
 };
@@ -54,6 +57,7 @@ struct setup {
 	char fabric_dev[DEV_NAME_LEN];		/* nvme1n1 */
 	char netdev[DEV_NAME_LEN];
 	char old_mtu[DEV_NAME_LEN];
+	char old_scheduler[DEV_NAME_LEN];
 	bool was_up;
 
 	struct pool pool;		/* right after registering */

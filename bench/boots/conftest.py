@@ -4,14 +4,14 @@ import contextlib
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from p2pbench import report
+from p2pbench import report, stopping
 from p2pbench.errors import BenchError
 from p2pbench.matrix import Boot, find_matrix
 from p2pbench.run import Estimate, Run
@@ -35,15 +35,41 @@ class Session:
         self._selected = boots
         self.run.prepare(boots)
         self._estimate = Estimate(self.run.matrix, boots)
+        self.run.begin(self._estimate)
         assert self.run.journal
         header = self.run.journal.header
+        most = "at most " if self.run.budget else ""
         self.console.print(
-            f"run {self.run.name}: {len(boots)} boots, {header['environment_class']} "
+            f"run {self.run.name}: {most}{len(boots)} boots, {header['environment_class']} "
             f"({header['provenance']['qemu']['why']}), seed {self.run.seed}, about "
-            f"{_minutes(self._estimate.remaining_s())}")
+            f"{_minutes(self._left_s())}")
         if self.console.is_terminal:
             self._status = self.console.status("")
             self._status.start()
+
+    def why_not(self, boot: Boot) -> str:
+        """Why a boot is left out, "" for one that is to run."""
+        assert self._estimate
+        try:
+            reason = self.run.why_not(boot, lambda text: self.console.print(escape(text)))
+        except BenchError as error:
+            self._give_up(error)
+        if reason:
+            self._count += 1
+            self._estimate.skip(boot.boot)
+        return reason
+
+    def _left_s(self) -> float:
+        """How long the run still takes: what is planned, or what the budget leaves of it."""
+        assert self._estimate
+        left = self._estimate.remaining_s()
+        budget = self.run.budget
+        return min(left, max(0.0, budget.seconds - budget.spent_s())) if budget else left
+
+    def _give_up(self, error: BenchError) -> NoReturn:
+        self.end()
+        print(f"error: {error}", file=sys.stderr)
+        pytest.exit("the run cannot go on", returncode=2)
 
     def execute(self, boot: Boot) -> dict[str, Any]:
         """Run one boot, showing the stage it is in; return its record."""
@@ -52,19 +78,26 @@ class Session:
         head = f"[{self._count}/{len(self._selected)}] {boot.boot}"
 
         def stage(name: str) -> None:
-            if self._status and self._estimate:
-                left = _minutes(self._estimate.remaining_s())
+            if self._status:
+                left = _minutes(self._left_s())
                 self._status.update(escape(f"{head}: {name}, about {left} left"))
 
         try:
             record = self.run.execute(boot, stage)
         except BenchError as error:
-            self.end()
-            print(f"error: {error}", file=sys.stderr)
-            pytest.exit("the run cannot go on", returncode=2)
+            self._give_up(error)
         self._estimate.done(boot.boot, record["duration_s"])
-        self.console.print(_line(head, record, self._estimate.remaining_s()))
+        self.console.print(_line(head, record, self._left_s()))
         return record
+
+    def say_budget(self) -> None:
+        """Say how the plan spends its budget."""
+        looks = self.run.looks
+        if looks.budget_s:
+            self.console.print(
+                f"budget {stopping.in_words(looks.budget_s)}, at most {looks.blocks[-1]} blocks; "
+                f"looks after {', '.join(map(str, looks.blocks))} blocks, each at an error rate of "
+                f"{100 * looks.alpha:.3g} %: cells that are settled then stop")
 
     def end(self) -> None:
         """Stop the progress line."""
@@ -100,6 +133,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("p2pbench")
     group.addoption("--matrix", default="quick", help="a file, or a name in configs/matrix")
     group.addoption("--seed", default="", help="the seed of the plan's order")
+    group.addoption("--budget", default="", help="how long the run may take: 90s, 20m, 2h")
     group.addoption("--resume", metavar="RUN", default="", help="go on with results/RUN")
 
 
@@ -110,9 +144,14 @@ def _open_run(config: pytest.Config) -> Run:
     seed = config.getoption("--seed")
     if seed and not seed.isdecimal():
         raise BenchError(f'SEED="{seed}": a whole number is allowed')
+    budget = config.getoption("--budget")
     if config.getoption("--resume"):
+        if budget:
+            raise BenchError("a run goes on with the budget that it began with, which its journal "
+                             "keeps: leave BUDGET out with RESUME")
         return Run.resume(config.getoption("--resume"))
-    return Run.new(find_matrix(config.getoption("--matrix")), int(seed) if seed else None)
+    return Run.new(find_matrix(config.getoption("--matrix")), int(seed) if seed else None,
+                   stopping.parse_budget(budget) if budget else None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -141,12 +180,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Prepare the selected boots, unless only the plan was asked for."""
-    if session.config.option.collectonly or not session.items:
+    if not session.items:
         return
     boots = [cast(Boot, item.callspec.params["boot"]) for item in session.items
              if isinstance(item, pytest.Function)]
+    ours = session.config.stash[_SESSION]
     try:
-        session.config.stash[_SESSION].begin(boots)
+        ours.run.check_budget(boots)
+        if session.config.option.collectonly:
+            ours.say_budget()
+        else:
+            ours.begin(boots)
     except BenchError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from . import evidence, fio
 from .accel import Accelerator
 from .channel import AgentError, ChannelLost
 from .image import MODULE
+from .insncount import Counter
 from .kernel import Kernel
-from .matrix import MEMORY, SQES, Boot, Matrix, Workload
+from .matrix import COUNT, MEMORY, SQES, Boot, Matrix, Workload
 from .paths import cache_dir
 from .qemu import BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace, Shape
 
@@ -21,6 +22,8 @@ Record = dict[str, Any]
 
 # A cell's time beyond fio's own: starting fio and sampling, on a machine of scale 1.
 _FIO_GRACE_S = 60.0
+# A counted workload's, on a machine of scale 1.
+_COUNT_S = 120.0
 # What a kernel says when something is wrong with it, rather than with a device.
 COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: task .* blocked|"
                         r"INFO: possible |soft lockup|rcu: INFO|DMA-API: .*(device driver|"
@@ -31,6 +34,7 @@ def setup_args(provider: str) -> dict[str, Any]:
     """Return the setup order's arguments for a guest of this testbed."""
     memory = provider.startswith(MEMORY)
     return {"provider": "bar" if memory else provider.removesuffix(SQES),
+            "until": "provider" if memory else "connect",
             "nvme_serial": NVME_SERIAL, "module": MODULE,
             "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
 
@@ -52,8 +56,9 @@ class BootRun:
     """
 
     def __init__(self, boot: Boot, matrix: Matrix, seed: int, raw: Path,
-                 stage: Callable[[str], None]) -> None:
+                 stage: Callable[[str], None], counter: Counter | None = None) -> None:
         self._boot = boot
+        self._counter = counter
         self._matrix = matrix
         self._seed = seed
         self._raw = raw
@@ -70,8 +75,12 @@ class BootRun:
             console: Path) -> Record:
         """Boot, run every workload, tear down; return the record."""
         started = time.monotonic()
-        guest = Guest(kernel, accelerator, shape.with_bar(self._boot.bar), pace, console,
-                      boot_cmdline(self._boot.provider))
+        shape = shape.with_bar(self._boot.bar)
+        if self._counter:
+            shape = replace(shape, cpus=1)
+        guest = Guest(kernel, accelerator, shape, pace, console,
+                      boot_cmdline(self._boot.provider),
+                      plugin=self._counter.argument if self._counter else "")
         self._stage("booting")
         try:
             with guest:
@@ -98,21 +107,41 @@ class BootRun:
 
     def _orders(self, guest: Guest) -> None:
         channel = guest.channel
-        self._stage("setup")
         self.record["machine"] = channel.order("info")
-        self.record["setup"] = channel.order("setup", setup_args(self._boot.provider), 120)
+        workloads = self._matrix.workloads_for(self._boot.provider, self._boot.variant)
+        if self._boot.kind == COUNT:
+            self._run_all(guest, [one for one in workloads if one.kind == "ordinary"])
+            peer = [one for one in workloads if one.kind == COUNT]
+            for provider in dict.fromkeys(one.device for one in peer):
+                # What a disk with more than one queue has, whatever the number of CPUs.
+                self._with_provider(guest, setup_args(provider) | {"scheduler": "none"},
+                                    [one for one in peer if one.device == provider])
+        else:
+            self._with_provider(guest, setup_args(self._boot.provider), workloads)
+        self._kernel_log(guest)
+
+    def _with_provider(self, guest: Guest, setup: dict[str, Any],
+                       workloads: list[Workload]) -> None:
+        channel = guest.channel
+        self._stage("setup")
+        self.record["setup"] = channel.order("setup", setup, 120)
         self.record["memory"] = channel.order("memory")
-        for workload in self._matrix.workloads_for(self._boot.provider):
-            self._stage(workload.name)
-            self.record["workloads"].append(self._workload(guest, workload))
+        self._run_all(guest, workloads)
         self._stage("teardown")
         try:
             self.record["teardown"] = channel.order("teardown", deadline_s=120)
         except AgentError as error:
             self._fail(error.as_json())
+
+    def _run_all(self, guest: Guest, workloads: list[Workload]) -> None:
+        for workload in workloads:
+            self._stage(workload.name)
+            self.record["workloads"].append(self._workload(guest, workload))
+
+    def _kernel_log(self, guest: Guest) -> None:
         if self._matrix.flavour == "debug":
             self._leaks(guest)
-        lines = channel.order("kernel-log")["lines"]
+        lines = guest.channel.order("kernel-log")["lines"]
         self._write("kernel.log", "\n".join(lines) + "\n")
         complaints = [line for line in lines if COMPLAINT.search(line)]
         if complaints:
@@ -134,17 +163,43 @@ class BootRun:
         """Run one workload; an error of the agent fails the cell, not the boot."""
         entry: Record = {"name": workload.name, "status": "ok", "error": None, "reasons": [],
                          "metrics": None, "evidence": None}
-        run = self._pattern if workload.kind == "pattern" else self._fio
+        run = {"pattern": self._pattern, "fio": self._fio}.get(workload.kind, self._count)
         try:
             run(guest, workload, entry)
         except AgentError as error:
             entry |= {"status": "failed", "error": error.as_json()}
             return entry
         if entry["status"] == "ok":
-            moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else workload.size
-            entry["reasons"] = evidence.judge(self._boot.provider, entry["evidence"], moved)
+            entry["reasons"] = self._judge(workload, entry)
             entry["status"] = "invalid" if entry["reasons"] else "ok"
         return entry
+
+    def _judge(self, workload: Workload, entry: Record) -> list[str]:
+        if workload.kind == "ordinary":
+            return evidence.judge_ordinary(entry["evidence"], workload.ios * workload.bs)
+        if workload.kind == COUNT:
+            return evidence.judge(workload.device, entry["evidence"], workload.ios * workload.bs)
+        moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else workload.size
+        return evidence.judge(self._boot.provider, entry["evidence"], moved)
+
+    def _count(self, guest: Guest, workload: Workload, entry: Record) -> None:
+        assert self._counter
+        ordinary = {"scheduler": workload.scheduler, "device": workload.device,
+                    "nvme_serial": NVME_SERIAL}
+        order = {"name": workload.name, "rw": workload.rw, "bs": workload.bs, "ios": workload.ios,
+                 "iodepth": workload.iodepth, "seed": (self._seed & 0x7ffffffe) + 1,
+                 "instrument": self._counter.instrument.order, "deadline_s": _COUNT_S}
+        order |= ordinary if workload.kind == "ordinary" else {}
+        try:
+            answer = guest.channel.order("count", order, 2 * _COUNT_S)
+        except AgentError as error:
+            if error.step != "instrument":
+                raise
+            # No counters in this machine: the I/O must still work, and its path be proved.
+            answer = guest.channel.order("count", order | {"instrument": "none"}, 2 * _COUNT_S)
+            answer["reason"] = f"expected {error.expected}, got {error.got}"
+        entry["evidence"] = answer["evidence"]
+        entry["counts"] = self._counter.counts(answer)
 
     def _pattern(self, guest: Guest, workload: Workload, entry: Record) -> None:
         answer = guest.channel.order("pattern", {

@@ -30,6 +30,17 @@ def judge(provider: str, evidence: dict[str, Any] | None, moved: int) -> list[st
     return reasons + _peer_reasons(evidence, device["reads"] + device["writes"], device_bytes)
 
 
+def judge_ordinary(evidence: dict[str, Any] | None, moved: int) -> list[str]:
+    """Return the reasons why an ordinary disk did not do exactly what a workload asked for."""
+    if not evidence:
+        return ["no evidence was sampled"]
+    device = evidence["device"]
+    done = device["read_bytes"] + device["write_bytes"]
+    if done != moved:
+        return [f"the disk moved {done} bytes, the workload {moved}: others use it, too"]
+    return []
+
+
 def _host_reasons(evidence: dict[str, Any]) -> list[str]:
     """A host cell must not touch peer memory. A kernel without counters cannot: it has no P2P."""
     p2p = evidence["p2p"]

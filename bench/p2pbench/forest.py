@@ -1,33 +1,22 @@
-"""The forest plot: one compare as an SVG to put inside a page.
-
-The colours are custom properties of the page (--fg, --muted, ...), so that it follows light and
-dark; it holds no address and loads nothing.
-"""
+"""The forest plot: the ratios of one compare with their intervals, one row a cell."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib  # type: ignore[import]
-from matplotlib.figure import Figure  # type: ignore[import]
+from . import svg
+from .svg import COLOURS
+from .words import METRICS, change, change_range, label
 
-from .words import change, change_range, label
-
-_STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
-# Stand-ins that the file format can write, replaced by what the page defines.
-_COLOURS = {
-    "fg": "#010203", "muted": "#010204", "line": "#010205", "band": "#010206", "worse": "#010207",
-    "better": "#010208", "equivalent": "#010209", "inconclusive": "#01020a", "invalid": "#01020b",
-}
-_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0,
-          1.02, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _ROW_INCH = 0.5
-_WIDTH_INCH = 4.9
+_AXIS_INCH = 0.75
 _MOST_TICKS = 7
+# Steps of ln(ratio) that read well: 0.1 % ... 10 %; wider ranges have ticks of their own.
+_STEPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
+_WIDE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0,
+         1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
 def forest_svg(compare: Mapping[str, Any]) -> str:
@@ -37,20 +26,14 @@ def forest_svg(compare: Mapping[str, Any]) -> str:
     band is the practical margin.
     """
     cells: Sequence[Mapping[str, Any]] = compare["cells"]
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": compare["name"]}):
-        figure = Figure(figsize=(_WIDTH_INCH, _ROW_INCH * len(cells) + 0.75))
-        axes = figure.add_axes(_box(len(cells)))
+    height = _ROW_INCH * len(cells) + _AXIS_INCH
+    said = f"{compare['title']}: ratios with 95 % intervals. {compare['headline']}"
+    with svg.plot(f"forest {compare['name']}", said, height) as made:
+        axes = made.figure.add_axes(svg.box(height, 0.15, 0.15, 0.13, 0.62))
         _draw_axes(axes, cells)
         for row, cell in enumerate(cells):
             _draw_row(axes, row, cell)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return _for_page(buffer.getvalue(), f"{compare['title']}: ratios with 95 % intervals")
-
-
-def _box(rows: int) -> tuple[float, float, float, float]:
-    height = _ROW_INCH * rows + 0.75
-    return (0.03, 0.62 / height, 0.94, _ROW_INCH * rows / height)
+    return made.svg
 
 
 def _draw_axes(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
@@ -60,21 +43,20 @@ def _draw_axes(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
     axes.set_yticks([])
     ticks = _ticks(low, high)
     axes.set_xticks([math.log(tick) for tick in ticks])
-    axes.set_xticklabels([f"{(tick - 1) * 100:+.0f} %".replace("+0", "0") for tick in ticks])
-    axes.tick_params(colors=_COLOURS["muted"], length=3)
-    axes.set_xlabel("throughput: candidate against baseline", color=_COLOURS["muted"])
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(_COLOURS["line"])
+    axes.set_xticklabels([f"{(tick - 1) * 100:+.3g} %".replace("+0 %", "0") for tick in ticks])
+    svg.bare(axes, "bottom")
+    metric = METRICS[cells[0]["metric"]]
+    axes.set_xlabel(f"{metric.name}: candidate against baseline ({metric.direction})",
+                    color=COLOURS["muted"])
     for edge in {cell["margin"] for cell in cells}:
-        axes.axvspan(-math.log1p(edge), math.log1p(edge), color=_COLOURS["band"], linewidth=0)
-    axes.axvline(0, color=_COLOURS["line"], linewidth=1)
+        axes.axvspan(-math.log1p(edge), math.log1p(edge), color=COLOURS["band"], linewidth=0)
+    axes.axvline(0, color=COLOURS["muted"], linewidth=0.8)
 
 
 def _draw_row(axes: Any, row: int, cell: Mapping[str, Any]) -> None:
-    colour = _COLOURS[cell["verdict"]]
+    colour = COLOURS[cell["verdict"]]
     across = axes.get_yaxis_transform()
-    axes.text(0, row - 0.28, label(cell["workload"]), transform=across, color=_COLOURS["fg"])
+    axes.text(0, row - 0.28, label(cell["workload"]), transform=across, color=COLOURS["fg"])
     figure = "" if cell["ratio"] is None else f"{change(cell['ratio'])} "
     interval = "" if cell["interval"] is None else f"{change_range(cell['interval'])} "
     axes.text(1, row - 0.28, f"{figure}{interval}{cell['verdict']}", transform=across,
@@ -83,10 +65,11 @@ def _draw_row(axes: Any, row: int, cell: Mapping[str, Any]) -> None:
         return
     if cell["interval"]:
         bounds = [math.log(cell["interval"][key]) for key in ("low", "high")]
-        axes.plot(bounds, [row, row], color=colour, linewidth=2.2)
+        axes.plot(bounds, [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
     dots = [math.log(pair["ratio"]) for pair in cell["pairs"]]
-    axes.plot(dots, [row] * len(dots), "o", color=_COLOURS["muted"], markersize=3, alpha=0.8)
-    axes.plot([math.log(cell["ratio"])], [row], "D", color=colour, markersize=6)
+    axes.plot(dots, [row] * len(dots), "o", color=COLOURS["fg"], markersize=2.4, alpha=0.55,
+              zorder=4)
+    axes.plot([math.log(cell["ratio"])], [row], "D", color=colour, markersize=6, zorder=3)
 
 
 def _range(cells: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
@@ -97,31 +80,23 @@ def _range(cells: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
             points += [math.log(pair["ratio"]) for pair in cell["pairs"]]
             points += [math.log(cell["interval"][k]) for k in ("low", "high") if cell["interval"]]
     low, high = min(points, default=-0.04), max(points, default=0.04)
-    air = 0.04 * (high - low)
+    air = 0.06 * (high - low)
     return low - air, high + air
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """The round ratios inside the range: no change always, others where there is room."""
+    """Round ratios inside the range, no change among them, never more than fit side by side."""
     room = (high - low) / _MOST_TICKS
+    inside = (low + room / 3, high - room / 3)  # a label must not stick out of the plot
+    step = next((step for step in _STEPS if step >= room), 0.0)
+    if step:
+        count = math.ceil(max(-low, high) / step)
+        candidates = [1 + step * i for i in range(-count, count + 1)]
+        return [c for c in candidates if inside[0] <= math.log(c) <= inside[1]]
     chosen = [1.0]
-    for tick in sorted(_TICKS, key=lambda one: abs(math.log(one))):
-        if low <= math.log(tick) <= high and all(
+    for tick in sorted(_WIDE, key=lambda one: abs(math.log(one))):
+        if inside[0] <= math.log(tick) <= inside[1] and all(
             abs(math.log(tick / other)) >= room for other in chosen
         ):
             chosen.append(tick)
     return sorted(chosen)
-
-
-def _for_page(svg: str, description: str) -> str:
-    """Cut the file down to an element of a page: no prologue, metadata, name spaces or colours."""
-    svg = svg[svg.index("<svg"):]
-    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\sxmlns(:xlink)?="[^"]*"', "", svg)
-    svg = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
-    svg = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
-    for name, stand_in in _COLOURS.items():
-        svg = svg.replace(stand_in, f"var(--{name})")
-    text = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{text}" ', 1)

@@ -27,7 +27,8 @@ def find_tool(name: str) -> Path:
     return Path(found)
 
 
-def _run_make(directory: Path, what: str, *args: str) -> None:
+def run_make(directory: Path, what: str, *args: str) -> None:
+    """Run make in a directory of ours, and say in one line why it fails."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     done = subprocess.run(["make", "-s", "-C", str(directory), *args], env=env, text=True,
                           capture_output=True, stdin=subprocess.DEVNULL)
@@ -39,14 +40,14 @@ def _run_make(directory: Path, what: str, *args: str) -> None:
 def build_agent() -> Path:
     """Build the agent and return the program."""
     out = BUILD / "agent"
-    _run_make(ROOT / "bench" / "agent", "bench/agent", f"O={out}")
+    run_make(ROOT / "bench" / "agent", "bench/agent", f"O={out}")
     return out / "p2pagent"
 
 
 def build_provider(kernel: Kernel) -> Path:
     """Build the provider module for a kernel and return it."""
     out = BUILD / "provider" / kernel.directory.name
-    _run_make(ROOT / "bench" / "provider", "bench/provider", f"KDIR={kernel.devel}", f"O={out}")
+    run_make(ROOT / "bench" / "provider", "bench/provider", f"KDIR={kernel.devel}", f"O={out}")
     return out / "p2p_provider.ko"
 
 

@@ -1,22 +1,23 @@
 """The journal of a run: JSON lines, append-only; one header, then one line per finished boot.
 
-results/journal.schema.json states the shape of both kinds of line. A line is written with one
-write() and fsync(), so that a kill -9 can at worst leave the last line cut; the reader skips
-exactly that line and says so.
+Between them stand the looks of a run with a budget: what was decided, and which boots are left
+out for it. results/journal.schema.json states the shape of each kind of line. A line is written
+with one write() and fsync(), so that a kill -9 can at worst leave the last line cut; the reader
+skips exactly that line and says so.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import textwrap
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from .errors import BenchError
 from .paths import SCHEMAS
-from .schema import validator
+from .schema import problem
 
 SCHEMA = "p2pbench-journal-1"
 SCHEMA_FILE = SCHEMAS / "journal.schema.json"
@@ -44,6 +45,10 @@ class Workload(TypedDict):
     verify: str
     kind: str
     providers: list[str]
+    device: NotRequired[str]
+    scheduler: NotRequired[str]
+    ios: NotRequired[int]
+    variants: NotRequired[list[str]]
 
 
 class Compare(TypedDict):
@@ -68,13 +73,18 @@ class Matrix(TypedDict):
 
 
 class PlannedBoot(TypedDict):
-    """A boot of the plan; `index` is its place in the randomised order."""
+    """A boot of the plan; `index` is its place in the randomised order.
+
+    `aa` marks the second boot of a cell in its block.
+    """
 
     boot: str
     index: int
     block: int
     variant: str
     provider: str
+    kind: NotRequired[str]
+    aa: NotRequired[bool]
 
 
 class Header(TypedDict):
@@ -89,6 +99,37 @@ class Header(TypedDict):
     matrix: Matrix
     plan: list[PlannedBoot]
     provenance: dict[str, Any]
+
+
+class Skipped(TypedDict):
+    """A boot that a look leaves out, and why."""
+
+    boot: str
+    reason: str
+
+
+class LookRecord(TypedDict):
+    """A look of a run with a budget at what there is (stopping.py).
+
+    `verdicts` are those of the questions that were open, by name; `why` is "planned", or "budget"
+    for the line that ends a run.
+    """
+
+    type: str
+    look: int
+    blocks: int
+    elapsed_s: float
+    why: str
+    verdicts: dict[str, str]
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look, and the boots that stood in the journal before it."""
+
+    record: LookRecord
+    boots: list[Boot]
 
 
 class StepError(TypedDict):
@@ -154,6 +195,17 @@ class Evidence(TypedDict):
     pool: PoolSamples | None
 
 
+class Counts(TypedDict):
+    """Instructions per I/O of the path, by subsystem and by function; `reason`: why not."""
+
+    instrument: str
+    ios: int
+    per_io: float | None
+    subsystems: dict[str, float]
+    functions: list[dict[str, Any]]
+    reason: str
+
+
 class WorkloadResult(TypedDict):
     """One workload in one boot; `reasons` say why an invalid one is invalid."""
 
@@ -163,6 +215,7 @@ class WorkloadResult(TypedDict):
     reasons: list[str]
     metrics: Metrics | None
     evidence: Evidence | None
+    counts: NotRequired[Counts | None]
 
 
 class Boot(TypedDict):
@@ -174,6 +227,7 @@ class Boot(TypedDict):
     block: int
     variant: str
     provider: str
+    kind: NotRequired[str]
     started: str
     duration_s: float
     boot_s: float | None
@@ -191,13 +245,15 @@ class Journal:
     """A journal file and what it holds.
 
     `header` is the first line, `boots` the last line of each boot in the order of the file,
-    `repeated` the earlier lines of boots that were run again, `notes` what the reader has to say.
+    `repeated` the earlier lines of boots that were run again, `looks` the decisions in between,
+    `notes` what the reader has to say.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self.header = header
         self.repeated: list[Boot] = []
+        self.looks: list[Look] = []
         self.notes: list[str] = []
         self._last: dict[str, Boot] = {}
         self._planned = {boot["boot"]: boot for boot in header["plan"]}
@@ -243,9 +299,9 @@ class Journal:
             raise JournalError(
                 f"{path}:1: no whole first line, so nothing was run; start a new run"
             )
-        journal = cls(path, cast(Header, _parse(path, 1, lines[0], "run")))
+        journal = cls(path, cast(Header, _parse(path, 1, lines[0], first=True)))
         for number, line in enumerate(lines[1:], start=2):
-            journal._take(cast(Boot, _parse(path, number, line, "boot")), f"{path}:{number}")
+            journal._read(_parse(path, number, line), f"{path}:{number}")
         if cut:
             journal.notes.append(
                 f"{path.name}:{len(lines) + 1}: the last line was cut after {cut} bytes and is "
@@ -267,6 +323,21 @@ class Journal:
         _append_line(self.path, record, keep=_whole_size(self.path))
         self._take(cast(Boot, record), str(self.path))
 
+    def append_look(self, look: LookRecord) -> None:
+        """Write the line of a look and wait until it is on the disk."""
+        record = _as_json(cast("Mapping[str, Any]", look))
+        problem = _problem(record, "look")
+        if problem:
+            raise JournalError(f"{self.path}: refusing to write look {look['look']}: {problem}")
+        _append_line(self.path, record, keep=_whole_size(self.path))
+        self._read(record, str(self.path))
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """The boots that a look has left out and that have not run, with the reason."""
+        return {skip["boot"]: skip["reason"] for look in self.looks
+                for skip in look.record["skipped"] if skip["boot"] not in self._last}
+
     @property
     def boots(self) -> list[Boot]:
         """The last line of each boot; it alone counts."""
@@ -275,6 +346,16 @@ class Journal:
     def finished(self) -> set[str]:
         """Names of the boots that need no repeat: ok or failed. Lost ones are run again."""
         return {name for name, boot in self._last.items() if boot["status"] != "lost"}
+
+    def _read(self, record: dict[str, Any], where: str) -> None:
+        if record["type"] == "look":
+            for skip in record["skipped"]:
+                if skip["boot"] not in self._planned:
+                    raise JournalError(f'{where}: boot "{skip["boot"]}" is not in the plan of this '
+                                       "run")
+            self.looks.append(Look(cast(LookRecord, record), self.boots))
+        else:
+            self._take(cast(Boot, record), where)
 
     def _take(self, boot: Boot, where: str) -> None:
         self._check_planned(boot, where)
@@ -289,10 +370,11 @@ class Journal:
             raise JournalError(f'{where}: boot "{boot["boot"]}" is not in the plan of this run')
         said: Mapping[str, Any] = boot
         for key, value in planned.items():
-            if key != "index" and said[key] != value:
+            if said.get(key, value) != value:
                 raise JournalError(
                     f'{where}: boot "{boot["boot"]}" says {key} {said[key]!r}, '
-                    f"the plan says {value!r}"
+                    f"the plan says {value!r}: it is of another run, not of this one with seed "
+                    f"{self.header['seed']}"
                 )
 
 
@@ -312,12 +394,19 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _parse(path: Path, number: int, line: bytes, kind: str) -> dict[str, Any]:
+def _parse(path: Path, number: int, line: bytes, first: bool = False) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except ValueError as error:
         raise JournalError(f"{path}:{number}: not a JSON line: {error}") from None
-    problem = _problem(record, kind)
+    kind = record.get("type") if isinstance(record, dict) else None
+    if not first and kind == "run":
+        raise JournalError(
+            f"{path}:{number}: a second header, of run {record.get('run')} with seed "
+            f"{record.get('seed')}: these are two journals in one file; a run has one plan and one "
+            "seed, so keep each in a directory of its own"
+        )
+    problem = _problem(record, "run" if first else "look" if kind == "look" else "boot")
     if problem:
         raise JournalError(f"{path}:{number}: {problem}")
     return cast(dict[str, Any], record)
@@ -337,11 +426,7 @@ def _problem(record: object, kind: str) -> str:
         return "expected an object"
     if kind == "run" and record.get("schema") != SCHEMA:
         return f'schema "{record.get("schema")}" is not known here; this program reads "{SCHEMA}"'
-    for error in validator(SCHEMA_FILE, kind).iter_errors(record):
-        where = ".".join(str(part) for part in error.absolute_path)
-        message = textwrap.shorten(error.message, 200)
-        return f"{where}: {message}" if where else message
-    return ""
+    return problem(SCHEMA_FILE, kind, record)
 
 
 def _whole_size(path: Path) -> int:

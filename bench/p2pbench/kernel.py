@@ -13,14 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import structs
 from .errors import BenchError
+from .objects import compact
 from .paths import LINUX, cache_dir, shown
 from .tree import base_tarball, make_tree
 from .variants import Variant, file_sha256, find_variant, read_base
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.
-_LAYOUT = "2"
+_LAYOUT = "4"
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ def _build(kernel: Kernel, inputs: dict[str, object]) -> None:
     scratch = kernel.directory.parent / f".{kernel.directory.name}-{os.getpid()}"
     try:
         install(tree, objects, scratch)
+        structs.keep(kernel.variant, tree, objects, scratch, build_environment())
         inputs |= {"key": kernel.key, "built_in_s": round(time.monotonic() - started, 1),
                    "bzimage_sha256": file_sha256(scratch / "bzImage"),
                    "config_sha256": file_sha256(scratch / "config")}
@@ -276,6 +279,7 @@ def install(tree: Path, objects: Path, target: Path) -> None:
     for name, source in (("bzImage", objects / "arch" / "x86" / "boot" / "bzImage"),
                          ("System.map", objects / "System.map"), ("config", objects / ".config")):
         shutil.copyfile(source, target / name)
+    (target / "objects.map").write_text(compact(objects / "vmlinux.map"))
     sources = _find(tree, ".", "arch/x86", "-maxdepth", "1", "-name", "Makefile*")
     sources += _find(tree, "include", "scripts", "(", "-type", "f", "-o", "-type", "l", ")")
     sources += _find(tree, "arch/x86/include", "tools/testing/kunit", "-type", "f")

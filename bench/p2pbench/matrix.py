@@ -14,9 +14,16 @@ from .variants import find_variant
 PROVIDERS = ("host", "cmb", "bar")
 # A boot that only registers and removes a BAR has this and the size for its provider.
 MEMORY = "memory"
+# The provider in the plan of a boot that counts instructions; its workloads have their own.
+COUNT = "count"
+_COUNTED = ("cmb", "bar")
+DEVICES = ("null_blk", "nvme")
+_SCHEDULERS = ("none", "mq-deadline")
+# I/Os that are submitted at once where the pattern is to be merged.
+_BATCH = 16
 # Follows the provider of a boot in which the disk's own queues lie in its CMB, too.
 SQES = "+sqes"
-# What a workload without a size reads and writes of the disk.
+# What a workload without a size reads and writes of the disk; the agent counts in as much.
 _REGION = 64 << 20
 _RW = ("read", "write", "randread", "randwrite", "rw", "randrw")
 _DIRECTIONS = ("target-to-fabric", "fabric-to-target")
@@ -28,6 +35,10 @@ class Workload:
 
     bs and size are bytes, runtime_s seconds. A workload with verify moves `size`
     bytes once and reads them back; one without runs for runtime_s.
+
+    Kinds "count" (P2P) and "ordinary" (a disk of the machine's own, with a scheduler)
+    count instructions over a number of I/Os, in the count boots of their variants;
+    device is the provider or the disk.
     """
 
     name: str
@@ -40,6 +51,10 @@ class Workload:
     size: int
     runtime_s: float
     providers: tuple[str, ...]
+    device: str = ""
+    scheduler: str = ""
+    ios: int = 0
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,8 @@ class Boot:
     variant: str
     provider: str
     bar: int = 0
+    aa: bool = False
+    kind: str = "fio"
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,9 @@ class Matrix:
     boots are the (variant, provider) pairs of each block. memory are the boots
     of the first blocks that only register a BAR of some size (bytes) as peer
     memory, and remove it: "variant", "bar", and "blocks", the number of blocks.
+    counts and ordinary are what is counted: "variants" and "blocks".
+    The pairs of aa are booted twice in each block. A run with a budget goes on
+    to most_blocks.
     """
 
     name: str
@@ -83,24 +103,40 @@ class Matrix:
     compare: tuple[Compare, ...]
     margins: dict[str, float] = field(default_factory=dict)
     memory: tuple[dict[str, Any], ...] = ()
+    counts: tuple[dict[str, Any], ...] = ()
+    ordinary: tuple[dict[str, Any], ...] = ()
+    aa: tuple[dict[str, str], ...] = ()
+    most_blocks: int = 0
 
-    def plan(self, seed: int) -> list[Boot]:
-        """Return the boots: every pair once a block, in an order drawn from the seed."""
+    def plan(self, seed: int, blocks: int = 0) -> list[Boot]:
+        """Return the boots: every pair once a block, in an order drawn from the seed.
+
+        The first blocks are the same whatever the number of blocks.
+        """
         order = random.Random(seed)
         boots: list[Boot] = []
-        for block in range(self.blocks):
-            entries = [(pair["variant"], pair["provider"], 0) for pair in self.boots]
-            entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"])
-                        for entry in self.memory if block < entry["blocks"]]
+        for block in range(blocks or self.blocks):
+            entries = [(pair["variant"], pair["provider"], 0, False, "fio") for pair in self.boots]
+            entries += [(pair["variant"], pair["provider"], 0, True, "fio") for pair in self.aa]
+            entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"], False,
+                         MEMORY) for entry in self.memory if block < entry["blocks"]]
+            entries += [(variant, COUNT, 0, aa, COUNT) for variant, aa in self._counted(block)]
             order.shuffle(entries)
-            for variant, provider, bar in entries:
-                boots.append(Boot(f"b{block}-{variant}-{provider}", len(boots), block, variant,
-                                  provider, bar))
+            for variant, provider, bar, aa, kind in entries:
+                boots.append(Boot(f"b{block}-{variant}-{provider}{'-aa' if aa else ''}",
+                                  len(boots), block, variant, provider, bar, aa, kind))
         return boots
 
-    def workloads_for(self, provider: str) -> list[Workload]:
-        """Return the workloads that run on a provider."""
-        return [workload for workload in self.workloads if provider in workload.providers]
+    def _counted(self, block: int) -> list[tuple[str, bool]]:
+        """Return the variants of a block's count boots; the first one is booted once more."""
+        names = dict.fromkeys(variant for entry in self.counts + self.ordinary
+                              if block < entry["blocks"] for variant in entry["variants"])
+        return [(name, False) for name in names] + [(name, True) for name in list(names)[:1]]
+
+    def workloads_for(self, provider: str, variant: str = "") -> list[Workload]:
+        """Return the workloads that run on a provider; of a count boot those of its variant."""
+        return [workload for workload in self.workloads if provider in workload.providers
+                and (not variant or not workload.variants or variant in workload.variants)]
 
     def as_json(self) -> dict[str, Any]:
         """Return the matrix as the journal's header keeps it."""
@@ -110,13 +146,16 @@ class Matrix:
 def matrix_from_json(data: dict[str, Any]) -> Matrix:
     """Return the matrix that a journal's header keeps, so that a resumed run is the same run."""
     def workload(entry: dict[str, Any]) -> Workload:
-        fields: dict[str, Any] = entry | {"providers": tuple(entry["providers"])}
+        fields: dict[str, Any] = entry | {"providers": tuple(entry["providers"]),
+                                          "variants": tuple(entry.get("variants", ()))}
         return Workload(**fields)
 
     parts: dict[str, Any] = {
         "boots": tuple(data["boots"]), "workloads": tuple(map(workload, data["workloads"])),
         "compare": tuple(Compare(**entry) for entry in data["compare"]),
-        "memory": tuple(data["memory"])}
+        "memory": tuple(data["memory"]), "counts": tuple(data.get("counts", ())),
+        "ordinary": tuple(data.get("ordinary", ())),
+        "aa": tuple(data.get("aa", ()))}
     return Matrix(**data | parts)
 
 
@@ -142,8 +181,9 @@ def _top(toml: LocatedToml) -> dict[str, Any]:
         return value
 
     fields = {"description": text, "testbed": text, "flavour": one_of("bench", "debug"),
-              "blocks": integer(1), "margins": raw, "boots": raw, "workloads": raw,
-              "patterns": raw, "compare": raw, "memory": raw}
+              "blocks": integer(1), "most_blocks": integer(1), "aa": listed(_side),
+              "margins": raw, "boots": raw, "workloads": raw, "patterns": raw, "compare": raw,
+              "memory": raw, "counts": raw, "ordinary": raw}
     return toml.table((), toml.data, fields, ("blocks", "boots", "workloads"))
 
 
@@ -257,11 +297,62 @@ def _memory(toml: LocatedToml, blocks: int) -> tuple[dict[str, Any], ...]:
     for index, entry in enumerate(toml.tables("memory", fields, ("variants", "bars"))):
         if entry.get("blocks", 1) > blocks:
             raise toml.error(("memory", index, "blocks"), f"the matrix has only {blocks} blocks")
-        if any(bar & (bar - 1) or bar < 1 << 20 for bar in entry["bars"]):
-            raise toml.error(("memory", index, "bars"), "a BAR is a power of two of at least 1m")
+        if any(bar & (bar - 1) or not 1 << 20 <= bar <= 1 << 39 for bar in entry["bars"]):
+            raise toml.error(("memory", index, "bars"), "a BAR is a power of two from 1m to 512g "
+                             "(TCG has 40 bits of physical address)")
         made += [{"variant": variant, "bar": bar, "blocks": entry.get("blocks", 1)}
                  for variant in entry["variants"] for bar in entry["bars"]]
     return tuple(made)
+
+
+def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[str, Any], ...]]:
+    """Return what is counted of P2P: the workloads, and which boots they need."""
+    fields = {"variants": listed(_variant), "providers": listed(one_of(*_COUNTED)),
+              "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
+              "iodepth": listed(integer(1, 64)), "ios": integer(1), "blocks": integer(1)}
+    made, asked = [], []
+    for index, entry in enumerate(toml.tables("counts", fields, ("variants", "rw", "bs", "ios"))):
+        variants = tuple(entry["variants"])
+        for variant in variants:
+            if not find_variant(variant).rxe_p2p:
+                raise toml.error(("counts", index, "variants"), f'variant "{variant}" cannot use '
+                                 "peer memory: its rxe is no P2P client")
+        asked.append(_asked(toml, ("counts", index), entry, blocks))
+        made += [Workload(f"{COUNT}-{provider}-{rw}-{short(bs)}-qd{iodepth}", "count", rw, bs,
+                          iodepth, 1, "", _REGION, 0.0, (COUNT,), provider, "",
+                          entry["ios"], variants)
+                 for provider in entry.get("providers", ["bar"]) for rw in entry["rw"]
+                 for bs in entry["bs"] for iodepth in entry.get("iodepth", [1])]
+    return made, tuple(asked)
+
+
+def _ordinary(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[str, Any], ...]]:
+    """Return what is counted of I/O that has nothing to do with P2P, in the same way."""
+    fields = {"variants": listed(_variant), "devices": listed(one_of(*DEVICES)),
+              "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
+              "scheduler": listed(one_of(*_SCHEDULERS)), "merge": truth, "ios": integer(1),
+              "blocks": integer(1)}
+    made, asked = [], []
+    for index, entry in enumerate(toml.tables("ordinary", fields,
+                                              ("variants", "devices", "rw", "bs", "ios"))):
+        merge = entry.get("merge", False)
+        if merge and any(rw.startswith("rand") for rw in entry["rw"]):
+            raise toml.error(("ordinary", index, "merge"), "merge: only neighbouring I/Os merge; "
+                             'use rw = ["read", "write"]')
+        asked.append(_asked(toml, ("ordinary", index), entry, blocks))
+        made += [Workload(f"{device}-{rw}-{short(bs)}-{'merge-' * merge}{scheduler}", "ordinary",
+                          rw, bs, _BATCH if merge else 1, 1, "", _REGION, 0.0, (COUNT,),
+                          device, scheduler, entry["ios"], tuple(entry["variants"]))
+                 for device in entry["devices"] for rw in entry["rw"] for bs in entry["bs"]
+                 for scheduler in entry.get("scheduler", ["none"])]
+    return made, tuple(asked)
+
+
+def _asked(toml: LocatedToml, key: Key, entry: dict[str, Any], blocks: int) -> dict[str, Any]:
+    """Return the boots that an entry needs: its variants, in the first blocks."""
+    if entry.get("blocks", blocks) > blocks:
+        raise toml.error((*key, "blocks"), f"the matrix has only {blocks} blocks")
+    return {"variants": entry["variants"], "blocks": entry.get("blocks", blocks)}
 
 
 def _side(value: Any) -> dict[str, str]:
@@ -277,13 +368,40 @@ def _compare(toml: LocatedToml, pairs: tuple[dict[str, str], ...]) -> tuple[Comp
     for index, entry in enumerate(toml.tables("compare", fields, tuple(fields))):
         for side in ("baseline", "candidate"):
             if entry[side] not in pairs:
-                booted = ", ".join(f"{pair['variant']}/{pair['provider']}" for pair in pairs)
                 raise toml.error(("compare", index, side), f"{side}: this matrix does not boot "
-                                 f'"{entry[side]["variant"]}/{entry[side]["provider"]}" ({booted})')
+                                 f'"{entry[side]["variant"]}/{entry[side]["provider"]}" '
+                                 f"({_names(pairs)})")
+        if entry["baseline"] == entry["candidate"]:
+            raise toml.error(("compare", index, "candidate"), "candidate: the same as baseline; "
+                             f'write aa = ["{_names((entry["baseline"],))}"] at the top to '
+                             "compare it with itself")
         if any(other.name == entry["name"] for other in made):
             raise toml.error(("compare", index, "name"), f'name "{entry["name"]}" stands twice')
         made.append(Compare(**entry))
     return tuple(made)
+
+
+def _twice(toml: LocatedToml, aa: list[dict[str, str]],
+           pairs: tuple[dict[str, str], ...]) -> tuple[dict[str, str], ...]:
+    """Check the cells that are booted twice a block."""
+    for pair in aa:
+        if pair not in pairs:
+            raise toml.error(("aa",), f'aa: this matrix does not boot "{pair["variant"]}/'
+                             f'{pair["provider"]}" ({_names(pairs)})')
+    return tuple(aa)
+
+
+def _names(pairs: tuple[dict[str, str], ...]) -> str:
+    return ", ".join(f"{pair['variant']}/{pair['provider']}" for pair in pairs)
+
+
+def _most_blocks(toml: LocatedToml, top: dict[str, Any]) -> int:
+    """Return how far a budget may go: four times the blocks unless the matrix says otherwise."""
+    most: int = top.get("most_blocks", 4 * top["blocks"])
+    if most < top["blocks"]:
+        raise toml.error(("most_blocks",), f"most_blocks: found {most}; at least the matrix's "
+                         f"blocks, {top['blocks']}, is allowed")
+    return most
 
 
 def read_matrix(path: Path) -> Matrix:
@@ -298,11 +416,18 @@ def read_matrix(path: Path) -> Matrix:
     workloads = _workloads(toml, used) + _patterns(toml, used)
     if not workloads:
         raise toml.error(("workloads",), "workloads is empty: nothing would run")
+    most = _most_blocks(toml, top)
+    counted, counts = _counts(toml, most)
+    others, ordinary = _ordinary(toml, most)
+    workloads += counted + others
     names = [workload.name for workload in workloads]
     for name in names:
         if names.count(name) > 1:
             raise toml.error(("workloads",), f"workload {name} stands twice")
-    margins = toml.table(("margins",), top.get("margins", {}), {"throughput": percent})
+    margins = toml.table(("margins",), top.get("margins", {}),
+                         {"throughput": percent, "instructions": percent})
     return Matrix(path.stem, shown(path), top.get("testbed", "qemu"), top.get("flavour", "bench"),
                   top["blocks"], pairs, tuple(workloads), _compare(toml, pairs),
-                  {"throughput": 0.02} | margins, _memory(toml, top["blocks"]))
+                  {"throughput": 0.02, "instructions": 0.005} | margins,
+                  _memory(toml, top["blocks"]), counts, ordinary,
+                  _twice(toml, top.get("aa", []), pairs), most)

@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
-from . import words
-from .forest import forest_svg
+from . import bars, plots, provenance_rows, words
+from .verdict import is_alarming, ratios
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-_FILTERS = ("amount", "blocks", "change", "change_range", "gaps", "label", "plural", "rate", "span")
+_FILTERS = ("amount", "blocks", "change", "change_range", "count", "decimal", "gaps", "label",
+            "plural", "probability", "rate", "signed", "span")
+# Sections that a run may lack, as a person calls them.
+_OPTIONAL = {"instructions": "instruction counts", "memory": "memory curve",
+             "aa": "A/A check", "stopping": "sequential stopping", "static": "static sizes"}
 
 
 def markdown(report: Mapping[str, Any]) -> str:
     """The report in GitHub's Markdown."""
-    return _environment().get_template("report.md.j2").render(report=report)
+    return _environment().get_template("report.md.j2").render(**_content(report))
 
 
 def html(report: Mapping[str, Any]) -> str:
     """The report as one page with its style and its plots inside."""
-    plots = {c["name"]: Markup(forest_svg(c)) for c in report["compares"] if c["cells"]}
-    return _environment().get_template("report.html.j2").render(report=report, plots=plots)
+    return _environment().get_template("report.html.j2").render(
+        **_content(report), plots=plots.draw(report))
 
 
+def render(template: str, **content: Any) -> str:
+    """Another page from templates/, with the filters of the report."""
+    return _environment().get_template(template).render(**content)
+
+
+def _content(report: Mapping[str, Any]) -> dict[str, Any]:
+    rows = report["providers"]
+    if report["memory"]:  # it has the boots that only register
+        rows = [row for row in rows if not row["provider"].startswith("memory-")]
+    return {
+        "report": report,
+        "absent": [name for key, name in _OPTIONAL.items() if report[key] is None],
+        "providers": rows,
+        "provenance": provenance_rows.rows(report["provenance"]),
+        "patches": provenance_rows.patches(report["provenance"]),
+    }
+
+
+@functools.lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -37,22 +61,48 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update({name: getattr(words, name) for name in _FILTERS})
-    environment.filters.update(flat=_flat, pipe=_pipe, count=_count, sentence=_sentence)
-    environment.tests.update(proves_data=words.proves_data)
-    environment.globals.update(evidence_sentence=words.evidence_sentence,
-                               integrity_sentence=words.integrity_sentence)
+    environment.filters.update(
+        against=_against, bytes=_bytes, fitted=_fitted, has_p=_has_p,
+        insn_spread=_insn_spread, pipe=_pipe, sentence=_sentence, signed_bytes=_signed_bytes,
+        subsystems=bars.subsystems_of, tight=_tight)
+    environment.tests.update(proves_data=words.proves_data, alarming=is_alarming)
+    environment.globals.update(
+        evidence_sentence=words.evidence_sentence, functions_of=plots.functions,
+        integrity_sentence=words.integrity_sentence, metrics=words.METRICS, words=words,
+        goal=1 + bars.GOAL)
     return environment
 
 
-def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """A nested record as rows of dotted name and text."""
-    if isinstance(value, dict):
-        return [row for key, one in value.items() for row in _flat(one, f"{name}.{key}".strip("."))]
-    if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
-        return [row for i, one in enumerate(value, 1) for row in _flat(one, f"{name}.{i}")]
-    if isinstance(value, list):
-        return [(name, ", ".join(map(str, value)))]
-    return [(name, "–" if value is None else str(value))]
+def _against(cell: Mapping[str, Any], variant: str) -> float | None:
+    """Instructions of a variant on a path against the baseline's."""
+    found = ratios([cell]).get(variant)
+    return found[0][1] if found else None
+
+
+def _insn_spread(figures: Mapping[str, Any]) -> str:
+    """How far the boots lie apart: "0.12 %"."""
+    if not figures["per_io"]:
+        return "–"
+    return f"{(figures['max'] - figures['min']) / figures['per_io'] * 100:.2f} %"
+
+
+def _has_p(cells: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether any cell was tested, so that a column for p says something."""
+    return any(cell.get("p") is not None for cell in cells)
+
+
+def _fitted(what: str) -> str:
+    return {"overhead_bytes": "memory", "register_ns": "time to register",
+            "remove_ns": "time to remove"}.get(what, what)
+
+
+def _bytes(value: int | None) -> str:
+    """Bytes that must be exact: the size of a structure or a function."""
+    return "–" if value is None else f"{value:,}"
+
+
+def _signed_bytes(value: int) -> str:
+    return f"{value:+,} bytes" if value else "0 bytes"
 
 
 def _pipe(text: object) -> str:
@@ -60,8 +110,9 @@ def _pipe(text: object) -> str:
     return " ".join(str(text).replace("|", "\\|").split())
 
 
-def _count(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
+def _tight(text: str) -> str:
+    """The text with its figures kept on one line with their units."""
+    return re.sub(r"(\d) (%|[KMGT]iB|B|[mµn]?s)(?!\w)", "\\1\N{NO-BREAK SPACE}\\2", text)
 
 
 def _sentence(text: str) -> str:

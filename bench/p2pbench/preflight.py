@@ -48,6 +48,19 @@ def _check_room(path: Path, needed: int, what: str) -> None:
                          f"needs {needed >> 20} MiB")
 
 
+def host_memory() -> int:
+    """Return the bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_memory(guest: int, provider: str) -> None:
+    """Raise BenchError when the largest guest of a run, that of a provider, does not fit here."""
+    if guest > host_memory():
+        raise BenchError(f"{provider} needs a guest of {guest >> 20} MiB, this machine has "
+                         f"{host_memory() >> 20} MiB; leave it out with "
+                         f"PYTEST_ARGS=\"-k 'not {provider}'\"")
+
+
 def check(builds: bool) -> None:
     """Raise BenchError for the first thing that would stop a run; builds: kernels will be built."""
     missing = _missing_programs()

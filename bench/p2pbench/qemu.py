@@ -26,6 +26,7 @@ _NOMINAL_BOOT_S = 5.0
 _FIRST_BOOT_DEADLINE_S = 180.0
 _BOOT_DEADLINE_S = 40.0
 _CONSOLE_LINES = 40
+_BAR_BELOW_THE_HOLE = 256 << 30
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,13 @@ class Shape:
     def with_bar(self, size: int) -> "Shape":
         """Return the shape with a BAR of that many bytes, and memory for the pages behind it.
 
-        0 leaves it as it is. A struct page is 64 bytes for 4 KiB; half as much again
-        is left for what the kernel needs to register them.
+        0 leaves it as it is. A struct page is 64 bytes for 4 KiB; a quarter as much again
+        is left for what the kernel needs to register them. The largest BAR leaves no room
+        for a CMB beside it.
         """
         if not size:
             return self
-        return replace(self, bar=size, memory=self.memory + size // 64 * 3 // 2)
+        return replace(self, bar=size, cmb=0, memory=self.memory + size // 64 * 5 // 4)
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Guest:
 
     def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
                  console: Path, cmdline: str = "", interactive: bool = False,
-                 namespace: str = "", board: Board = Board()) -> None:
+                 namespace: str = "", board: Board = Board(), plugin: str = "") -> None:
         self.kernel = kernel
         self.console = console
         self.boot_s = 0.0
@@ -152,6 +154,7 @@ class Guest:
         self._cmdline = cmdline
         self._interactive = interactive
         self._namespace = namespace
+        self._plugin = plugin
         self._board = board
         self._qemu: subprocess.Popen[bytes] | None = None
         ours, self._theirs = socket.socketpair()
@@ -241,13 +244,16 @@ class Guest:
         # CMB would be an emulated access of its own.
         cpu = "host" if self._accelerator.name == "kvm" else "max,-erms,-fsrm"
         cpu += self._board.cpu()
-        reserve = max(2 * shape.bar, 1 << 30)
+        reserve = max(shape.bar, 1 << 30)
+        # From 7.1 on, a q35 with an AMD processor reserves the last 12 GiB below 1 TiB
+        # for HyperTransport. TCG's addresses end there, and so does a BAR of 512 GiB.
+        machine = "pc-q35-7.0" if shape.bar > _BAR_BELOW_THE_HOLE else "q35"
         cmdline = f"console=ttyS0 panic=-1 oops=panic nokaslr quiet {self._cmdline}".rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
             str(find_tool("qemu-system-x86_64")), "-nodefaults", "-no-user-config", "-display",
-            "none", "-no-reboot", "-machine", f"q35,accel={self._accelerator.name}", "-cpu", cpu,
-            "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
+            "none", "-no-reboot", "-machine", f"{machine},accel={self._accelerator.name}",
+            "-cpu", cpu, "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
             "-serial", serial, "-kernel", str(self.kernel.bzimage),
             "-initrd", str(build_image(self.kernel)), "-append", cmdline,
             *self._board.machine(),
@@ -267,4 +273,5 @@ class Guest:
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channel}",
             "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
             "-device", "virtio-rng-pci",
+            *(["-plugin", self._plugin] if self._plugin else []),
         ]

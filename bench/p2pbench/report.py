@@ -18,21 +18,20 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from . import pages, stats, terminal, words
+from . import (aa, comparisons, files, index, instructions, memory, pages, reports, static,
+               stopping, terminal, verdict, words)
 from .errors import BenchError
-from .journal import Boot, Cell, Header, Journal, StepError, Workload
-from .paths import RESULTS, ROOT, SCHEMAS
-from .schema import validator
-from .stats import Comparison, Sample, Samples
+from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
+from .paths import RESULTS, ROOT
+from .schema import problem
+from .comparisons import Comparison
+from .questions import INSTRUCTIONS, compares_of, is_timed
+from .stats import Sample, Samples, value_of
 
-SCHEMA = "p2pbench-report-1"
-SCHEMA_FILE = SCHEMAS / "report.schema.json"
+SCHEMA = reports.SCHEMA
+SCHEMA_FILE = reports.SCHEMA_FILE
 PAGE_BYTES = 4096
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
-
-
-class ReportError(BenchError):
-    """A report that cannot be made or written; the text says why and what to do."""
 
 
 def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -43,7 +42,8 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     journal = Journal.open(journal_path)
     header, boots = journal.header, journal.boots
-    samples = Samples(header, boots)
+    samples = Samples(header, boots, journal.skipped)
+    found = comparisons.compare_all(header, boots, journal.looks, journal.skipped)
     cells = [_cell(samples, cell, workload) for cell, workload in _cells(header)]
     report: dict[str, Any] = {
         "schema": SCHEMA,
@@ -52,20 +52,29 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "seed": header["seed"],
         "environment_class": header["environment_class"],
         "matrix": _picked(header["matrix"], "name", "file", "blocks", "margins"),
-        "totals": _totals(header, boots, journal.repeated, cells),
-        "compares": _compares(header, stats.compare_all(header, boots)),
+        "totals": _totals(samples, boots, journal, cells),
+        "compares": _compares(header, [one for one in found if one.question.family == "cells"]),
+        "aa": aa.section([one for one in found if one.question.family == "aa"], compared),
+        "stopping": stopping.section(journal, found),
         "cells": cells,
         "providers": _providers(header, boots),
+        "instructions": instructions.section(header, boots),
+        "memory": memory.section(header, boots),
+        "static": static.section(header),
         "lost": _all_lost(journal),
-        "not_run": _not_run(header, boots),
+        "not_run": _not_run(samples, boots),
         "provenance": header["provenance"],
         "qemu_commands": _commands(boots),
         "reproduce": _reproduce(header),
-        "notes": journal.notes,
+        "notes": aa.alarm(found) + journal.notes + stopping.notes(journal),
     }
-    report["problems"] = _problems(report)
+    report["problems"] = _problems(report) + stopping.disagreements(journal, found)
     report["ok"] = not report["problems"]
-    validator(SCHEMA_FILE).validate(report)
+    report["verdict"] = verdict.sentences(report)
+    wrong = problem(SCHEMA_FILE, "", report)
+    if wrong:
+        raise BenchError(f"{journal_path}: the report that was made of it is not of schema "
+                          f"{SCHEMA}: {wrong}; this is a mistake of the program")
     return report
 
 
@@ -73,15 +82,17 @@ def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     """Make report.json, report.md and report.html in `run_dir` and return the report.
 
     All three are complete on the disk before the first takes its name; when the disk is full,
-    ReportError is raised and older files stay as they are.
+    WriteError is raised and older files stay as they are.
     """
     directory = Path(run_dir)
     report = build(directory / "journal.jsonl")
-    _replace_all(directory, {
+    files.replace_all(directory, {
         "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
         "report.md": pages.markdown(report),
         "report.html": pages.html(report),
-    })
+    }, f"run: make report RUN={directory.name}")
+    if directory.resolve().parent == RESULTS:
+        index.write(RESULTS)
     return report
 
 
@@ -138,7 +149,7 @@ def _cell(samples: Samples, cell: Cell, workload: Workload) -> dict[str, Any]:
         "states": {state: sum(s.state == state for s in mine)
                    for state in ("ok", "invalid", "failed", "missing")},
         "samples": [_sample(sample) for sample in mine],
-        "figures": _figures(mine) if stats.is_timed(workload) else None,
+        "figures": _figures(mine) if is_timed(workload) else None,
         "evidence": _evidence(mine),
     }
 
@@ -187,39 +198,44 @@ def _evidence(samples: Iterable[Sample]) -> dict[str, Any] | None:
     }
 
 
-def _compares(header: Header, comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
-    compares: list[dict[str, Any]] = []
-    for compare in header["matrix"]["compare"]:
-        mine = [c for c in comparisons if c.compare["name"] == compare["name"]]
-        entry = _picked(compare, "name", "title", "baseline", "candidate")
-        entry["cells"] = [_comparison(comparison) for comparison in mine]
-        entry["headline"] = words.headline(entry)
-        compares.append(entry)
-    return compares
+def _compares(header: Header, found: Sequence[Comparison]) -> list[dict[str, Any]]:
+    return [compared(compare, [one for one in found if one.question.compare == compare])
+            for compare in compares_of([one.question for one in found], header)]
+
+
+def compared(compare: Compare, found: Sequence[Comparison]) -> dict[str, Any]:
+    """A compare with its cells, as the report shows it."""
+    entry = _picked(compare, "name", "title", "baseline", "candidate")
+    entry["cells"] = [_comparison(comparison) for comparison in found]
+    entry["headline"] = words.headline(entry)
+    return entry
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
-    interval = comparison.interval
+    interval, question = comparison.interval, comparison.question
     return {
-        "workload": comparison.workload["name"],
-        **_picked(comparison.workload, "rw", "bs", "iodepth", "numjobs"),
-        "metric": "throughput",
+        "workload": question.workload["name"],
+        **_picked(question.workload, "rw", "bs", "iodepth", "numjobs"),
+        "metric": question.metric,
         "margin": comparison.margin,
         "verdict": comparison.verdict,
         "ratio": comparison.ratio,
         "interval": interval and {
             "low": math.exp(interval.low),
             "high": math.exp(interval.high),
-            "confidence": stats.CONFIDENCE,
+            "confidence": interval.confidence,
             "method": interval.method,
         },
+        "p": comparison.p,
+        "p_holm": comparison.p_holm,
+        "look": comparison.look,
         "blocks_needed": comparison.blocks_needed,
-        "latency": {key: comparison.latency.get(key) for key in ("p50", "p99")},
+        "latency": {key: comparison.latency(f"lat_{key}_ns") for key in ("p50", "p99")},
         "pairs": [
             {
                 "block": pair.block,
-                "baseline": _sample(pair.baseline),
-                "candidate": _sample(pair.candidate),
+                "baseline": _paired(pair.baseline, question.metric),
+                "candidate": _paired(pair.candidate, question.metric),
                 "ratio": math.exp(pair.log_ratio),
             }
             for pair in comparison.pairs
@@ -230,10 +246,17 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def _paired(sample: Sample, metric: str) -> dict[str, Any]:
+    """A sample of a pair, with the figure that was compared."""
+    figure = {"per_io": value_of(sample, metric)} if metric == INSTRUCTIONS else {}
+    return _sample(sample) | figure
+
+
 def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
     """What providing memory cost, per variant and provider: medians over the boots."""
     rows = []
-    planned = dict.fromkeys((boot["variant"], boot["provider"]) for boot in header["plan"])
+    planned = dict.fromkeys((boot["variant"], boot["provider"]) for boot in header["plan"]
+                            if boot.get("kind") != "count")
     for cell in (Cell(variant=variant, provider=provider) for variant, provider in planned):
         mine = [b for b in boots
                 if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
@@ -306,22 +329,23 @@ def _first_error(boot: Boot) -> StepError | None:
     return next((error for error in errors if error), None)
 
 
-def _not_run(header: Header, boots: Iterable[Boot]) -> list[str]:
+def _not_run(samples: Samples, boots: Iterable[Boot]) -> list[str]:
     run = {boot["boot"] for boot in boots}
-    return [boot["boot"] for boot in header["plan"] if boot["boot"] not in run]
+    return [boot["boot"] for boot in samples.plan if boot["boot"] not in run]
 
 
-def _totals(header: Header, boots: Sequence[Boot], repeated: Sequence[Boot],
+def _totals(samples: Samples, boots: Sequence[Boot], journal: Journal,
             cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     status = [boot["status"] for boot in boots]
     peer = [cell for cell in cells if cell["provider"] != "host"]
     evidence = [cell["evidence"] for cell in peer if cell["evidence"]]
     return {
         "boots": {
-            "planned": len(header["plan"]),
+            "planned": len(journal.header["plan"]),
             **{key: status.count(key) for key in ("ok", "failed", "lost")},
-            "not_run": len(header["plan"]) - len(boots),
-            "repeated": len(repeated),
+            "not_run": len(samples.plan) - len(boots),
+            "skipped": len(journal.skipped),
+            "repeated": len(journal.repeated),
         },
         "cells": {
             "all": len(cells),
@@ -331,7 +355,7 @@ def _totals(header: Header, boots: Sequence[Boot], repeated: Sequence[Boot],
         },
         "p2p": {key: sum(one[key] or 0 for one in evidence)
                 for key in ("requests", "bytes", "fallbacks")},
-        "duration_s": sum(boot["duration_s"] for boot in [*boots, *repeated]),
+        "duration_s": sum(boot["duration_s"] for boot in [*boots, *journal.repeated]),
     }
 
 
@@ -356,7 +380,8 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
         problems.append(f"{words.plural(len(report['not_run']), 'boot')} of the plan not run: "
                         + ", ".join(report["not_run"][:5])
                         + (" …" if len(report["not_run"]) > 5 else ""))
-    return problems + _silent_gaps(report)
+    counted: list[str] = (report["instructions"] or {"problems": []})["problems"]
+    return problems + counted + _silent_gaps(report)
 
 
 def _silent_gaps(report: Mapping[str, Any]) -> list[str]:
@@ -384,32 +409,13 @@ def _reproduce(header: Header) -> str:
     """The one command; a matrix that is not one of configs/matrix is named by its file."""
     name, file = header["matrix"]["name"], header["matrix"]["file"]
     known = Path(file).parent in (Path("configs/matrix"), ROOT / "configs" / "matrix")
+    budget = stopping.looks_of(header).budget_s
     return f"make bench MATRIX={shlex.quote(name if known or not file else file)} " \
-           f"SEED={header['seed']}"
+           f"SEED={header['seed']}" + (f" BUDGET={budget:g}s" if budget else "")
 
 
 def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: record[key] for key in keys}
-
-
-def _replace_all(directory: Path, texts: Mapping[str, str]) -> None:
-    """Write every file beside its place and sync it; rename them only when all are there."""
-    temporary = {name: directory / f".{name}.{os.getpid()}.tmp" for name in texts}
-    try:
-        for name, text in texts.items():
-            with open(temporary[name], "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        for name in texts:
-            os.replace(temporary[name], directory / name)
-    except OSError as error:
-        raise ReportError(
-            f"{directory}: cannot write the report: {error.strerror}; what was there is untouched, "
-            f"so mend that and run: make report RUN={directory.name}") from error
-    finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

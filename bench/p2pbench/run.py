@@ -7,23 +7,27 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import accel, preflight, provenance
+from . import accel, insncount, preflight, provenance, static, stopping
 from .accel import Accelerator
 from .boot import BootRun
 from .errors import BenchError
 from .image import build_image
+from .insncount import Counter, Instrument
 from .journal import SCHEMA, Journal
 from .kernel import Kernel, build, expected
-from .matrix import Boot, Matrix, matrix_from_json, read_matrix, short
+from .matrix import COUNT, Boot, Matrix, matrix_from_json, read_matrix, short
+from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown
 from .qemu import Pace, read_shape
+from .stopping import Budget, in_words
 from .variants import find_variant
 
 
 class Run:
     """One run of a matrix, new or resumed. Its directory is made with the first boot."""
 
-    def __init__(self, matrix: Matrix, seed: int, name: str, journal: Journal | None) -> None:
+    def __init__(self, matrix: Matrix, seed: int, name: str, journal: Journal | None,
+                 budget_s: float | None = None) -> None:
         self.matrix = matrix
         self.seed = seed
         self.name = name
@@ -31,6 +35,8 @@ class Run:
         self.journal = journal
         self.kernels: dict[str, Kernel] = {}
         self._accelerator: Accelerator | None = None
+        self._instrument: Instrument | None = None
+        self._functions: dict[str, list[Function]] = {}
         self._pace = Pace()
         self._shape = read_shape(matrix.testbed)
         for workload in matrix.workloads:
@@ -38,18 +44,23 @@ class Run:
                 raise BenchError(f"{matrix.file}: {workload.name} wants {short(workload.size)}, "
                                  f"the disk of testbed {matrix.testbed} has "
                                  f"{short(self._shape.disk)}")
+        self.budget: Budget | None = None
+        self._block = -1
+        self._estimate: Estimate | None = None
         if journal:
+            self.looks = stopping.looks_of(journal.header)
             self.plan = [Boot(**entry) for entry in journal.header["plan"]]
         else:
-            self.plan = matrix.plan(seed)
+            self.looks = stopping.plan_looks(matrix.blocks, matrix.most_blocks, budget_s)
+            self.plan = matrix.plan(seed, self.looks.blocks[-1])
 
     @classmethod
-    def new(cls, matrix_file: Path, seed: int | None) -> "Run":
+    def new(cls, matrix_file: Path, seed: int | None, budget_s: float | None = None) -> "Run":
         """Start a run of a matrix file; without a seed, draw one (it is recorded)."""
         matrix = read_matrix(matrix_file)
         chosen = random.SystemRandom().randrange(1 << 31) if seed is None else seed
         stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-        return cls(matrix, chosen, f"{stamp}-{matrix.name}", None)
+        return cls(matrix, chosen, f"{stamp}-{matrix.name}", None, budget_s)
 
     @classmethod
     def resume(cls, name: str) -> "Run":
@@ -65,8 +76,19 @@ class Run:
 
     def remaining(self) -> list[Boot]:
         """Return the boots that still have to run, in order."""
-        finished = self.journal.finished() if self.journal else set()
-        return [boot for boot in self.plan if boot.boot not in finished]
+        done = self.journal.finished() | set(self.journal.skipped) if self.journal else set()
+        return [boot for boot in self.plan if boot.boot not in done]
+
+    def check_budget(self, boots: list[Boot]) -> None:
+        """Refuse a budget that does not hold one block, before anything is built or booted."""
+        if not self.looks.budget_s or self.journal:
+            return
+        first = [boot for boot in boots if boot.block == boots[0].block]
+        needed = Estimate(self.matrix, first).remaining_s()
+        if needed > self.looks.budget_s:
+            raise BenchError(f"BUDGET of {in_words(self.looks.budget_s)}: one block of "
+                             f"{self.matrix.file} is {len(first)} boots and takes about "
+                             f"{in_words(needed)}; give more, or a matrix with fewer cells")
 
     def prepare(self, boots: list[Boot]) -> None:
         """Check the machine, build what the boots need, and open the journal."""
@@ -74,10 +96,17 @@ class Run:
         kernels = [expected(variant, self.matrix.flavour) for variant in variants]
         if self.journal:
             self._check_kernels(self.journal.header, kernels)
+        largest = max(boots, key=lambda boot: boot.bar)
+        preflight.check_memory(self._shape.with_bar(largest.bar).memory, largest.provider)
         preflight.check(not all(kernel.directory.is_dir() for kernel in kernels))
         for variant in variants:
             self.kernels[variant.name] = build(variant, self.matrix.flavour)
         self._accelerator = accel.choose(next(iter(self.kernels.values())).bzimage)
+        counted = {boot.variant for boot in boots if boot.kind == COUNT}
+        if counted:
+            self._instrument = insncount.choose(self._accelerator)
+            self._functions = {name: read_functions(self.kernels[name].directory)
+                               for name in sorted(counted)}
         if self.journal:
             self._check_machine(self.journal.header)
         else:
@@ -86,12 +115,18 @@ class Run:
     def _create(self, boots: list[Boot]) -> None:
         assert self._accelerator
         self.plan = boots
+        made_from = provenance.collect(self.kernels.values(), self._accelerator, self._shape)
+        if self._instrument:
+            made_from |= {"instrument": self._instrument.provenance(),
+                          "symbols": differing(self._functions)}
         header = {
             "type": "run", "schema": SCHEMA, "run": self.name, "seed": self.seed,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "environment_class": self._accelerator.environment_class,
             "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
-            "provenance": provenance.collect(self.kernels.values(), self._accelerator, self._shape),
+            "stopping": self.looks.as_json(),
+            "provenance": made_from,
+            "static": static.collect(self.kernels.values()),
         }
         try:
             self.directory.mkdir(parents=True)
@@ -111,6 +146,10 @@ class Run:
     def _check_machine(self, header: Any) -> None:
         """Refuse to go on with a run on another accelerator, or with another agent in the guest."""
         assert self._accelerator
+        began = header["provenance"].get("instrument")
+        if self._instrument and began != self._instrument.provenance():
+            raise BenchError(f"run {self.name} began to count with another instrument ({began}, "
+                             f"now {self._instrument.provenance()}); start a new run")
         if header["environment_class"] != self._accelerator.environment_class:
             raise BenchError(f"run {self.name} is of class {header['environment_class']}, this "
                              f"machine now gives {self._accelerator.environment_class}; start a "
@@ -122,14 +161,49 @@ class Run:
                                  f"{build_image(kernel).stem}): the agent, the provider module or "
                                  "a tool changed; start a new run")
 
+    def begin(self, estimate: "Estimate") -> None:
+        """Start the clock of a run with a budget; estimate says how long a block takes."""
+        assert self.journal
+        self._estimate = estimate
+        if self.looks.budget_s:
+            self.budget = Budget(self.looks.budget_s, stopping.spent_in(self.journal))
+
+    def why_not(self, boot: Boot, say: Callable[[str], None]) -> str:
+        """Why a boot is left out, "" for one that is to run. say is told of every look."""
+        assert self.journal and self._estimate
+        if not self.budget:
+            return ""
+        if boot.block != self._block:
+            self._block = boot.block
+            self._begin_block(boot.block, self.budget, say)
+        return self.journal.skipped.get(boot.boot, "")
+
+    def _begin_block(self, block: int, budget: Budget, say: Callable[[str], None]) -> None:
+        """Take the look that is due, then see whether the budget holds the block."""
+        assert self.journal and self._estimate
+        found = stopping.take_look(self.journal, block, budget.spent_s())
+        if found:
+            verdicts = [one.verdict for one in found]
+            say(f"look after {block} blocks: " + ", ".join(
+                f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)))
+        mine = [boot for boot in self.remaining() if boot.block == block]
+        needed = self._estimate.of(mine)
+        if block and mine and not budget.holds(needed):
+            say(stopping.end_by_budget(self.journal, block, budget, needed))
+
     def execute(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
         """Run one boot and write it to the journal; stage is told what is going on."""
         assert self.journal and self._accelerator
         kernel = self.kernels[boot.variant]
+        raw = self.directory / "raw"
+        counter = None
         try:
+            if boot.kind == COUNT and self._instrument:
+                counter = Counter(self._instrument, boot.variant, self._functions[boot.variant],
+                                  raw / boot.boot)
             consoles = self.directory / "console"
             consoles.mkdir(exist_ok=True)
-            record = BootRun(boot, self.matrix, self.seed, self.directory / "raw", stage).run(
+            record = BootRun(boot, self.matrix, self.seed, raw, stage, counter).run(
                 kernel, self._accelerator, self._shape, self._pace, consoles / f"{boot.boot}.log")
         except OSError as error:
             raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before "
@@ -160,7 +234,17 @@ class Estimate:
         self._guessed += self._expected.pop(boot)
         self._took += seconds
 
+    def skip(self, boot: str) -> None:
+        """Take note of a boot that is left out."""
+        self._expected.pop(boot)
+
+    def of(self, boots: list[Boot]) -> float:
+        """Return the seconds that these boots, still to come, will take."""
+        return self._factor() * sum(self._expected.get(boot.boot, 0.0) for boot in boots)
+
     def remaining_s(self) -> float:
         """Return the seconds that the boots still to come will take."""
-        factor = self._took / self._guessed if self._guessed else 1.0
-        return factor * sum(self._expected.values())
+        return self._factor() * sum(self._expected.values())
+
+    def _factor(self) -> float:
+        return self._took / self._guessed if self._guessed else 1.0

@@ -67,8 +67,10 @@ def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
     complaints += [f"the base itself: {line}" for line in known if _is_error(line)]
     for commit, patch in zip(commits, patches, strict=True):
         git(work, "checkout", "-q", "-f", commit)
+        warned = _warnings(work, objects, sources)
         found = [f"{shown(patch)}: {line}" for line in
-                 (*_checkpatch(work, patch), *_new_warnings(work, objects, sources, known))]
+                 (*_checkpatch(work, patch), *sorted((warned - known).elements()))]
+        known |= warned  # the next patch is not to blame for it
         print(f"{patch.name}: {'ok' if not found else f'{len(found)} complaint(s)'}", flush=True)
         complaints += found
     git(work, "checkout", "-q", "-f", "checked")
@@ -126,11 +128,6 @@ def _warnings(work: Path, objects: Path, sources: list[str], arch: str = "x86_64
     if done.returncode and not lines:
         lines = done.stderr.splitlines()[-3:]
     return Counter(lines)
-
-
-def _new_warnings(work: Path, objects: Path, sources: list[str],
-                  known: Counter[str]) -> list[str]:
-    return sorted((_warnings(work, objects, sources) - known).elements())
 
 
 def _leftovers(work: Path, variant: Variant) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from . import words
 from .paths import shown
+from .verdict import is_alarming, of_kind, ratios
 
 STYLES = {"invalid": "bold red", "worse": "bold yellow", "better": "bold green",
           "equivalent": "green", "inconclusive": "cyan"}
@@ -28,9 +29,16 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
     _verdict(report, console)
     for compare in report["compares"]:
         if compare["cells"]:
-            console.print(_table(compare))
+            metric = words.METRICS[compare["cells"][0]["metric"]]
+            _compared(compare, f"{compare['name']}: {metric.name} of "
+                      f"{_name(compare['candidate'])} against {_name(compare['baseline'])}",
+                      console)
     _notes(report, console)
-    _registering(report, console)
+    _instructions(report, console)
+    if report["memory"]:
+        _memory(report["memory"]["points"], console)
+    else:
+        _registering(report, console)
     _evidence(report, console)
     _lost(report, console)
     console.print(f"\nFiles      {escape(shown(directory.resolve()))}/report.html, report.md, "
@@ -38,34 +46,46 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
     console.print(f"Repeat     {escape(report['reproduce'])}", soft_wrap=True, highlight=False)
 
 
+def render_comparison(made: Mapping[str, Any], console: Console) -> None:
+    """Print what two runs say about each other: `made` is what compare.compare() returns."""
+    cells = [cell for compare in made["compares"] for cell in compare["cells"]]
+    line = Text(f"{made['b']['run']} against {made['a']['run']}: ", style="bold")
+    line.append(words.headline({"cells": cells}) + ".", style="not bold")
+    console.print(line)
+    for compare in made["compares"]:
+        _compared(compare, compare["name"], console)
+    for note in dict.fromkeys(note for cell in cells for note in cell["notes"]):
+        console.print(Text(f"Note: {note}.", style="dim"))
+    console.print(Text("Nothing is paired between runs: what else changed between them is in the "
+                       "difference too.", style="dim"))
+    for name, listed in (("A", made["only_a"]), ("B", made["only_b"])):
+        if listed:
+            console.print(Text(f"In {name} alone: {words.plural(len(listed), 'cell')}",
+                               style="yellow"))
+
+
 def _verdict(report: Mapping[str, Any], console: Console) -> None:
-    for compare in report["compares"]:
-        title = compare["title"][:1].upper() + compare["title"][1:]
-        line = Text(f"{title}: ", style="bold")
-        line.append(compare["headline"] + ".", style=_headline_style(compare))
+    for sentence in report["verdict"]:
+        about, colon, rest = sentence.partition(": ")
+        alarming = is_alarming(sentence)
+        line = Text(about + colon, style="bold red" if alarming else "bold")
+        line.append(rest, style="bold red" if alarming else "not bold")
         console.print(line)
-    cells = report["totals"]["cells"]
-    bad = cells["invalid"] or cells["peer_proved"] < cells["peer"]
-    console.print(Text(words.evidence_sentence(report["totals"]) + ".",
-                       style="bold red" if bad else "bold"))
-    integrity = words.integrity_sentence(report["cells"])
-    console.print(Text(integrity + ".", style="bold red" if "ONLY" in integrity else "bold"))
     for problem in report["problems"]:
         console.print(Text(f"PROBLEM: {problem}", style="bold red"))
     for note in report["notes"]:
+        if report["aa"] and note == report["aa"]["headline"]:
+            continue  # an alarm stands on top already
         console.print(Text(f"Note: {note}", style="yellow"))
 
 
-def _headline_style(compare: Mapping[str, Any]) -> str:
-    return "bold red" if any(c["verdict"] == "invalid" for c in compare["cells"]) else "not bold"
-
-
-def _table(compare: Mapping[str, Any]) -> Table:
-    table = Table(title=f"\n{compare['name']}: throughput of {_name(compare['candidate'])} "
-                        f"against {_name(compare['baseline'])}",
-                  **_PLAIN)
+def _compared(compare: Mapping[str, Any], title: str, console: Console) -> None:
+    """The headline of a compare and its cells."""
+    console.print(Text(f"\n{title}", style="bold"))
+    console.print(Text(compare["headline"][:1].upper() + compare["headline"][1:] + "."))
+    table = Table(**_PLAIN)
     table.add_column("workload", no_wrap=True)
-    for heading in ("change", "95 % interval", "p99"):
+    for heading in ("change", _interval_heading(compare), "p99"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", min_width=12)
     for cell in compare["cells"]:
@@ -73,10 +93,16 @@ def _table(compare: Mapping[str, Any]) -> Table:
             words.label(cell["workload"]),
             words.change(cell["ratio"]),
             words.change_range(cell["interval"]),
-            words.change(cell["latency"]["p99"]),
+            words.change(cell["latency"].get("p99")),
             _verdict_text(cell),
         )
-    return table
+    console.print(table)
+
+
+def _interval_heading(compare: Mapping[str, Any]) -> str:
+    """With the confidence that the intervals have: more than 95 % where there are several looks."""
+    found = [cell["interval"]["confidence"] for cell in compare["cells"] if cell["interval"]]
+    return f"{100 * max(found, default=0.95):.4g} % interval"
 
 
 def _name(cell: Mapping[str, str]) -> str:
@@ -103,6 +129,37 @@ def _notes(report: Mapping[str, Any], console: Console) -> None:
         console.print(Text(f"Missing: {gap}", style="yellow"))
 
 
+def _instructions(report: Mapping[str, Any], console: Console) -> None:
+    """Instructions per I/O of the P2P paths; ordinary I/O is summed up by the verdict."""
+    table = Table(title="\nInstructions per P2P I/O", **_PLAIN)
+    table.add_column("path", no_wrap=True)
+    for heading in ("variant", "per I/O", "against baseline", "boots"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for cell in of_kind(report, "p2p"):
+        against = {name: found[0][1] for name, found in ratios([cell]).items()}
+        for variant, figures in cell["variants"].items():
+            table.add_row(cell["path"], variant, words.decimal(figures["per_io"]),
+                          words.change(against.get(variant)), str(figures["n"]))
+    if table.row_count:
+        console.print(table)
+
+
+def _memory(points: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """What it took to make memory of each size peer memory, over several boots."""
+    table = Table(title="\nRegistering a BAR as peer memory, medians", **_PLAIN)
+    table.add_column("BAR", justify="right", no_wrap=True)
+    for heading in ("variant", "memory", "struct pages", "took", "removing took", "boots"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for point in sorted(points, key=lambda one: int(one["bar_bytes"])):
+        table.add_row(words.amount(point["bar_bytes"]), point["variant"],
+                      words.amount(point["overhead_bytes"]["median"]),
+                      words.count(point["device_zone_pages"]),
+                      words.span(point["register_ns"]["median"]),
+                      words.span((point["remove_ns"] or {}).get("median")), str(point["n"]))
+    if table.row_count:
+        console.print(table)
+
+
 def _registering(report: Mapping[str, Any], console: Console) -> None:
     """What it took to make memory of each size peer memory."""
     table = Table(title="\nRegistering a BAR as peer memory", **_PLAIN)
@@ -113,7 +170,7 @@ def _registering(report: Mapping[str, Any], console: Console) -> None:
     for row in sorted(rows, key=lambda row: (row["pool_bytes"], row["variant"])):
         table.add_row(row["variant"], words.amount(row["pool_bytes"]),
                       words.span(row["register_ns"]), words.amount(row["register_bytes"]),
-                      _count(int(row["device_zone_pages"])), words.span(row["remove_ns"]),
+                      words.count(row["device_zone_pages"]), words.span(row["remove_ns"]),
                       str(row["n"]))
     if table.row_count:
         console.print(table)
@@ -139,12 +196,8 @@ def _evidence_row(cell: Mapping[str, Any]) -> list[str]:
     evidence = cell["evidence"]
     if evidence is None:
         return ["–"] * 3 + [valid]
-    return [_count(evidence["requests"]), words.amount(evidence["bytes"]),
-            _count(evidence["fallbacks"]), valid]
-
-
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
+    return [words.count(evidence["requests"]), words.amount(evidence["bytes"]),
+            words.count(evidence["fallbacks"]), valid]
 
 
 def _lost(report: Mapping[str, Any], console: Console) -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+
+class Metric(NamedTuple):
+    """How a metric is spoken of, and which way of it is good."""
+
+    name: str
+    direction: str
+    more_is_better: bool
+
+
+METRICS = {"throughput": Metric("throughput", "more is better", True),
+           "instructions": Metric("instructions per I/O", "fewer is better", False)}
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
 MANY_BLOCKS = 1000
 
 
-def plural(count: int, what: str) -> str:
+def plural(number: int, what: str) -> str:
     """1 -> "1 boot", 2 -> "2 boots"."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def label(workload: str) -> str:
@@ -21,7 +32,8 @@ def label(workload: str) -> str:
 
 
 def change(ratio: float | None) -> str:
-    """A ratio as a change: 0.88 -> "-12 %", 1.014 -> "+1.4 %", 28 -> "×28.0"."""
+    """A ratio as a change: 0.88 -> "-12 %", 1.014 -> "+1.4 %", 1.0014 -> "+0.14 %", 28 -> "×28.0".
+    """
     if ratio is None:
         return "–"
     if ratio >= 10:
@@ -43,16 +55,51 @@ def rate(bytes_per_s: float) -> str:
     return f"{_three(bytes_per_s / 2**20)} MiB/s"
 
 
-def amount(count: float | None) -> str:
-    """Bytes in the largest binary unit that gives 1 or more."""
-    if count is None:
+def count(value: float | None) -> str:
+    """A whole number with commas."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def decimal(value: float | None) -> str:
+    """A figure per I/O: one digit after the point below 100."""
+    if value is None:
         return "–"
-    size = float(count)
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference per I/O with its sign."""
+    if value is None:
+        return "–"
+    text = decimal(abs(value))
+    return text if text == "0.0" else ("-" if value < 0 else "+") + text
+
+
+def probability(value: float | None) -> str:
+    """A p value, as small as permutations can show."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def fraction(part: float, whole: float) -> str:
+    """How small a part is of a whole: "1/520 of the", in per cent when it is no small part."""
+    if part <= 0 or whole <= 0:
+        return "too little to be seen of the"
+    shown = f"1/{whole / part:,.0f}" if part * 10 <= whole else f"{part / whole * 100:.0f} %"
+    return f"{shown} of the"
+
+
+def amount(bytes_: float | None) -> str:
+    """Bytes in the largest binary unit that gives 1 or more."""
+    if bytes_ is None:
+        return "–"
+    size = float(bytes_)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if abs(size) < 1024 or unit == "TiB":
             break
         size /= 1024
-    return f"{count:.0f} B" if unit == "B" else f"{_three(size)} {unit}"
+    return f"{bytes_:.0f} B" if unit == "B" else f"{_three(size)} {unit}"
 
 
 def span(ns: float | None) -> str:
@@ -81,7 +128,7 @@ def headline(compare: Mapping[str, Any]) -> str:
     for verdict in VERDICTS:
         mine = [cell for cell in cells if cell["verdict"] == verdict]
         if mine:
-            parts.append(f"{len(mine)} {verdict}{_extreme(verdict, mine)}")
+            parts.append(f"{len(mine)} {verdict}{extreme(verdict, mine)}")
     return f"{plural(len(cells), 'cell')} compared: " + ", ".join(parts)
 
 
@@ -127,22 +174,24 @@ def integrity_sentence(cells: Sequence[Mapping[str, Any]]) -> str:
     return f"Data integrity: proved in every boot of {only}{whole} of {plural(len(mine), 'cell')}"
 
 
-def _extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:
+def extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:
+    """The cell that is furthest out among those with this verdict, in brackets; "" for others."""
     if verdict not in ("worse", "better"):
         return ""
-    pick, word = (min, "worst") if verdict == "worse" else (max, "best")
-    cell = pick(cells, key=lambda one: float(one["ratio"]))
-    return (f" ({word}: {label(cell['workload'])} {change(cell['ratio'])} "
-            f"{change_range(cell['interval'])})")
+    upwards = METRICS[cells[0]["metric"]].more_is_better == (verdict == "better")
+    cell = (max if upwards else min)(cells, key=lambda one: float(one["ratio"]))
+    return (f" ({'worst' if verdict == 'worse' else 'best'}: {label(cell['workload'])} "
+            f"{change(cell['ratio'])} {change_range(cell['interval'])})")
 
 
 def _digits(percents: Sequence[float]) -> int:
-    return 1 if max(abs(percent) for percent in percents) < 10 else 0
+    most = max(abs(percent) for percent in percents)
+    return 0 if most >= 10 else 1 if most >= 1 else 2
 
 
 def _percent(percent: float, digits: int) -> str:
     text = f"{percent:+.{digits}f}"
-    return text.lstrip("+-") if float(text) == 0 else text
+    return "0" if float(text) == 0 else text
 
 
 def _three(value: float) -> str:

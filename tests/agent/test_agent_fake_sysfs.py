@@ -207,6 +207,18 @@ def test_cmb_setup_names_the_controller_as_peer_memory(agent: Agent, machine: Fa
     assert (namespace / "p2pmem").read_text() == NVME_PCI
 
 
+def test_setup_until_the_provider_makes_nothing_that_uses_it(agent: Agent,
+                                                             machine: FakeMachine) -> None:
+    machine.pool()
+    before = machine.made()
+    assert agent.result("setup", provider="cmb", until="provider") == {
+        "provider": "cmb", "p2p_device": NVME_PCI, "register": None,
+        "pool": {"size": POOL, "available": POOL, "published": True}}
+    assert machine.made() == before and machine.noted() == []
+    assert agent.error("fio", name="x", job="")["got"] == 'none: order "setup" first'
+    assert agent.result("teardown")["pool"] == {"size": POOL, "available": POOL}
+
+
 def test_port_is_complete_before_it_is_enabled(agent: Agent, machine: FakeMachine) -> None:
     agent.result("setup", provider="host")
     link = f"nvmet/ports/4420/subsystems/{NQN}"

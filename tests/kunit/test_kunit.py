@@ -24,7 +24,9 @@ def log(kernel: Kernel, accelerator: Accelerator,
         tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The kernel's log of a boot in which the tests ran."""
     console = tmp_path_factory.mktemp("kunit") / "console.log"
-    with Guest(kernel, accelerator, read_shape("qemu"), Pace(), console,
+    # Thousands of cases under every checker take as long as many ordinary boots.
+    pace = Pace(scale=30.0, boots=1)
+    with Guest(kernel, accelerator, read_shape("qemu"), pace, console,
                "log_buf_len=8M") as guest:
         lines: list[str] = guest.channel.order("kernel-log")["lines"]
     return lines

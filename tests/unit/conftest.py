@@ -18,7 +18,7 @@ class SyntheticRun:
     """A run as the runner would have written it, every boot ok; `write` puts it in a journal.
 
     speed gives the bytes per second of a boot by its cell ("page/bar"); noise is the standard
-    deviation of the logarithm of what each boot adds to it.
+    deviation of the logarithm of what each boot adds to it; twice boots every cell a second time.
     """
 
     def __init__(self, speed: Mapping[str, float], blocks: int = 8, noise: float = 0.002,
@@ -72,8 +72,9 @@ class SyntheticRun:
 def _header(cells: list[Record], blocks: int, workloads: tuple[str, ...], twice: bool) -> Record:
     providers = [cell["provider"] for cell in cells]
     planned = [
-        {"boot": f"b{block}-{c['variant']}-{c['provider']}{again}", "block": block, **c}
-        for block in range(blocks) for again in (("", "-2") if twice else ("",)) for c in cells]
+        {"boot": f"b{block}-{c['variant']}-{c['provider']}{again}", "block": block, **c,
+         "kind": "fio", "aa": bool(again)}
+        for block in range(blocks) for again in (("", "-aa") if twice else ("",)) for c in cells]
     works = [_workload(name, providers) for name in workloads]
     return {
         "type": "run", "schema": "p2pbench-journal-1", "run": "20261123-121500-quick",
@@ -81,7 +82,8 @@ def _header(cells: list[Record], blocks: int, workloads: tuple[str, ...], twice:
         "matrix": {"name": "quick", "file": "configs/matrix/quick.toml", "blocks": blocks,
                    "boots": cells, "workloads": works, "margins": {"throughput": 0.02},
                    "compare": [{"name": "p2p-bar", "baseline": cells[0], "candidate": cells[-1],
-                                "title": "peer memory (bar) against host memory"}]},
+                                "title": "peer memory (bar) against host memory"}
+                               ][:len(cells) - 1]},
         "plan": [{**boot, "index": index} for index, boot in enumerate(planned)],
         "provenance": {"base": {"package": "linux-source-6.1", "version": "6.1.1", "sha256": "ab"},
                        "host": {"cpu": "a <cpu> | with pipes"}},

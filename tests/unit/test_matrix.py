@@ -137,6 +137,42 @@ def test_an_unknown_matrix_names_those_that_there_are() -> None:
         find_matrix("qick")
 
 
+def test_an_aa_cell_is_booted_twice_in_every_block(tmp_path: Path) -> None:
+    plan = read_matrix(write(tmp_path, 'aa = "page/bar"\n' + GOOD)).plan(7)
+    again = [boot for boot in plan if boot.aa]
+    assert [boot.boot for boot in again] == [f"b{block}-page-bar-aa" for block in range(4)]
+    assert len(plan) == 16
+
+
+def test_a_longer_plan_begins_with_the_shorter_one(tmp_path: Path) -> None:
+    matrix = read_matrix(write(tmp_path, GOOD))
+    assert matrix.most_blocks == 16
+    assert matrix.plan(7, 16)[:12] == matrix.plan(7)
+
+
+@pytest.mark.parametrize(("top", "words"), [
+    ('aa = "page/cmb"', 'aa: this matrix does not boot "page/cmb" (stock/host, page/host'),
+    ('aa = "page"', 'aa: found \'page\'; "variant/provider" is allowed'),
+    ("most_blocks = 3", "most_blocks: found 3; at least the matrix's blocks, 4"),
+])
+def test_what_is_run_twice_or_longer_is_checked(tmp_path: Path, top: str, words: str) -> None:
+    path = write(tmp_path, f"{top}\n{GOOD}")
+    with pytest.raises(BenchError) as caught:
+        read_matrix(path)
+    assert f"{path}:1: " in str(caught.value) and words in str(caught.value)
+
+
+def test_a_compare_with_itself_is_told_of_aa(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace('candidate = "page/bar"', 'candidate = "page/host"'))
+    with pytest.raises(BenchError, match=r'21: candidate: the same as baseline; write aa = '):
+        read_matrix(path)
+
+
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_the_matrices_that_measure_run_something_against_itself(name: str) -> None:
+    assert read_matrix(find_matrix(name)).aa
+
+
 SQES = GOOD.replace('providers = ["host", "bar"]\n', 'providers = ["host", "bar"]\n\n[[boots]]\n'
                     'variant = "page"\nproviders = "bar"\ncmb_sqes = true\n')
 
@@ -156,3 +192,27 @@ def test_host_memory_has_no_variation_with_queues_in_the_cmb(tmp_path: Path) -> 
                         'cmb_sqes = [false, true]')
     with pytest.raises(BenchError, match=r"own.toml:10: .*not of host"):
         read_matrix(write(tmp_path, text))
+
+
+MEMORY = '\n[[memory]]\nvariants = ["page"]\nbars = ["64m", "512g"]\n'
+
+
+def test_a_memory_boot_registers_a_bar_of_its_size(tmp_path: Path) -> None:
+    plan = read_matrix(write(tmp_path, GOOD + MEMORY)).plan(1)
+    assert sorted((boot.boot, boot.bar) for boot in plan if boot.bar) == \
+        [("b0-page-memory-512g", 512 << 30), ("b0-page-memory-64m", 64 << 20)]
+
+
+@pytest.mark.parametrize("size", ["512k", "3g", "1024g"])
+def test_a_bar_that_no_guest_can_have_is_a_mistake(tmp_path: Path, size: str) -> None:
+    with pytest.raises(BenchError, match=r"own.toml:25: .*power of two from 1m to 512g"):
+        read_matrix(write(tmp_path, GOOD + MEMORY.replace("512g", size)))
+
+
+@pytest.mark.parametrize(("name", "largest"), [("quick", 256 << 30), ("full", 512 << 30)])
+def test_the_memory_curve_goes_from_64_mib_by_powers_of_four(name: str, largest: int) -> None:
+    curve = read_matrix(find_matrix(name)).memory
+    for variant in ("page", "pageless"):
+        bars = sorted(entry["bar"] for entry in curve if entry["variant"] == variant)
+        assert bars[:7] == [64 << 20 << 2 * step for step in range(7)]
+        assert bars[-1] == largest

@@ -102,3 +102,13 @@ def test_deps_asks_for_nothing_when_all_is_there(tmp_path: Path) -> None:
     env = stubs(tmp_path / "bin", id="echo 1000", **{"dpkg-query": "echo installed"})
     done = subprocess.run(["/bin/sh", DEPS, "install"], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_guest_that_is_larger_than_the_machine_says_what_to_leave_out(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "host_memory", lambda: 8 << 30)
+    preflight.check_memory(6 << 30, "memory-256g")
+    with pytest.raises(BenchError, match="memory-512g needs a guest of 11264 MiB, this machine has "
+                       "8192 MiB; leave it out with PYTEST_ARGS=\"-k 'not memory-512g'\""):
+        preflight.check_memory(11 << 30, "memory-512g")

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Disks and their I/O schedulers: the target's, and those of ordinary I/O. */
+#include <stdio.h>
+#include <string.h>
+
+#include "channel.h"
+#include "disk.h"
+#include "files.h"
+#include "nvme.h"
+
+#define STEP		"scheduler"
+#define NULL_BLK	"nullb0"
+
+int disk_find(const struct count_args *args, char disk[DEV_NAME_LEN],
+	      struct failure *f)
+{
+	struct setup plain = { .args.nvme_serial = args->nvme_serial };
+	char path[PATH_MAX];
+
+	if (!strcmp(args->device, "nvme")) {
+		if (nvme_find_backing(&plain, f))
+			return -1;
+		snprintf(disk, DEV_NAME_LEN, "%s", plain.backing_dev);
+		return 0;
+	}
+	expect(f, "find the disk", "%s, of null_blk",
+	       path_in(path, roots.devfs, NULL_BLK));
+	if (!exists(path))
+		return got(f, "none");
+	snprintf(disk, DEV_NAME_LEN, NULL_BLK);
+	return 0;
+}
+
+/* "[none] mq-deadline": the one in brackets is in use */
+static int scheduler_parse(const char *line, char name[DEV_NAME_LEN])
+{
+	const char *open = strchr(line, '[');
+
+	return open && sscanf(open, "[%31[^]]]", name) == 1 ? 0 : -1;
+}
+
+int disk_scheduler(const char *disk, const char *name, char old[DEV_NAME_LEN],
+		   struct failure *f)
+{
+	char path[PATH_MAX], line[256];
+	int ret;
+
+	path_in(path, roots.sysfs, "class/block/%s/queue/scheduler", disk);
+	expect(f, STEP, "the scheduler of %s in %s", disk, path);
+	ret = read_line(path, line, sizeof(line));
+	if (ret)
+		return got(f, "%s", strerror(-ret));
+	if (scheduler_parse(line, old))
+		return got(f, "\"%s\"", line);
+	expect(f, STEP, "%s to take \"%s\" (it has: %s)", path, name, line);
+	ret = write_line(path, name);
+	return ret ? got(f, "%s", strerror(-ret)) : 0;
+}
+
+static int disk_undo(struct setup *s, struct failure *f)
+{
+	char ours[DEV_NAME_LEN];
+
+	return disk_scheduler(s->backing_dev, s->old_scheduler, ours, f);
+}
+
+int disk_setup(struct setup *s, struct failure *f)
+{
+	if (!s->args.scheduler[0])
+		return 0;
+	progress(STEP);
+	if (disk_scheduler(s->backing_dev, s->args.scheduler, s->old_scheduler,
+			   f))
+		return -1;
+	setup_made(s, STEP, disk_undo);
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Disks and their I/O schedulers: the target's, and those of ordinary I/O. */
+#ifndef P2PAGENT_DISK_H
+#define P2PAGENT_DISK_H
+
+#include "setup.h"
+
+/* A step of the setup: the backing disk's scheduler, if one was asked for. */
+int disk_setup(struct setup *s, struct failure *f);
+
+/* Ordinary I/O: an args.device other than "fabric". Its name in disk. */
+int disk_find(const struct count_args *args, char disk[DEV_NAME_LEN],
+	      struct failure *f);
+
+/* Leaves the scheduler that it replaces in old. */
+int disk_scheduler(const char *disk, const char *name, char old[DEV_NAME_LEN],
+		   struct failure *f);
+
+#endif

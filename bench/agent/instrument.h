@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What counts the kernel's instructions: marks for a plugin of QEMU, or the CPU. */
+#ifndef P2PAGENT_INSTRUMENT_H
+#define P2PAGENT_INSTRUMENT_H
+
+#include "failure.h"
+#include "types.h"
+
+#define INSTRUMENT_MAX_CPUS	64
+
+struct instrument {
+	bool marks;
+	int fds[INSTRUMENT_MAX_CPUS];
+	int nr_fds;
+	s64 count;		/* by the CPUs; -1: none of them was asked */
+};
+
+/* name: "marks" (bench/insncount looks for them), "perf" or "none" */
+int instrument_open(struct instrument *i, const char *name, struct failure *f);
+void instrument_begin(struct instrument *i);
+void instrument_end(struct instrument *i);
+void instrument_close(struct instrument *i);
+
+#endif

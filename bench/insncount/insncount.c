@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * QEMU TCG plugin: counts a guest's instructions between two marks, by function.
+ *
+ *	-plugin insncount.so,functions=FILE,out=FILE
+ *
+ * functions: one address in hex a line, ascending; each begins a function that
+ * reaches to the next. out: a section is appended at every end mark:
+ *
+ *	section 1
+ *	ffffffff81234560 96312
+ *	...
+ *	end 1
+ *
+ * with the functions that ran, by address, and their instructions. What lies
+ * below the first address (user space) stands under address 0.
+ *
+ * A mark is a long NOP with a displacement that no compiler makes: 0f 1f 84 00
+ * and "p2pB" (begin) or "p2pE" (end). The guest's user space executes it.
+ *
+ * A block of translated code adds its instructions where it begins: one inline
+ * addition for each function in it, so that a block that runs over the end of a
+ * function counts for both. Counters belong to functions, not to blocks: blocks
+ * are translated again and again. An exception in the midst of a block leaves
+ * the rest of it counted although it did not run; each repetition of a string
+ * instruction counts as one.
+ *
+ * With two virtual CPUs, their inline additions to one counter would race and
+ * lose some; this version of the interface has no counters for each CPU. So
+ * there may be one CPU only.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qemu_plugin.h"
+
+#define MARK_SIZE	8
+static const char begin_mark[MARK_SIZE] = { 0x0f, 0x1f, (char)0x84, 0, 'p', '2', 'p', 'B' };
+static const char end_mark[MARK_SIZE] = { 0x0f, 0x1f, (char)0x84, 0, 'p', '2', 'p', 'E' };
+
+struct function {
+	u64 start;
+	u64 count;
+};
+
+static struct function *functions;
+static size_t nr_functions;
+static FILE *out;
+static unsigned int sections;
+
+__attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VERSION;
+__attribute__((visibility("default")))
+int qemu_plugin_install(u64 id, const struct qemu_info *info, int argc, char **argv);
+
+/* The last function that does not begin behind an address; [0] begins at 0. */
+static struct function *function_at(u64 address)
+{
+	size_t low = 0, high = nr_functions;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (functions[middle].start <= address)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &functions[low];
+}
+
+static void count_begin(unsigned int vcpu, void *data)
+{
+	(void)vcpu;
+	(void)data;
+	for (size_t i = 0; i < nr_functions; i++)
+		functions[i].count = 0;
+}
+
+static void count_end(unsigned int vcpu, void *data)
+{
+	(void)vcpu;
+	(void)data;
+	fprintf(out, "section %u\n", ++sections);
+	for (size_t i = 0; i < nr_functions; i++)
+		if (functions[i].count)
+			fprintf(out, "%llx %llu\n", functions[i].start, functions[i].count);
+	fprintf(out, "end %u\n", sections);
+	fflush(out);
+}
+
+static void look_for_mark(struct qemu_plugin_insn *insn)
+{
+	const void *code = qemu_plugin_insn_data(insn);
+
+	if (qemu_plugin_insn_size(insn) != MARK_SIZE)
+		return;
+	if (!memcmp(code, begin_mark, MARK_SIZE))
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, count_begin,
+						       QEMU_PLUGIN_CB_NO_REGS, NULL);
+	else if (!memcmp(code, end_mark, MARK_SIZE))
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, count_end,
+						       QEMU_PLUGIN_CB_NO_REGS, NULL);
+}
+
+static void translated(u64 id, struct qemu_plugin_tb *tb)
+{
+	size_t nr = qemu_plugin_tb_n_insns(tb);
+	struct function *function = NULL;
+	u64 count = 0;
+
+	(void)id;
+	for (size_t i = 0; i < nr; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		struct function *at = function_at(qemu_plugin_insn_vaddr(insn));
+
+		if (at == functions)
+			look_for_mark(insn);
+		if (function && at != function) {
+			qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64,
+								 &function->count, count);
+			count = 0;
+		}
+		function = at;
+		count++;
+	}
+	if (function)
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64,
+							 &function->count, count);
+}
+
+static int fail(const char *what, const char *detail)
+{
+	fprintf(stderr, "insncount: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
+	return -1;
+}
+
+static int add_function(u64 start)
+{
+	struct function *more;
+
+	if (nr_functions && start <= functions[nr_functions - 1].start)
+		return fail("functions=: the addresses must ascend", NULL);
+	more = reallocarray(functions, nr_functions + 1, sizeof(*more));
+	if (!more)
+		return fail("no memory", NULL);
+	functions = more;
+	functions[nr_functions++] = (struct function) { .start = start };
+	return 0;
+}
+
+/* The counters' addresses go into the code of the blocks: read them before any. */
+static int read_functions(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	u64 start;
+	int ret = 0;
+
+	if (!file)
+		return fail(path, strerror(errno));
+	nr_functions = 0;
+	while (!ret && fscanf(file, "%llx", &start) == 1)
+		ret = nr_functions || start == 0 || !add_function(0) ? add_function(start) : -1;
+	if (!ret && !feof(file))
+		ret = fail(path, "expected one address in hex a line");
+	if (!ret && nr_functions < 2)
+		ret = fail(path, "expected at least one address");
+	fclose(file);
+	return ret;
+}
+
+static int take_option(const char *arg)
+{
+	if (!strncmp(arg, "functions=", 10))
+		return read_functions(arg + 10);
+	if (strncmp(arg, "out=", 4))
+		return fail("unknown option (functions=FILE, out=FILE)", arg);
+	out = fopen(arg + 4, "a");
+	return out ? 0 : fail(arg + 4, strerror(errno));
+}
+
+int qemu_plugin_install(u64 id, const struct qemu_info *info, int argc, char **argv)
+{
+	if (!info->system_emulation || info->system.max_vcpus != 1)
+		return fail("counts one virtual CPU only: start QEMU with -smp 1", NULL);
+	for (int i = 0; i < argc; i++)
+		if (take_option(argv[i]))
+			return -1;
+	if (!functions || !out)
+		return fail("functions=FILE and out=FILE are needed", NULL);
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+	return 0;
+}

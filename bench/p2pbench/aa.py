@@ -1,0 +1,55 @@
+"""A/A: what the harness says of a kernel against itself; "better" and "worse" are alarms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .comparisons import Comparison
+from .journal import Compare
+from .questions import INSTRUCTIONS
+
+Compared = Callable[[Compare, Sequence[Comparison]], dict[str, Any]]
+
+
+def section(found: Sequence[Comparison], compared: Compared) -> dict[str, Any] | None:
+    """The A/A part of a report; None for a run without. `compared` makes an entry of compares."""
+    if not found:
+        return None
+    compares: list[Compare] = []
+    for one in found:
+        if one.question.compare not in compares:
+            compares.append(one.question.compare)
+    return {
+        "cells": len(found),
+        "alarms": len(_alarming(found)),
+        "insn_spread": max((abs(math.expm1(pair.log_ratio)) for one in found
+                            if one.question.metric == INSTRUCTIONS for pair in one.pairs),
+                           default=None),
+        "headline": _headline(found),
+        "compares": [compared(compare, [one for one in found if one.question.compare == compare])
+                     for compare in compares],
+    }
+
+
+def alarm(found: Sequence[Comparison]) -> list[str]:
+    """What a report must say on top; nothing when no A/A cell raised an alarm."""
+    mine = [one for one in found if one.question.family == "aa"]
+    return [_headline(mine)] if _alarming(mine) else []
+
+
+def _alarming(found: Sequence[Comparison]) -> list[Comparison]:
+    return [one for one in found if one.verdict in ("better", "worse")]
+
+
+def _headline(found: Sequence[Comparison]) -> str:
+    alarms = _alarming(found)
+    if not alarms:
+        return f"A/A: no alarm in {len(found)} cells"
+    named = ", ".join(f"{one.question.compare['baseline']['variant']}/"
+                      f"{one.question.compare['baseline']['provider']} "
+                      f"{one.question.workload['name']} {one.verdict}" for one in alarms)
+    return (f"A/A ALARM: {len(alarms)} of {len(found)} cells differ from themselves ({named}); "
+            "something other than the kernel moves these figures, so trust no verdict of this "
+            "report before it is found")

@@ -1,0 +1,236 @@
+"""Two runs against each other: `python3 -m p2pbench.compare results/a results/b`.
+
+Every cell that both reports have is compared, B against A (unpaired.py has the statistics), and
+written as JSON, Markdown and HTML into results/compare/. Only reports are read, so that a published
+reference can be compared with too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+from rich.console import Console
+
+from . import files, index, pages, provenance_rows, reports, terminal, unpaired, words
+from .errors import BenchError
+from .forest import forest_svg
+from .paths import RESULTS, shown
+
+SCHEMA = "p2pbench-compare-1"
+_BASE = ("package", "version", "sha256")
+
+Report = Mapping[str, Any]
+
+
+class Key(NamedTuple):
+    """What a cell is, in any run."""
+
+    metric: str
+    variant: str
+    provider: str
+    workload: str
+
+
+class Figures(NamedTuple):
+    """The boots' figures of a cell, and why it has none that count."""
+
+    values: list[float]
+    reasons: list[str]
+
+
+def compare(a: Report, b: Report) -> dict[str, Any]:
+    """The comparison of two reports; raises BenchError when they cannot be compared."""
+    _refuse(a, b)
+    left, right = figures_of(a), figures_of(b)
+    common = [key for key in left if key in right]
+    if not common:
+        raise BenchError(f"{a['run']} and {b['run']} have no cell in common (variant, provider and "
+                         "workload): nothing to compare")
+    cells = _cells(a, b, common, left, right)
+    return {
+        "schema": SCHEMA,
+        "a": _named(a), "b": _named(b),
+        "environment_class": a["environment_class"],
+        "base": _base(a),
+        "compares": _grouped(common, cells),
+        "only_a": [_said(key) for key in left if key not in right],
+        "only_b": [_said(key) for key in right if key not in left],
+        "differences": _differences(a, b),
+    }
+
+
+def figures_of(report: Report) -> dict[Key, Figures]:
+    """Every measured cell of a report with one figure a boot."""
+    found: dict[Key, Figures] = {}
+    for cell in report["cells"]:
+        if cell["figures"] or cell["kind"] == "fio" and not cell["verify"]:
+            key = Key("throughput", cell["variant"], cell["provider"], cell["workload"])
+            found[key] = _figures(cell["samples"], "bytes_per_s")
+    for key, samples in _counted(report["compares"]).items():
+        found[key] = _figures(samples.values(), "per_io")
+    return {key: one for key, one in found.items() if one.values or one.reasons}
+
+
+def write(made: Report, directory: Path) -> list[Path]:
+    """Write a comparison as JSON, Markdown and HTML; return the files."""
+    name = f"{made['a']['run']}--{made['b']['run']}"
+    plots = [{"title": one["title"], "svg": Markup(forest_svg(one))} for one in made["compares"]]
+    directory.mkdir(parents=True, exist_ok=True)
+    files.replace_all(directory, {
+        f"{name}.json": json.dumps(made, indent=1, ensure_ascii=False) + "\n",
+        f"{name}.md": pages.render("compare.md.j2", made=made),
+        f"{name}.html": pages.render("compare.html.j2", made=made, plots=plots),
+    }, "run make compare again")
+    return [directory / f"{name}.{ending}" for ending in ("html", "md", "json")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare two runs; 0 when that could be done, 2 when not."""
+    parser = argparse.ArgumentParser(prog="p2pbench.compare", description=__doc__)
+    parser.add_argument("a", type=Path, help="a run's directory, or its report.json: the baseline")
+    parser.add_argument("b", type=Path, help="another: the candidate")
+    given = parser.parse_args(arguments)
+    try:
+        made = compare(reports.read(given.a), reports.read(given.b))
+        written = write(made, RESULTS / "compare")
+        index.write(RESULTS)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    console = Console()
+    terminal.render_comparison(made, console)
+    console.print("\nFiles      " + ", ".join(shown(path) for path in written), soft_wrap=True,
+                  highlight=False, markup=False)
+    return 0
+
+
+def _refuse(a: Report, b: Report) -> None:
+    """Reports of different kinds of machines or bases say nothing about each other."""
+    if a["environment_class"] != b["environment_class"]:
+        raise BenchError(
+            f"{a['run']} is of environment class {a['environment_class']}, {b['run']} of "
+            f"{b['environment_class']}: such figures do not compare, whatever the kernel; compare "
+            "runs of one class")
+    if _base(a) != _base(b):
+        raise BenchError(
+            f"{a['run']} is built on {_base(a)}, {b['run']} on {_base(b)}: a difference would be "
+            "that of the bases; compare runs on one base")
+    if (a["run"], a["created"]) == (b["run"], b["created"]):
+        raise BenchError(f"{a['run']} is the same run twice: there is nothing to compare")
+
+
+def _base(report: Report) -> str:
+    base = report["provenance"].get("base", {})
+    return " ".join(str(base.get(key, "?"))[:24] for key in _BASE)
+
+
+def _named(report: Report) -> dict[str, Any]:
+    return {key: report[key] for key in ("run", "created", "seed", "ok")} | {
+        "matrix": report["matrix"]["name"]}
+
+
+def _counted(compares: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Mapping[str, Any]]]:
+    """The boots of each counted cell: they stand in the pairs, some in the pairs of several."""
+    found: dict[Key, dict[str, Mapping[str, Any]]] = {}
+    for one in compares:
+        for cell in one["cells"]:
+            for side in ("baseline", "candidate") if cell["metric"] == "instructions" else ():
+                key = Key("instructions", one[side]["variant"], one[side]["provider"],
+                          cell["workload"])
+                mine = found.setdefault(key, {})
+                mine.update({pair[side]["boot"]: pair[side] for pair in cell["pairs"]})
+    return found
+
+
+def _figures(samples: Iterable[Mapping[str, Any]], name: str) -> Figures:
+    listed = list(samples)
+    return Figures([sample[name] for sample in listed if sample["state"] == "ok" and sample[name]],
+                   [f"{sample['boot']}: {sample['reason']}" for sample in listed
+                    if sample["state"] == "invalid"])
+
+
+def _cells(a: Report, b: Report, keys: Sequence[Key], left: Mapping[Key, Figures],
+           right: Mapping[Key, Figures]) -> list[dict[str, Any]]:
+    """The cells with their verdicts; Holm needs all of them at once."""
+    found = [None if _reasons(a, b, left[key], right[key])
+             else unpaired.difference(left[key].values, right[key].values, _seed(a, b, key))
+             for key in keys]
+    adjusted = iter(unpaired.holm([one.p for one in found if one]))
+    made = []
+    for key, one in zip(keys, found):
+        margin = max(report["matrix"]["margins"].get(key.metric, 0.0) for report in (a, b))
+        p_holm = next(adjusted) if one else None
+        made.append({
+            "workload": key.workload, "metric": key.metric, "margin": margin,
+            "verdict": "invalid" if one is None or p_holm is None
+            else unpaired.verdict_of(one, margin, key.metric, p_holm),
+            "ratio": math.exp(one.log_ratio) if one else None,
+            "interval": _interval(one),
+            "p": one.p if one else None, "p_holm": p_holm,
+            "boots": [len(left[key].values), len(right[key].values)],
+            "reasons": _reasons(a, b, left[key], right[key]),
+            "notes": [one.note] if one and one.note else [],
+            "pairs": [], "missing": [], "blocks_needed": None, "latency": {},
+        })
+    return made
+
+
+def _reasons(a: Report, b: Report, left: Figures, right: Figures) -> list[str]:
+    """Why a cell has no number: evidence that is not valid in either run, or no figure."""
+    found = []
+    for report, figures in ((a, left), (b, right)):
+        found += [f"{report['run']} {reason}" for reason in figures.reasons]
+        if not figures.values and not figures.reasons:
+            found.append(f"{report['run']} has no figure")
+    return found
+
+
+def _interval(found: unpaired.Difference | None) -> dict[str, Any] | None:
+    if found is None or found.bounds is None:
+        return None
+    low, high = map(math.exp, found.bounds)
+    return {"low": low, "high": high, "confidence": 1 - unpaired.ALPHA, "method": found.method}
+
+
+def _seed(a: Report, b: Report, key: Key) -> list[int]:
+    """A seed of its own for each cell, so that one more changes no other."""
+    return [a["seed"], b["seed"], zlib.crc32("/".join(key).encode())]
+
+
+def _grouped(keys: Sequence[Key], cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cells as compares of the report's shape, one a metric, variant and provider."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for key, cell in zip(keys, cells):
+        groups.setdefault((key.metric, key.variant, key.provider), []).append(cell)
+    made = []
+    for (metric, variant, provider), mine in groups.items():
+        side = {"variant": variant, "provider": provider}
+        one = {"name": f"{metric} {variant}/{provider}", "cells": mine,
+               "title": f"{variant}/{provider}, {words.METRICS[metric].name}",
+               "baseline": side, "candidate": side}
+        made.append(one | {"headline": words.headline(one)})
+    return made
+
+
+def _said(key: Key) -> str:
+    return f"{key.variant}/{key.provider} {words.label(key.workload)} ({key.metric})"
+
+
+def _differences(a: Report, b: Report) -> list[dict[str, str]]:
+    """What the provenance of the runs does not have in common, patches included."""
+    sides = [dict(provenance_rows.every(report["provenance"])) for report in (a, b)]
+    return [{"what": what, "a": sides[0].get(what, "–"), "b": sides[1].get(what, "–")}
+            for what in dict.fromkeys([*sides[0], *sides[1]])
+            if sides[0].get(what) != sides[1].get(what)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

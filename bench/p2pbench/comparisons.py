@@ -1,0 +1,173 @@
+"""The verdict of each question of a run, at each look at its boots.
+
+    verdict   with the practical margin m of the metric and alpha of the look: worse or better when
+              the whole interval lies beyond the margin and p_holm <= alpha; equivalent when the
+              whole interval lies inside it; else inconclusive
+    family    Holm corrects over all cells of the report that have a pair; the A/A cells are a
+              family of their own
+    looks     A run with a budget looks at its data up to K times, each time at alpha = 0.05 / K
+              and with intervals of confidence 1 - 0.05 / K, so that by Bonferroni's inequality
+              all looks together stay at 0.05 (C. Jennison, B. W. Turnbull, "Group Sequential
+              Methods with Applications to Clinical Trials", 2000, chapter 2, of which this is the
+              plainest and most cautious). A cell with a verdict is settled: the verdict stays.
+              A cell called better or worse leaves Holm's family of the looks that follow, as the
+              step-down of a closed test allows (W. Maurer, F. Bretz, "Multiple Testing in Group
+              Sequential Trials Using Graphical Approaches", Stat. Biopharm. Res. 5 (2013)); one
+              called equivalent stays in it with p = 1. Without a budget there is one look
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import numpy as np
+
+from .estimate import FEWEST_PAIRS, Interval, blocks_needed, interval_of
+from .journal import Boot, Header, Look
+from .questions import INSTRUCTIONS, THROUGHPUT, Question, questions
+from .significance import ALPHA, holm, p_of_each
+from .stats import Gap, Pair, Samples, pair_up, planned_pairs
+
+# Metrics of which less is better.
+LESS_IS_BETTER = (INSTRUCTIONS,)
+# Margins of runs from before the matrix had one for the metric.
+MARGINS = {THROUGHPUT: 0.02, INSTRUCTIONS: 0.005}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A question and its answer at a look. `ratio` is None when invalid or without a pair."""
+
+    question: Question
+    margin: float
+    verdict: str
+    ratio: float | None
+    interval: Interval | None
+    p: float | None
+    p_holm: float | None
+    blocks_needed: int | None
+    pairs: list[Pair]
+    missing: list[Gap]
+    reasons: list[str]
+    notes: list[str] = field(default_factory=list)
+    look: int = 1
+
+    def latency(self, key: str) -> float | None:
+        """The median over the pairs of candidate over baseline; a figure without a verdict."""
+        ratios = []
+        for pair in self.pairs:
+            base, new = (cast("Mapping[str, float]", sample.metrics or {}).get(key, 0.0)
+                         for sample in (pair.baseline, pair.candidate))
+            if base > 0:
+                ratios.append(new / base)
+        return float(np.median(ratios)) if ratios and self.verdict != "invalid" else None
+
+
+def compare_all(header: Header, boots: Iterable[Boot], looks: Sequence[Look] = (),
+                left_out: Iterable[str] = ()) -> list[Comparison]:
+    """The answer to every question, each from the look that settled it, else from all boots."""
+    asked = questions(header)
+    settled: dict[str, Comparison] = {}
+    planned = [look for look in looks if look.record["why"] == "planned"]
+    for look in planned:
+        samples = Samples(header, look.boots, until=look.record["blocks"])
+        settled |= {one.question.name: one
+                    for one in answers(samples, asked, settled, look.record["look"])
+                    if one.verdict != "inconclusive"}
+    samples = Samples(header, boots, set(left_out))
+    last = answers(samples, asked, settled, len(planned) + 1)
+    found = settled | {one.question.name: one for one in last}
+    return [found[question.name] for question in asked if question.name in found]
+
+
+def answers(samples: Samples, asked: Sequence[Question], settled: Mapping[str, Comparison],
+            look: int) -> list[Comparison]:
+    """The answers at a look to the questions that are still open."""
+    alpha = alpha_of(samples.header)
+    found: list[Comparison] = []
+    for family in ("cells", "aa"):
+        mine = [question for question in asked if question.family == family]
+        before = [settled[question.name] for question in mine if question.name in settled]
+        still = sum(one.verdict == "equivalent" for one in before)
+        found += _family(samples, [q for q in mine if q.name not in settled], still, alpha, look)
+    return found
+
+
+def alpha_of(header: Header) -> float:
+    """The share of the error rate that a look of this run may use."""
+    stopping = cast("Mapping[str, Any]", header).get("stopping")
+    return float(stopping["alpha_per_look"]) if stopping else ALPHA
+
+
+def verdict_of(interval: Interval | None, margin: float, metric: str = THROUGHPUT,
+               significant: bool = True) -> str:
+    """better, worse, equivalent or inconclusive.
+
+    The margin is symmetric in ln(ratio), so that exchanging the two sides turns the verdict round.
+    """
+    if interval is None:
+        return "inconclusive"
+    edge = math.log1p(margin)
+    if -edge <= interval.low and interval.high <= edge:
+        return "equivalent"
+    more, less = ("worse", "better") if metric in LESS_IS_BETTER else ("better", "worse")
+    if interval.low > edge and significant:
+        return more
+    if interval.high < -edge and significant:
+        return less
+    return "inconclusive"
+
+
+def _family(samples: Samples, mine: Sequence[Question], still: int, alpha: float,
+            look: int) -> list[Comparison]:
+    """Answer the open questions of a family; `still` were called equivalent at an earlier look."""
+    paired = [pair_up(samples, question, planned_pairs(samples, question)) for question in mine]
+    log_ratios = [[] if reasons else [pair.log_ratio for pair in pairs]
+                  for pairs, _, reasons in paired]
+    p_values = p_of_each(log_ratios, [samples.header["seed"]], alpha)
+    tested = [p for p in p_values if p is not None]
+    adjusted = iter(holm(tested + [1.0] * still))
+    p_holm = [None if p is None else next(adjusted) for p in p_values]
+    found = []
+    for question, pairs, values, p, p_adjusted in zip(mine, paired, log_ratios, p_values, p_holm):
+        if any(pairs):
+            answer = _answer(samples, question, pairs, alpha, (p, p_adjusted))
+            needed = None
+            if answer.verdict == "inconclusive":
+                needed = blocks_needed(values, answer.margin, alpha, len(tested) + still)
+            found.append(replace(answer, blocks_needed=needed, look=look))
+    return found
+
+
+def _answer(samples: Samples, question: Question,
+            paired: tuple[list[Pair], list[Gap], list[str]], alpha: float,
+            p_values: tuple[float | None, float | None]) -> Comparison:
+    pairs, missing, reasons = paired
+    margin = samples.header["matrix"]["margins"].get(question.metric, MARGINS[question.metric])
+    log_ratios = [pair.log_ratio for pair in pairs]
+    interval = None if reasons else interval_of(log_ratios, _seed(samples, question), 1 - alpha)
+    p_holm = p_values[1]
+    significant = p_holm is not None and p_holm <= alpha
+    verdict = "invalid" if reasons else verdict_of(interval, margin, question.metric, significant)
+    return Comparison(
+        question, margin, verdict,
+        math.exp(float(np.median(log_ratios))) if pairs and not reasons else None,
+        interval, *p_values, None, pairs, missing, reasons,
+        [] if reasons else _notes(interval, len(pairs)),
+    )
+
+
+def _notes(interval: Interval | None, pairs: int) -> list[str]:
+    if interval is None:
+        return [f"{pairs} pair{'' if pairs == 1 else 's'}: an interval needs {FEWEST_PAIRS}"]
+    return [interval.note] if interval.note else []
+
+
+def _seed(samples: Samples, question: Question) -> list[int]:
+    """A seed of its own for each cell, so that adding one changes no other."""
+    name = f"{question.compare['name']}/{question.workload['name']}"
+    return [samples.header["seed"], zlib.crc32(name.encode())]

@@ -1,0 +1,139 @@
+"""How large is a difference, how sure is that, and how many blocks would settle it?
+
+d_i = ln(c_i / b_i) of pair i, n pairs, confidence 1 - alpha.
+
+    ratio     exp(median d)
+    interval  bias-corrected and accelerated bootstrap of median d: B. Efron, "Better bootstrap
+              confidence intervals", JASA 82 (1987), as scipy.stats.bootstrap has it, from a seeded
+              generator
+    few pairs The range of n pairs covers their true median with probability 1 - 2^(1-n)
+              (H. A. David, H. N. Nagaraja, "Order Statistics", 3rd ed., section 7.1), so under 6
+              pairs no resampling of them reaches 95 %. There the interval is widened to hold
+              Student's t interval, mean d +- t(1-alpha/2, n-1) s / sqrt(n), which takes ln of
+              the ratios for normally distributed. Under 3 pairs: no interval
+    blocks    that would decide: the n for which z(1-alpha/2) sqrt(pi/2) s / sqrt(n) is the
+              distance of |median d| from ln(1+m); sqrt(pi/2) s / sqrt(n) is the standard error of
+              the median of a normal sample (R. J. Serfling, "Approximation Theorems", 1980,
+              section 2.3). Where the median is beyond the margin, p must be small too: at least
+              the fewest pairs for that (significance.py), and the n for which
+              z(1-alpha/2k) s / sqrt(n) is |mean d|, with k cells in Holm's family
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats  # type: ignore[import]
+
+from .significance import ALPHA, fewest_pairs
+
+CONFIDENCE = 1 - ALPHA
+RESAMPLES = 9999
+FEWEST_PAIRS = 3
+MOST_BLOCKS = 10_000
+# Doubles that a batch of resamples may take at a time.
+_BATCH_DOUBLES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Bounds of ln(ratio), and how they were found."""
+
+    low: float
+    high: float
+    method: str
+    note: str = ""
+    confidence: float = CONFIDENCE
+
+
+def fewest_for_bootstrap(confidence: float = CONFIDENCE) -> int:
+    """The fewest pairs whose range covers their median with this confidence."""
+    return 1 + math.ceil(-math.log2(1 - confidence) - 1e-9)
+
+
+def interval_of(log_ratios: Sequence[float], seed: Sequence[int],
+                confidence: float = CONFIDENCE) -> Interval | None:
+    """The interval of the median of `log_ratios`; None under 3 of them (see above)."""
+    if len(log_ratios) < FEWEST_PAIRS:
+        return None
+    interval = _bootstrap(log_ratios, seed, confidence)
+    if len(log_ratios) >= fewest_for_bootstrap(confidence):
+        return interval
+    low, high = _student(log_ratios, confidence)
+    note = (
+        f"{len(log_ratios)} pairs are too few for a bootstrap interval of "
+        f"{100 * confidence:.4g} %, so it is widened to Student's t"
+    )
+    return Interval(
+        min(interval.low, low),
+        max(interval.high, high),
+        f"{interval.method}+t",
+        "; ".join(filter(None, (interval.note, note))),
+        confidence,
+    )
+
+
+def blocks_needed(log_ratios: Sequence[float], margin: float, alpha: float = ALPHA,
+                  cells: int = 1) -> int | None:
+    """How many blocks would decide (formula above), at most MOST_BLOCKS; None under 3 pairs."""
+    if len(log_ratios) < FEWEST_PAIRS:
+        return None
+    middle, edge = abs(float(np.median(log_ratios))), math.log1p(margin)
+    spread = float(np.std(log_ratios, ddof=1))
+    needed = [
+        len(log_ratios) + 1,
+        fewest_for_bootstrap(1 - alpha),
+        _blocks_for(_normal(1 - alpha / 2) * math.sqrt(math.pi / 2) * spread, abs(middle - edge)),
+    ]
+    if middle > edge:
+        needed += [
+            fewest_pairs(cells, alpha),
+            _blocks_for(_normal(1 - alpha / (2 * cells)) * spread, abs(float(np.mean(log_ratios)))),
+        ]
+    return max(needed)
+
+
+def _blocks_for(spread: float, distance: float) -> int:
+    """The n for which spread / sqrt(n) is the distance, at most MOST_BLOCKS."""
+    if spread >= distance * math.sqrt(MOST_BLOCKS):
+        return MOST_BLOCKS
+    return math.ceil((spread / distance) ** 2)
+
+
+def _normal(probability: float) -> float:
+    return float(scipy.stats.norm.ppf(probability))
+
+
+def _bootstrap(log_ratios: Sequence[float], seed: Sequence[int], confidence: float) -> Interval:
+    """BCa; the percentile interval where BCa has no value (data that hardly differ)."""
+    for method in ("BCa", "percentile"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of degenerate data: told by the nan, noted below
+            bounds = scipy.stats.bootstrap(
+                (np.asarray(log_ratios),),
+                np.median,
+                confidence_level=confidence,
+                n_resamples=RESAMPLES,
+                batch=max(1, _BATCH_DOUBLES // len(log_ratios)),
+                method=method,
+                vectorized=True,
+                axis=-1,
+                random_state=np.random.default_rng(list(seed)),
+            ).confidence_interval
+        low, high = float(bounds.low), float(bounds.high)
+        if math.isfinite(low) and math.isfinite(high):
+            break
+    note = "" if method == "BCa" else "BCa has no value for these data; percentile interval"
+    return Interval(low, high, method, note, confidence)
+
+
+def _student(log_ratios: Sequence[float], confidence: float) -> tuple[float, float]:
+    n = len(log_ratios)
+    quantile = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1))
+    half = quantile * float(np.std(log_ratios, ddof=1)) / math.sqrt(n)
+    mean = float(np.mean(log_ratios))
+    return mean - half, mean + half

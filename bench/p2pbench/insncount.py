@@ -1,0 +1,179 @@
+"""Instructions by kernel function: by bench/insncount in QEMU, else a sum by perf, or nothing."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .accel import Accelerator
+from .errors import BenchError
+from .image import find_tool, run_make
+from .objects import OTHER, Function
+from .paths import BUILD, ROOT, cache_dir
+from .variants import file_sha256
+
+PLUGIN = "insncount"
+PERF = "perf stat"
+# Of a function's instructions per I/O: what is less is left out of the journal.
+_LEAST = 0.05
+_PROBE_S = 60.0
+
+Counts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What counts: insncount with its file, perf stat, or nothing ("") and the reason."""
+
+    name: str
+    plugin: Path | None = None
+    reason: str = ""
+
+    @property
+    def order(self) -> str:
+        """What the agent has to do for it."""
+        return {PLUGIN: "marks", PERF: "perf"}.get(self.name, "none")
+
+    def provenance(self) -> dict[str, str]:
+        """Return what counts, for a result's provenance."""
+        sha256 = file_sha256(self.plugin) if self.plugin else ""
+        return {"name": self.name, "reason": self.reason, "sha256": sha256}
+
+
+def choose(accelerator: Accelerator) -> Instrument:
+    """Return what can count here. A plugin that QEMU does not load is no error: it is said."""
+    if accelerator.name != "tcg":
+        return Instrument(PERF)
+    plugin = build_plugin()
+    reason = refusal(plugin)
+    return Instrument("", None, reason) if reason else Instrument(PLUGIN, plugin)
+
+
+def build_plugin() -> Path:
+    """Build bench/insncount and return it from the cache, by its content: a run keeps its own."""
+    out = BUILD / "insncount"
+    run_make(ROOT / "bench" / "insncount", "bench/insncount", f"O={out}")
+    built = out / "insncount.so"
+    kept = cache_dir() / "plugins" / f"insncount-{file_sha256(built)[:16]}.so"
+    if not kept.is_file():
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_suffix(f".{id(kept)}")
+            shutil.copyfile(built, partial)
+            partial.rename(kept)
+        except OSError as error:
+            raise BenchError(f"cannot write to the cache {kept.parent}: {error.strerror}") from None
+    return kept
+
+
+def refusal(plugin: Path) -> str:
+    """Say which QEMU does not load a plugin, and why; an empty string when it does."""
+    qemu = find_tool("qemu-system-x86_64")
+    with tempfile.TemporaryDirectory() as directory:
+        functions = Path(directory) / "functions"
+        functions.write_text("1000\n")
+        command = ["setpriv", "--pdeathsig", "KILL", str(qemu), "-machine", "none", "-accel",
+                   "tcg", "-nodefaults", "-display", "none", "-monitor", "stdio", "-plugin",
+                   _argument(plugin, functions, Path(directory) / "out")]
+        try:
+            done = subprocess.run(command, input="quit\n", text=True, capture_output=True,
+                                  timeout=_PROBE_S)
+        except subprocess.TimeoutExpired:
+            return f"{_version(qemu)} with the plugin did not end within {_PROBE_S:.0f} s"
+    if done.returncode == 0:
+        return ""
+    words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+    return f"{_version(qemu)} does not load {plugin.name}: {' / '.join(words[-2:])}"
+
+
+def _version(qemu: Path) -> str:
+    done = subprocess.run([qemu, "--version"], capture_output=True, text=True)
+    return (done.stdout.splitlines() or [f"{qemu} (it does not tell its version)"])[0]
+
+
+def _argument(plugin: Path, functions: Path, out: Path) -> str:
+    """QEMU's options are separated by commas; one in a value is written twice."""
+    parts = (str(plugin), f"functions={functions}", f"out={out}")
+    return ",".join(part.replace(",", ",,") for part in parts)
+
+
+class Counter:
+    """The counts of one boot: what the plugin writes, read section by section."""
+
+    def __init__(self, instrument: Instrument, variant: str, functions: Sequence[Function],
+                 directory: Path) -> None:
+        self.instrument = instrument
+        self._functions = {function.address: function for function in functions}
+        self._list = directory.parent / f"functions-{variant}.txt"
+        self._out = directory / "insncount.txt"
+        self._read = 0
+        self._sections = 0
+        if instrument.plugin:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._list.write_text("".join(f"{address:x}\n" for address in self._functions))
+            self._out.unlink(missing_ok=True)
+
+    @property
+    def argument(self) -> str:
+        """The value of QEMU's -plugin; an empty string without one."""
+        plugin = self.instrument.plugin
+        return _argument(plugin, self._list, self._out) if plugin else ""
+
+    def counts(self, answer: Mapping[str, Any]) -> Counts:
+        """Return the counts of a workload, from the agent's answer to its order."""
+        ios = int(answer["ios"])
+        if self.instrument.plugin:
+            return by_function(self._section(), self._functions, ios)
+        total = answer["instructions"]
+        if total is None:
+            return absent(self.instrument.name, self.instrument.reason or
+                          str(answer.get("reason", "nothing was counted")))
+        # The whole kernel of the machine, idle or not: the CPU's counters know no functions.
+        return {"instrument": PERF, "ios": ios, "per_io": total / ios, "subsystems": {},
+                "functions": [], "reason": ""}
+
+    def _section(self) -> dict[int, int]:
+        """Read the section that the last end mark wrote; it is whole before the guest goes on."""
+        with self._out.open() as stream:
+            stream.seek(self._read)
+            lines = stream.read().splitlines()
+            self._read = stream.tell()
+        self._sections += 1
+        if len(lines) < 2 or lines[0] != f"section {self._sections}" \
+                or lines[-1] != f"end {self._sections}":
+            raise BenchError(f"{self._out}: expected section {self._sections} alone and whole, "
+                             f"got {lines[:1]} to {lines[-1:]}")
+        pairs = (line.split() for line in lines[1:-1])
+        return {int(address, 16): int(count) for address, count in pairs}
+
+
+def absent(instrument: str, reason: str) -> Counts:
+    """Return the counts of a workload that nothing counted."""
+    return {"instrument": instrument, "ios": 0, "per_io": None, "subsystems": {}, "functions": [],
+            "reason": reason}
+
+
+def by_function(section: Mapping[int, int], functions: Mapping[int, Function], ios: int) -> Counts:
+    """Return instructions per I/O of the path, by subsystem and by function.
+
+    What belongs to no subsystem is in "other", which is not part of the path; user space and
+    modules are in neither.
+    """
+    subsystems: dict[str, float] = {}
+    rows = []
+    for address, count in section.items():
+        function = functions.get(address)
+        if not function or function.name == "_end":
+            continue
+        subsystems[function.subsystem] = subsystems.get(function.subsystem, 0.0) + count / ios
+        if function.subsystem != OTHER and count / ios >= _LEAST:
+            rows.append({"function": function.name, "object": function.object,
+                         "subsystem": function.subsystem, "per_io": round(count / ios, 4)})
+    rows.sort(key=lambda row: (-float(str(row["per_io"])), str(row["function"])))
+    path = sum(value for name, value in subsystems.items() if name != OTHER)
+    return {"instrument": PLUGIN, "ios": ios, "per_io": round(path, 4),
+            "subsystems": {name: round(value, 4) for name, value in sorted(subsystems.items())},
+            "functions": rows, "reason": ""}

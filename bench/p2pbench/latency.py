@@ -1,0 +1,69 @@
+"""Latency: the median and the 99th percentile of each cell, one plot a provider."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import svg, words
+from .svg import COLOURS, variant_shade
+
+_LINE_INCH = 0.13
+_HEAD_INCH = 0.3
+_AXIS_INCH = 0.62
+Cells = Sequence[Mapping[str, Any]]
+
+
+def latency_svg(cells: Cells, provider: str, variants: list[str]) -> str:
+    """Of one provider's cells: filled marks are p50, hollow ones p99, whiskers the boots' range."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        groups.setdefault(cell["workload"], []).append(cell)
+    height = sum(_HEAD_INCH + _LINE_INCH * len(mine) for mine in groups.values()) + _AXIS_INCH
+    said = f"Latency with provider {provider}, median and 99th percentile by workload and variant."
+    with svg.plot(f"latency {provider}", said, height) as made:
+        axes = made.figure.add_axes(svg.box(height, 0.15, 0.15, 0.05, 0.55))
+        axes.set_xscale("log")
+        y = 0.0
+        for workload, mine in groups.items():
+            axes.text(0, y + _HEAD_INCH * 0.55, words.label(workload), fontsize=9,
+                      transform=axes.get_yaxis_transform(), color=COLOURS["fg"],
+                      verticalalignment="center")
+            y += _HEAD_INCH
+            for cell in mine:
+                _row(axes, y, cell, COLOURS[variant_shade(variants, cell["variant"])])
+                y += _LINE_INCH
+        axes.set_ylim(y + 0.02, 0)
+        axes.set_yticks([])
+        _time_axis(axes, cells)
+    return made.svg
+
+
+def _row(axes: Any, y: float, cell: Mapping[str, Any], colour: str) -> None:
+    p50, p99 = cell["figures"]["lat_p50_ns"], cell["figures"]["lat_p99_ns"]
+    axes.plot([p50["median"], p99["median"]], [y, y], color=colour, linewidth=1, alpha=0.6)
+    for spread in (p50, p99):
+        axes.plot([max(spread["min"], 1), max(spread["max"], 1)], [y, y], color=colour,
+                  linewidth=3, alpha=0.3, solid_capstyle="butt")
+    axes.plot([p50["median"]], [y], "o", color=colour, markersize=4.5)
+    axes.plot([p99["median"]], [y], "o", color=colour, markersize=4.5,
+              markerfacecolor=COLOURS["page"])
+
+
+def _time_axis(axes: Any, cells: Cells) -> None:
+    values = [max(cell["figures"][key][edge], 1) for cell in cells
+              for key in ("lat_p50_ns", "lat_p99_ns") for edge in ("min", "max")]
+    low, high = min(values) / 1.4, max(values) * 1.4
+    axes.set_xlim(low, high)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1,) if len(decades) > 4 else (1, 3)
+    ticks = [step * 10.0 ** power for power in decades for step in steps]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xticks(ticks)
+    axes.set_xticklabels([words.span(tick).replace(".00", "").replace(".0", "") for tick in ticks])
+    axes.minorticks_off()
+    svg.bare(axes, "bottom")
+    axes.grid(True, axis="x", color=COLOURS["line"], linewidth=0.4)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("latency: filled p50, hollow p99 (less is better)", color=COLOURS["muted"])

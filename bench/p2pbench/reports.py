@@ -1,0 +1,60 @@
+"""Reading reports that were written before: results/<run>/report.json, of this schema or the last.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from .errors import BenchError
+from .paths import SCHEMAS
+from .schema import validator
+
+SCHEMA = "p2pbench-report-2"
+SCHEMA_FILE = SCHEMAS / "report.schema.json"
+_FIRST = "p2pbench-report-1"
+KNOWN = (SCHEMA, _FIRST)
+# What the first schema did not have; the verdict is then the compares' headlines.
+_ADDED = ("instructions", "memory", "static", "aa", "stopping")
+_UNTESTED = ("p", "p_holm", "look")
+_MOST_SENTENCES = 5
+
+
+class UnreadableReport(BenchError):
+    """A report that cannot be used; the text names the file and says why."""
+
+
+def read(place: Path) -> dict[str, Any]:
+    """The report in a run's directory (or the file itself), brought to today's schema.
+
+    Raises UnreadableReport when there is none, or its schema is not known here.
+    """
+    file = place / "report.json" if place.is_dir() else place
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnreadableReport(f"{file}: cannot read: {error.strerror}; expected a run that has "
+                               f"a report (make report RUN={place.name})") from None
+    except ValueError as error:
+        raise UnreadableReport(f"{file}: not JSON: {error}") from None
+    schema = report.get("schema") if isinstance(report, dict) else None
+    if schema == _FIRST:
+        report = _upgraded(report)
+    elif schema != SCHEMA:
+        raise UnreadableReport(f'{file}: schema "{schema}" is not known here; this program reads '
+                               f"{' and '.join(KNOWN)}")
+    for wrong in validator(SCHEMA_FILE).iter_errors(report):
+        where = ".".join(str(part) for part in wrong.absolute_path)
+        raise UnreadableReport(f"{file}: not what {schema} says at {where or 'the top'}: "
+                               f"{wrong.message[:200]}")
+    return cast(dict[str, Any], report)
+
+
+def _upgraded(report: dict[str, Any]) -> dict[str, Any]:
+    headlines = [f"{compare['title'][:1].upper()}{compare['title'][1:]}: {compare['headline']}."
+                 for compare in report.get("compares", [])]
+    compares = [{**compare, "cells": [dict.fromkeys(_UNTESTED) | cell for cell in compare["cells"]]}
+                for compare in report.get("compares", [])]
+    return {**report, **dict.fromkeys(_ADDED), "schema": SCHEMA, "compares": compares,
+            "verdict": headlines[:_MOST_SENTENCES]}

@@ -1,0 +1,215 @@
+"""Sequential stopping: a budget of time is spent on the cells that it can still decide.
+
+The looks are planned before the first boot: after the matrix's `blocks`, then each after half as
+many blocks again, up to its `most_blocks`. comparisons.py says what a look may decide, and why the
+error rate holds. What a look decides stands in the journal, with the boots that it makes needless:
+those of which every cell is settled. A second boot of an A/A cell is only run beside its first.
+
+When the budget does not hold another block, the run ends with the look that would have come next.
+That look is at an unplanned number of blocks, which time decides and not the data, so the number
+of looks stays at most K.
+
+Time is that of the boots in the journal and of the clock that never jumps: dates are not used.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from .comparisons import Comparison, answers, compare_all
+from .errors import BenchError
+from .journal import Header, Journal, LookRecord, PlannedBoot, Skipped
+from .questions import Question, questions
+from .significance import ALPHA
+from .stats import Samples, planned_pairs
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """When a run looks at its data: after how many blocks, the last look at its end."""
+
+    blocks: tuple[int, ...]
+    budget_s: float | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The error rate of each look."""
+        return ALPHA / len(self.blocks)
+
+    def as_json(self) -> dict[str, Any]:
+        """What the header of the journal keeps."""
+        return {"budget_s": self.budget_s, "looks": list(self.blocks), "alpha_per_look": self.alpha}
+
+
+def plan_looks(first: int, most: int, budget_s: float | None) -> Looks:
+    """One look without a budget; else looks that grow by half, the last at `most` blocks."""
+    if budget_s is None:
+        return Looks((first,))
+    blocks = [first]
+    while blocks[-1] < most:
+        blocks.append(min(most, -(-blocks[-1] * 3 // 2)))
+    return Looks(tuple(blocks), budget_s)
+
+
+def looks_of(header: Header) -> Looks:
+    """The looks that a run was planned with; older runs have one."""
+    said = cast("Mapping[str, Any]", header).get("stopping")
+    if not said:
+        return Looks((header["matrix"]["blocks"],))
+    return Looks(tuple(said["looks"]), said["budget_s"])
+
+
+def parse_budget(given: str) -> float:
+    """A time such as "90s", "20m" or "2h" in seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", given)
+    if not found or float(found[1]) == 0:
+        raise BenchError(f'BUDGET="{given}": a time with a unit is allowed, such as 90s, 20m, 2h')
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def in_words(seconds: float) -> str:
+    """A time as a person says it: "20 min", "1 min 30 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    return " ".join(part for part, some in ((f"{minutes} min", minutes), (f"{rest} s", rest))
+                    if some) or "0 s"
+
+
+class Budget:
+    """The time that a run may take, and has taken: what the journal knows of, and this session."""
+
+    def __init__(self, seconds: float, earlier_s: float) -> None:
+        self.seconds = seconds
+        self._earlier_s = earlier_s
+        self._started = time.monotonic()
+
+    def spent_s(self) -> float:
+        """Seconds spent so far, in this session and those before it."""
+        return self._earlier_s + time.monotonic() - self._started
+
+    def holds(self, seconds: float) -> bool:
+        """Whether there is that much left."""
+        return self.spent_s() + seconds <= self.seconds
+
+
+def spent_in(journal: Journal) -> float:
+    """Seconds that the boots of a journal took, repeated ones included."""
+    return sum(boot["duration_s"] for boot in [*journal.boots, *journal.repeated])
+
+
+def take_look(journal: Journal, block: int, elapsed_s: float) -> Sequence[Comparison]:
+    """Before a block begins: take the look that is due, if one is; return its answers.
+
+    Each look is taken once; what it decided is in the journal when this returns.
+    """
+    looks = looks_of(journal.header)
+    taken = sum(look.record["why"] == "planned" for look in journal.looks)
+    due = [number for number, blocks in enumerate(looks.blocks[:-1], 1)
+           if blocks <= block and number > taken]
+    if not due or not _to_come(journal):
+        return []
+    blocks = looks.blocks[due[-1] - 1]
+    asked = questions(journal.header)
+    settled = {one.question.name: one
+               for one in compare_all(journal.header, journal.boots, journal.looks)
+               if one.look <= taken}
+    found = answers(Samples(journal.header, journal.boots, until=blocks), asked, settled, due[-1])
+    still_open = [one.question for one in found if one.verdict == "inconclusive"]
+    journal.append_look(LookRecord(
+        type="look", look=due[-1], blocks=blocks, elapsed_s=round(elapsed_s, 3), why="planned",
+        verdicts={one.question.name: one.verdict for one in found},
+        skipped=_needless(journal, still_open, blocks, due[-1])))
+    return found
+
+
+def end_by_budget(journal: Journal, block: int, budget: Budget, needed_s: float) -> str:
+    """Leave out all that has not run: the budget does not hold the next block. Say so."""
+    reason = (f"the budget of {in_words(budget.seconds)} is used up: "
+              f"{in_words(budget.spent_s())} spent, block {block} would take about "
+              f"{in_words(needed_s)}")
+    journal.append_look(LookRecord(
+        type="look", look=len(journal.looks) + 1, blocks=block,
+        elapsed_s=round(budget.spent_s(), 3), why="budget", verdicts={},
+        skipped=[Skipped(boot=boot["boot"], reason=reason)
+                 for boot in _to_come(journal) if boot["block"] >= block]))
+    return reason
+
+
+def section(journal: Journal, found: Sequence[Comparison]) -> dict[str, Any]:
+    """What the report says of stopping; `found` are all comparisons of the run."""
+    looks = looks_of(journal.header)
+    taken = sum(look.record["why"] == "planned" for look in journal.looks)
+    cells = [one for one in found if one.question.family == "cells"]
+    still_open = sum(one.verdict == "inconclusive" for one in cells)
+    return looks.as_json() | {
+        "used_looks": taken + (1 if still_open or not taken else 0),
+        "settled": len(cells) - still_open,
+        "open": still_open,
+        "skipped_boots": list(journal.skipped),
+        "skipped_why": list(dict.fromkeys(journal.skipped.values())),
+    }
+
+
+def notes(journal: Journal) -> list[str]:
+    """How the error rate of a run with a budget holds, and what it left out, in words."""
+    looks = looks_of(journal.header)
+    if not looks.budget_s:
+        return []
+    reasons = list(journal.skipped.values())
+    left_out = [f"{reasons.count(reason)} boots were skipped: {reason}"
+                for reason in dict.fromkeys(reasons)]
+    return [
+        f"this run had a budget of {in_words(looks.budget_s)}: its verdicts were looked at after "
+        f"{', '.join(map(str, looks.blocks))} blocks, as far as it came, each time at an error "
+        f"rate of {100 * looks.alpha:.3g} % and with intervals of {100 * (1 - looks.alpha):.4g} %, "
+        f"so that all looks together stay at {100 * ALPHA:.3g} %; a verdict stays as it is",
+        *left_out]
+
+
+def disagreements(journal: Journal, found: Sequence[Comparison]) -> list[str]:
+    """Where the verdicts that the run acted on are not those of its own boots."""
+    now = {one.question.name: one for one in found}
+    wrong = []
+    for look in journal.looks:
+        number = look.record["look"]
+        for name, verdict in look.record["verdicts"].items():
+            one = now.get(name)
+            derived = one.verdict if one and one.look == number else "inconclusive"
+            if derived != verdict:
+                wrong.append(f"{name}: look {number} called it {verdict}, its boots make it "
+                             f"{derived}: the journal was changed, or another version of the "
+                             "statistics made it")
+    return wrong
+
+
+def _needless(journal: Journal, still_open: Iterable[Question], blocks: int,
+              look: int) -> list[Skipped]:
+    """The boots from a block on that no open question needs."""
+    samples = Samples(journal.header, (), journal.skipped)
+    needed: set[str] = set()
+    second: list[tuple[PlannedBoot, PlannedBoot]] = []
+    for question in still_open:
+        pairs = planned_pairs(samples, question)
+        if question.family == "aa":
+            second += pairs
+        else:
+            needed |= {boot["boot"] for pair in pairs for boot in pair}
+    needed |= {again["boot"] for boot, again in second if boot["boot"] in needed}
+    asked = {boot["boot"] for question in questions(journal.header)
+             for pair in planned_pairs(samples, question) for boot in pair}
+    return [
+        Skipped(boot=boot["boot"], reason=f"every cell of it is settled (look {look}, after "
+                f"{blocks} blocks)" if boot["boot"] in asked else "no comparison needs it")
+        for boot in _to_come(journal) if boot["block"] >= blocks and boot["boot"] not in needed
+    ]
+
+
+def _to_come(journal: Journal) -> list[PlannedBoot]:
+    """The boots that are still to be run."""
+    gone = set(journal.skipped) | {boot["boot"] for boot in journal.boots}
+    return [boot for boot in journal.header["plan"] if boot["boot"] not in gone]

@@ -1,0 +1,108 @@
+"""What a kernel build tells without being booted: sizes of structures, symbols, patch statistics.
+
+Kept beside the kernel in the cache: static.json, and vmlinux.symbols for bloat-o-meter.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from .errors import BenchError
+from .tree import git
+from .variants import Variant
+
+# The objects that together know every structure that the series touches.
+UNITS = ("block/bio", "block/blk-merge", "drivers/infiniband/core/rw",
+         "drivers/infiniband/sw/rxe/rxe_verbs", "drivers/nvme/host/pci",
+         "drivers/nvme/target/core", "drivers/nvme/target/io-cmd-bdev",
+         "drivers/nvme/target/rdma", "drivers/pci/p2pdma", "kernel/dma/mapping", "mm/memremap")
+_STRUCT = re.compile(r"^/\* <\w+> (\S+):\d+ \*/\nstruct (\w+) \{\n(?:.*\n)*?\}", re.M)
+_SIZE = re.compile(r"^\t/\* size: (\d+),", re.M)
+
+
+def keep(variant: Variant, tree: Path, objects: Path, target: Path,
+         environment: dict[str, str]) -> None:
+    """Write static.json and vmlinux.symbols of a finished build into a directory."""
+    found: dict[str, dict[str, Any]] = {}
+    for unit in UNITS:
+        found |= _structs(objects, unit, target, environment)
+    (target / "static.json").write_text(json.dumps(
+        {"structs": found, "series": _series(variant, tree)}, indent=1, sort_keys=True))
+    # Sections without contents keep their symbols; what is left is mostly holes.
+    symbols = target / "vmlinux.symbols"
+    _run("objcopy", "--only-keep-debug", str(objects / "vmlinux"), str(symbols))
+    _run("fallocate", "--dig-holes", str(symbols))
+
+
+def _structs(objects: Path, unit: str, scratch: Path,
+             environment: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return {name: {"file", "bytes"}} of one object, compiled once more with debug information.
+
+    The measured kernel has none. The command is the build's own, so options and layout are too.
+    """
+    made = scratch / "structs.o"
+    command = f"{_compile_command(objects, unit)} -g -o {shlex.quote(str(made))}"
+    try:
+        _run("sh", "-c", command, cwd=objects, env=environment)
+        return parse(_run("pahole", "-I", str(made)))
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _compile_command(objects: Path, unit: str) -> str:
+    """Return how the build compiled an object, without where it went and its dependencies."""
+    file = objects / f"{unit}.o"
+    record = file.with_name(f".{file.name}.cmd")
+    found = re.search(r"^(?:saved)?cmd_\S+ := (.*? -c) -o \S+ (\S+\.c)\s*(?:;|$)",
+                      record.read_text(), re.M)
+    if not found:
+        raise BenchError(f"{record}: expected the command that compiled {unit}.o, found none")
+    return re.sub(r" -Wp,-MMD,\S+", "", found[1]) + " " + found[2]
+
+
+def parse(text: str) -> dict[str, dict[str, Any]]:
+    """Return the structures that `pahole -I` printed: where each is declared, and its bytes."""
+    found = {}
+    for match in _STRUCT.finditer(text):
+        size = _SIZE.search(match[0])
+        if size:
+            found[match[2]] = {"file": os.path.normpath(match[1]).removeprefix("../"),
+                               "bytes": int(size[1])}
+    return found
+
+
+def _series(variant: Variant, tree: Path) -> list[dict[str, Any]]:
+    """Return what each series changes: as a whole, as a cover letter does, and patch by patch."""
+    rows = []
+    lower = "base"
+    for name in variant.series:
+        upper, patches = f"p2pbench/{name}", variant.patches_of(name)
+        whole = _numstat(git(tree, "diff", "--numstat", "--no-renames", lower, upper).stdout)
+        single = _numstat(git(tree, "apply", "--numstat", *map(str, patches)).stdout)
+        rows.append({"name": name, "patches": len(patches), **whole,
+                     "patch_insertions": single["insertions"],
+                     "patch_deletions": single["deletions"]})
+        lower = upper
+    return rows
+
+
+def _numstat(text: str) -> dict[str, int]:
+    lines = [line.split("\t") for line in text.splitlines()]
+    return {"files": len({line[2] for line in lines}),
+            "insertions": sum(int(line[0]) for line in lines),
+            "deletions": sum(int(line[1]) for line in lines)}
+
+
+def _run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    try:
+        done = subprocess.run(command, cwd=cwd, env=env, text=True, capture_output=True)
+    except FileNotFoundError:
+        raise BenchError(f"{command[0]} not found; run `make deps`") from None
+    if done.returncode:
+        words = done.stderr.strip().splitlines() or ["(it said nothing)"]
+        raise BenchError(f"{command[0]} failed with exit status {done.returncode}: {words[-1]}")
+    return done.stdout

@@ -1,0 +1,195 @@
+"""The verdict: at most five plain sentences, made from the data of a report, said first everywhere.
+
+One subject each: throughput, instructions of a P2P I/O, what everybody else pays, memory and time
+to register, and whether to trust it all. The last comes first when the answer is no.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from . import words
+
+Record = Mapping[str, Any]
+_NOT_WHOLE, _ALARM = "NOT WHOLE", "A/A ALARM"
+
+
+def sentences(report: Record) -> list[str]:
+    """The verdict of a report; subjects that the run does not measure are left out."""
+    found = [_throughput(report["compares"]), _peer_work(report), _ordinary_work(report),
+             _registering(report["memory"])]
+    doubt, trust = _trust(report)
+    said = [sentence for sentence in found if sentence]
+    return [trust, *said] if doubt else [*said, trust]
+
+
+def of_kind(report: Record, kind: str) -> list[Record]:
+    """The cells of the instruction counts of one kind: "p2p" or "ordinary"."""
+    section = report["instructions"]
+    return [cell for cell in section["cells"] if cell["kind"] == kind] if section else []
+
+
+def ratios(cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
+    """Instructions against the baseline by candidate: the paths with their ratios."""
+    found: dict[str, list[tuple[str, float]]] = {}
+    for cell in cells:
+        base = cell["variants"].get(cell["baseline"])
+        for candidate in cell["candidates"]:
+            if base and base["per_io"] and candidate in cell["variants"]:
+                ratio = cell["variants"][candidate]["per_io"] / base["per_io"]
+                found.setdefault(candidate, []).append((cell["path"], ratio))
+    return found
+
+
+def is_alarming(sentence: str) -> bool:
+    """Whether a sentence of the verdict says that the rest of it is in doubt."""
+    return sentence.startswith((_NOT_WHOLE, _ALARM))
+
+
+def _throughput(compares: Sequence[Record]) -> str:
+    """The variants against each other through peer memory; else the matrix's first question."""
+    timed = [compare for compare in compares
+             if compare["cells"] and compare["cells"][0]["metric"] == "throughput"]
+    if compares and not any(compare["cells"] for compare in compares):
+        return "Nothing compared: this run planned no pair of boots."
+    if not timed:
+        return ""
+    first = next((compare for compare in timed if _is_peer(compare)), timed[0])
+    mine = [compare for compare in timed if _sides(compare) == _sides(first)
+            and _is_peer(compare)] or [first]
+    cells = [cell for compare in mine for cell in compare["cells"]]
+    about = first["title"] if len(mine) == 1 else (
+        "{1} against {0} through peer memory".format(*_sides(first)))
+    rest = [cell for compare in timed if compare not in mine for cell in compare["cells"]]
+    return f"Throughput, {about}: {_tally(cells)}{_elsewhere(rest)}."
+
+
+def _is_peer(compare: Record) -> bool:
+    sides = compare["baseline"], compare["candidate"]
+    return bool(sides[0]["provider"] == sides[1]["provider"] != "host"
+                and sides[0]["variant"] != sides[1]["variant"])
+
+
+def _sides(compare: Record) -> tuple[str, str]:
+    return compare["baseline"]["variant"], compare["candidate"]["variant"]
+
+
+def _tally(cells: Sequence[Record]) -> str:
+    """How many of which verdict; of what is open, how wide the intervals are."""
+    counts = {verdict: [cell for cell in cells if cell["verdict"] == verdict]
+              for verdict in words.VERDICTS}
+    there = {verdict: mine for verdict, mine in counts.items() if mine}
+    if len(there) == 1 and len(cells) > 1:
+        (verdict, mine), = there.items()
+        text = f"{verdict} in all {len(cells)} cases{words.extreme(verdict, mine)}"
+    else:
+        text = f"of {words.plural(len(cells), 'case')} " + ", ".join(
+            f"{len(mine)} {verdict}{words.extreme(verdict, mine)}"
+            for verdict, mine in there.items())
+    widths = [math.sqrt(cell["interval"]["high"] / cell["interval"]["low"]) - 1
+              for cell in counts["inconclusive"] if cell["interval"]]
+    if widths:
+        text += (f" (the typical interval reaches ±{statistics.median(widths) * 100:.2g} %, "
+                 f"the margin is ±{counts['inconclusive'][0]['margin'] * 100:g} %)")
+    return text
+
+
+def _elsewhere(cells: Sequence[Record]) -> str:
+    counts = [(sum(cell["verdict"] == verdict for cell in cells), verdict)
+              for verdict in ("invalid", "worse", "better")]
+    told = ", ".join(f"{number} {verdict}" for number, verdict in counts if number)
+    if not cells:
+        return ""
+    return f"; of {words.plural(len(cells), 'other case')} {told or 'none better or worse'}"
+
+
+def _peer_work(report: Record) -> str:
+    """Instructions of a P2P I/O."""
+    section = report["instructions"]
+    if section and section["absent"]:
+        return f"Instructions per I/O were not counted: {section['absent'].rstrip('.')}."
+    cells = of_kind(report, "p2p")
+    told = [f"{candidate} executes {_span(found)} instructions than {cells[0]['baseline']} "
+            f"({words.plural(len(found), 'path')})"
+            for candidate, found in ratios(cells).items()]
+    return f"Work per P2P I/O: {'; '.join(told)}." if told else ""
+
+
+def _span(found: Sequence[tuple[str, float]]) -> str:
+    """From the least to the most of these ratios: "0.20 to 1.9 % fewer", "-0.1 % to +2 % more"."""
+    low, high = (pick(ratio for _, ratio in found) for pick in (min, max))
+    if low == high:
+        return _amount_of(low)
+    if high <= 1 or low >= 1:
+        near, far = sorted(abs(bound - 1) * 100 for bound in (low, high))
+        return f"{_percent(near)} to {_percent(far)} % {'fewer' if high <= 1 else 'more'}"
+    return f"between {_amount_of(low)} and {_amount_of(high)}"
+
+
+def _amount_of(ratio: float) -> str:
+    return f"{_percent(abs(ratio - 1) * 100)} % {'fewer' if ratio < 1 else 'more'}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def _ordinary_work(report: Record) -> str:
+    """What everybody else pays: instructions of I/O that has nothing to do with P2P."""
+    cells = of_kind(report, "ordinary")
+    told = []
+    for candidate, found in ratios(cells).items():
+        path, most = max(found, key=lambda one: one[1])
+        middle = statistics.median(ratio for _, ratio in found)
+        told.append(f"{candidate} {words.change(middle)} (most: {words.change(most)}, {path})")
+    if not told:
+        return ""
+    return (f"Everybody else's I/O, median over {words.plural(len(cells), 'path')} against "
+            f"{cells[0]['baseline']}: {'; '.join(told)}.")
+
+
+def _registering(memory: Record | None) -> str:
+    """The largest BAR that two variants registered: who takes most, who least."""
+    points = memory["points"] if memory else []
+    sizes = [size for size in {point["bar_bytes"] for point in points}
+             if sum(point["bar_bytes"] == size for point in points) > 1]
+    if not sizes:
+        return ""
+    mine = sorted((point for point in points if point["bar_bytes"] == max(sizes)),
+                  key=lambda point: float(point["overhead_bytes"]["median"]))
+    least, most = mine[0], mine[-1]
+    small, large = ((point["overhead_bytes"]["median"], point["register_ns"]["median"])
+                    for point in (least, most))
+    return (f"Memory and time to register a {words.amount(least['bar_bytes'])} BAR: "
+            f"{least['variant']} {words.amount(small[0])} and {words.span(small[1])}, "
+            f"{most['variant']} {words.amount(large[0])} and {words.span(large[1])}; that is "
+            f"{words.fraction(small[0], large[0])} memory and "
+            f"{words.fraction(small[1], large[1])} time.")
+
+
+def _trust(report: Record) -> tuple[bool, str]:
+    """Whether there is ground for doubt, and the sentence."""
+    problems, aa = report["problems"], report["aa"]
+    alarms = aa["alarms"] if aa else 0
+    told = [words.evidence_sentence(report["totals"]),
+            words.integrity_sentence(report["cells"]), _self_check(aa)]
+    if alarms:  # rule: a report whose A/A raises an alarm says so on top
+        told.insert(0, told.pop())
+    if problems:
+        told.insert(0, f"{_NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
+    return bool(problems or alarms), ". ".join(told) + "."
+
+
+def _self_check(aa: Record | None) -> str:
+    """A kernel against itself must show no difference."""
+    if aa is None or not aa["cells"]:
+        return "No A/A check in this run"
+    if aa["alarms"]:
+        if aa.get("headline"):  # names the cells
+            return str(aa["headline"]).rstrip(".")
+        return (f"{_ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
+                "differs from itself, so differences of that size mean nothing here")
+    return f"A/A: a kernel against itself shows no difference in any of {aa['cells']} cells"

@@ -1,0 +1,45 @@
+"""A real browser for the tests of pages: Debian's chromium, without a window."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+import samples
+from p2pbench import pages, reports, verdict
+from p2pbench.paths import SCHEMAS
+
+REFERENCE = SCHEMAS / "reference" / "6.1" / "quick"
+
+
+@pytest.fixture(scope="session")
+def pages_made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The reference run as it is, and with every section that a run can have."""
+    directory = tmp_path_factory.mktemp("pages")
+    reference = reports.read(REFERENCE)
+    whole = samples.whole(reference)
+    whole["verdict"] = verdict.sentences(whole)
+    made = {}
+    for name, report in (("reference", reference), ("whole", whole)):
+        made[name] = directory / f"{name}.html"
+        made[name].write_text(pages.html(report), encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's chromium without a window."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    options.add_argument("--headless=new")
+    options.add_argument("--hide-scrollbars")
+    if os.geteuid() == 0:  # its sandbox refuses root
+        options.add_argument("--no-sandbox")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+    yield driver
+    driver.quit()

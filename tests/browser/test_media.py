@@ -1,0 +1,48 @@
+"""The report follows the reader: light or dark, on a screen or on paper."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from p2pbench import compare, index, reports
+from p2pbench.paths import SCHEMAS
+from window import picture, requests, shown
+
+
+def test_light_and_dark_differ(browser: Any, pages_made: dict[str, Path]) -> None:
+    seen = []
+    for scheme in ("light", "dark"):
+        shown(browser, pages_made["whole"], 1280, scheme)
+        seen.append(browser.execute_script(
+            "return getComputedStyle(document.body).backgroundColor"
+            " + getComputedStyle(document.querySelector('svg text')).fill"))
+    assert seen[0] != seen[1]
+
+
+def test_a_print_is_black_on_white_and_leaves_nothing_folded(
+    browser: Any, pages_made: dict[str, Path]
+) -> None:
+    shown(browser, pages_made["whole"], 1000, "dark", "print")
+    assert browser.execute_script(
+        "return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    folded = browser.execute_script("""
+        return [...document.querySelectorAll('details pre')]
+            .filter(one => !one.checkVisibility({contentVisibilityAuto: true})
+                           || one.getBoundingClientRect().height === 0).length""")
+    assert browser.execute_script("return document.querySelectorAll('details pre').length") > 2
+    assert folded == 0
+
+
+def test_the_list_of_runs_and_a_comparison_fit_a_phone(browser: Any, tmp_path: Path) -> None:
+    a = reports.read(SCHEMAS / "reference" / "6.1" / "quick")
+    b = a | {"run": "another", "created": "2026-11-24T00:00:00+00:00"}
+    (tmp_path / "another").mkdir()
+    (tmp_path / "another" / "report.json").write_text(json.dumps(b))
+    html, *_ = compare.write(compare.compare(a, b), tmp_path / "compare")
+    for file in (index.write(tmp_path), html):
+        shown(browser, file, 390, "dark")
+        picture(browser, 390, file.stem.split("--")[-1])
+        assert [url for url in requests(browser) if not url.startswith(("data:", file.as_uri()))
+                ] == []
+        assert browser.get_log("browser") == []
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,108 @@
+"""The report in a real browser: it loads nothing, says nothing on the console, shows every plot.
+
+Screenshots are kept in build/screenshots/.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from window import picture, requests, shown
+
+SIZES = {"desktop": 1280, "phone": 390}
+SCHEMES = ("light", "dark")
+
+
+@dataclass
+class Page:
+    """An open page: where to ask questions, what was fetched for it, what the console said."""
+
+    browser: Any
+    url: str
+    width: int
+    fetched: list[str]
+    console: list[Any]
+
+    def ask(self, script: str) -> Any:
+        """The answer of a piece of JavaScript."""
+        return self.browser.execute_script(script)
+
+
+@pytest.fixture(scope="module", params=[
+    f"{name} {size} {scheme}" for name in ("reference", "whole")
+    for size in SIZES for scheme in SCHEMES])
+def page(request: pytest.FixtureRequest, browser: Any, pages_made: dict[str, Path]) -> Page:
+    """A page on a screen of some size, in light or dark; its pictures are taken."""
+    name, size, scheme = request.param.split()
+    shown(browser, pages_made[name], SIZES[size], scheme)
+    made = Page(browser, pages_made[name].as_uri(), SIZES[size], requests(browser),
+                browser.get_log("browser"))
+    picture(browser, SIZES[size], f"{name}-{size}-{scheme}")
+    return made
+
+
+def test_it_says_nothing_on_the_console_and_fetches_nothing(page: Page) -> None:
+    assert [url for url in page.fetched
+            if url != page.url and not url.startswith("data:")] == []
+    assert page.console == []
+
+
+def test_every_plot_can_be_seen(page: Page) -> None:
+    boxes = page.ask("""
+        return [...document.querySelectorAll('figure svg')].map(plot => {
+            const box = plot.getBoundingClientRect();
+            const marks = [...plot.querySelectorAll('path')]
+                .map(one => one.getBoundingClientRect());
+            return {name: plot.getAttribute('aria-label'), left: box.left, right: box.right,
+                    width: box.width, height: box.height,
+                    texts: plot.querySelectorAll('text').length,
+                    marks: marks.filter(one => one.width + one.height > 0).length};
+        });""")
+    assert len(boxes) >= 4
+    for box in boxes:
+        assert box["name"]
+        assert box["width"] > 250 and box["height"] > 40, box
+        assert 0 <= box["left"] and box["right"] <= page.width, box
+        assert box["texts"] > 2 and box["marks"] > 2, box
+
+
+def test_the_page_never_scrolls_sideways(page: Page) -> None:
+    """Wide tables scroll in boxes of their own. A phone would zoom out, so ask for the width."""
+    assert page.ask("return document.documentElement.scrollWidth") <= page.width
+    edges = page.ask("""
+        return [...document.querySelectorAll('.table')]
+            .map(box => box.getBoundingClientRect().right)""")
+    assert len(edges) > 3 and max(edges) <= page.width
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of rgb(...), as WCAG defines it."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+                        for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_every_text_stands_out_from_the_page(page: Page) -> None:
+    """In light and dark, inside plots too: a contrast of 4.5 as WCAG wants it."""
+    colours = page.ask("""
+        const all = [...document.querySelectorAll('svg text')]
+            .map(one => getComputedStyle(one).fill);
+        const words = [...document.querySelectorAll('p, li, td, th, h1, h2, h3, a, dt, dd')]
+            .map(one => getComputedStyle(one).color);
+        return {page: getComputedStyle(document.body).backgroundColor,
+                texts: [...new Set([...all, ...words])]}""")
+    behind = luminance(colours["page"])
+    for text in colours["texts"]:
+        low, high = sorted((behind, luminance(text)))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, (text, colours["page"])
+
+
+def test_the_verdict_is_on_the_first_screen(page: Page) -> None:
+    box = page.ask("""
+        const box = document.querySelector('.verdict').getBoundingClientRect();
+        return {top: box.top, bottom: box.bottom, screen: window.innerHeight}""")
+    assert 0 < box["top"] < box["bottom"] <= box["screen"]

@@ -1,0 +1,114 @@
+"""The plugin in a real QEMU: exact counts of a guest of a few instructions, and what it refuses."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from p2pbench import insncount
+from p2pbench.accel import Accelerator
+from p2pbench.image import find_tool
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The guest as a file that QEMU's -kernel takes."""
+    program = tmp_path_factory.mktemp("guest") / "guest"
+    subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-Wl,--build-id=none",
+                    "-Wl,-Ttext=0x100100", "-Wl,--section-start=.multiboot=0x100000",
+                    "-Wl,-z,noseparate-code", "-o", program, HERE / "guest.S"], check=True)
+    return program
+
+
+def address(guest: Path, name: str) -> int:
+    done = subprocess.run(["nm", guest], capture_output=True, text=True, check=True)
+    return next(int(line.split()[0], 16) for line in done.stdout.splitlines()
+                if line.split()[2] == name)
+
+
+def run(guest: Path, directory: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    functions = directory / "functions"
+    functions.write_text("".join(f"{address(guest, name):x}\n"
+                                 for name in ("first", "second", "behind")))
+    plugin = insncount._argument(insncount.build_plugin(), functions, directory / "out")
+    return subprocess.run([find_tool("qemu-system-x86_64"), "-accel", "tcg", "-nodefaults",
+                           "-display", "none", "-device",
+                           "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", guest,
+                           "-plugin", plugin, *more], capture_output=True, text=True, timeout=60)
+
+
+def sections(out: Path) -> list[dict[int, int]]:
+    found: list[dict[int, int]] = []
+    for line in out.read_text().splitlines():
+        if line.startswith("section"):
+            found.append({})
+        elif not line.startswith("end"):
+            where, count = line.split()
+            found[-1][int(where, 16)] = int(count)
+    return found
+
+
+def test_each_function_has_exactly_the_instructions_that_ran_between_the_marks(
+        guest: Path, tmp_path: Path) -> None:
+    done = run(guest, tmp_path)
+    assert done.returncode == 1, done.stderr  # what isa-debug-exit makes of 0
+    loop, last = sections(tmp_path / "out")
+    first, second = address(guest, "first"), address(guest, "second")
+    assert (loop[first], loop[second]) == (3 * 1000, 3 * 1000 + 1)
+    assert first not in last and last[second] == 4
+
+
+def test_a_comma_in_a_path_reaches_the_plugin(guest: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "a,b"
+    directory.mkdir()
+    run(guest, directory)
+    assert len(sections(directory / "out")) == 2
+
+
+def test_more_than_one_cpu_is_refused(guest: Path, tmp_path: Path) -> None:
+    done = run(guest, tmp_path, "-smp", "2")
+    assert done.returncode != 0
+    assert "one virtual CPU only" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "ffff\nfff0\n", "no address\n"])
+def test_a_list_of_functions_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "functions").write_text(text)
+    plugin = insncount._argument(insncount.build_plugin(), tmp_path / "functions",
+                                 tmp_path / "out")
+    done = subprocess.run([find_tool("qemu-system-x86_64"), "-machine", "none", "-display", "none",
+                           "-plugin", plugin], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "address" in done.stderr
+
+
+def test_qemu_loads_the_plugin_and_it_is_built_once() -> None:
+    plugin = insncount.build_plugin()
+    assert insncount.refusal(plugin) == ""
+    assert insncount.build_plugin() == plugin
+    assert insncount.choose(Accelerator("tcg", "")).name == "insncount"
+
+
+def test_a_plugin_that_does_not_load_is_named_with_the_qemu_and_its_reason(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken.so"
+    broken.write_text("no library")
+    monkeypatch.setattr(insncount, "build_plugin", lambda: broken)
+    instrument = insncount.choose(Accelerator("tcg", ""))
+    assert (instrument.name, instrument.plugin, instrument.order) == ("", None, "none")
+    assert instrument.reason.startswith("QEMU emulator version")
+    assert "broken.so" in instrument.reason
+    counter = insncount.Counter(instrument, "page", [], tmp_path / "raw")
+    assert counter.argument == ""
+    counts = counter.counts({"ios": 10, "instructions": None})
+    assert counts["per_io"] is None and counts["reason"] == instrument.reason
+
+
+def test_the_cpus_own_counters_give_a_sum_and_say_so(tmp_path: Path) -> None:
+    counter = insncount.Counter(insncount.choose(Accelerator("kvm", "")), "page", [], tmp_path)
+    counts = counter.counts({"ios": 10, "instructions": 12340})
+    assert (counts["instrument"], counts["per_io"], counts["functions"]) == ("perf stat", 1234, [])
+    none = counter.counts({"ios": 10, "instructions": None, "reason": "expected a, got b"})
+    assert (none["per_io"], none["reason"]) == (None, "expected a, got b")

@@ -1,0 +1,74 @@
+"""The report's section of instructions: medians by variant, the functions that differ first."""
+
+from typing import Any
+
+from p2pbench import insncount, instructions
+from p2pbench.objects import Function
+
+WORK = {"name": "nvme-read-4k-merge-mq-deadline", "rw": "read", "bs": 4096, "iodepth": 16,
+        "numjobs": 1, "verify": "", "kind": "ordinary", "providers": ["count"], "device": "nvme",
+        "scheduler": "mq-deadline", "variants": ["stock", "page"]}
+
+
+def header(kind: str = "count") -> Any:
+    return {"matrix": {"workloads": [WORK]}, "provenance": {"symbols": []},
+            "plan": [{"boot": "b0-page-count", "kind": kind}]}
+
+
+def counts(**functions: float) -> dict[str, Any]:
+    rows = [{"function": name.replace("_cold", ".cold"), "object": "block/bio.o",
+             "subsystem": "block", "per_io": value} for name, value in functions.items()]
+    return {"instrument": "insncount", "ios": 10, "per_io": sum(functions.values()),
+            "subsystems": {"block": sum(functions.values()), "other": 5.0}, "functions": rows,
+            "reason": ""}
+
+
+def boot(variant: str, found: dict[str, Any] | None, status: str = "ok", **more: Any) -> Any:
+    result = {"name": WORK["name"], "status": status, "error": None, "reasons": ["why"],
+              "metrics": None, "evidence": None, "counts": found}
+    return {"boot": f"b0-{variant}-count", "variant": variant, "kind": "count",
+            "workloads": [result]} | more
+
+
+def test_figures_are_medians_and_a_function_that_was_cut_in_two_counts_as_one() -> None:
+    boots = [boot("stock", counts(a=100, b=50)), boot("page", counts(a=101, b=40, b_cold=4)),
+             boot("page", counts(a=103, b=40, b_cold=4)), boot("page", counts(a=110, b=44))]
+    section = instructions.section(header(), boots)
+    assert section
+    (cell,) = section["cells"]
+    assert cell["path"] == "nvme read 4k merge mq-deadline"
+    assert (cell["baseline"], cell["candidates"]) == ("stock", ["page"])
+    page = cell["variants"]["page"]
+    assert (page["n"], page["min"], page["per_io"], page["max"]) == (3, 145, 147, 154)
+    assert page["subsystems"] == {"block": 147, "other": 5}
+    assert [(row["function"], row["difference"]) for row in cell["functions"]] == [
+        ("b", {"page": -6}), ("a", {"page": 3})]
+
+
+def test_what_failed_or_is_invalid_does_not_count_but_is_told() -> None:
+    boots = [boot("stock", counts(a=100)), boot("page", counts(a=900), status="invalid")]
+    section = instructions.section(header(), boots)
+    assert section
+    assert list(section["cells"][0]["variants"]) == ["stock"]
+    assert section["problems"] == [
+        "b0-page-count nvme-read-4k-merge-mq-deadline: invalid: why"]
+
+
+def test_an_absent_instrument_is_said_with_its_reason() -> None:
+    section = instructions.section(header(), [boot("page", insncount.absent("", "QEMU 5: no"))])
+    assert section
+    assert (section["instrument"], section["absent"], section["cells"]) == ("", "QEMU 5: no", [])
+
+
+def test_a_run_that_counts_nothing_has_no_section() -> None:
+    assert instructions.section(header("fio"), []) is None
+
+
+def test_the_paths_sum_leaves_out_what_belongs_to_no_subsystem() -> None:
+    functions = {1: Function(1, "bio_init", "block/bio.o", "block"),
+                 2: Function(2, "schedule", "kernel/sched/core.o", "other"),
+                 3: Function(3, "_end", "other", "other")}
+    found = insncount.by_function({0: 7000, 1: 100, 2: 50, 3: 9000}, functions, 10)
+    assert found["per_io"] == 10
+    assert found["subsystems"] == {"block": 10, "other": 5}
+    assert [row["function"] for row in found["functions"]] == ["bio_init"]

@@ -1,0 +1,156 @@
+"""What a run asks beside its [[compare]]: what it counted, and every A/A cell against itself."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from p2pbench import report
+from p2pbench.comparisons import compare_all
+from p2pbench.questions import questions
+
+VARIANTS = ("stock", "page", "pageless")
+
+
+def counted(synthetic: Any, per_io: dict[str, float], blocks: int = 9) -> Any:
+    """A run that counts a P2P workload on page and pageless, an ordinary one on all three."""
+    run = synthetic({"page/bar": 1e8, "pageless/bar": 1e8}, blocks=blocks)
+    matrix, plan = run.header["matrix"], run.header["plan"]
+    matrix["margins"]["instructions"] = 0.005
+    for kind, device, variants in (("count", "bar", VARIANTS[1:]),
+                                   ("ordinary", "null_blk", VARIANTS)):
+        matrix["workloads"].append(
+            {"name": f"{kind}-read", "rw": "read", "bs": 4096, "iodepth": 1, "numjobs": 1,
+             "verify": "", "kind": kind, "providers": ["count"], "device": device, "ios": 1000,
+             "variants": list(variants)})
+    for block in range(blocks):
+        for variant, again in (("pageless", ""), ("page", ""), ("stock", ""), ("page", "-aa")):
+            planned = {"boot": f"b{block}-{variant}-count{again}", "block": block,
+                       "variant": variant, "provider": "count", "kind": "count",
+                       "aa": bool(again), "index": len(plan)}
+            plan.append(planned)
+            run.boots.append(_boot(run, planned, per_io[variant + again]))
+    return run
+
+
+def _boot(run: Any, planned: dict[str, Any], per_io: float) -> dict[str, Any]:
+    like = run.boot("b0-page-bar")
+    moved = 1000 * 4096
+    device = {"reads": 1000, "read_bytes": moved, "writes": 0, "write_bytes": 0}
+    evidence = {"p2p": {"requests": 1000, "bytes": moved, "fallbacks": 0}, "device": device,
+                "pool": {"size": 99, "before": 99, "low": 9, "after": 99, "samples": 50}}
+    counts = {"instrument": "insncount", "ios": 1000, "subsystems": {}, "functions": [],
+              "per_io": per_io * (1 + 0.0001 * planned["block"]), "reason": ""}
+    results = [{"name": f"{kind}-read", "status": "ok", "error": None, "reasons": [],
+                "metrics": None, "evidence": evidence, "counts": counts}
+               for kind in ("count", "ordinary") if kind == "ordinary" or
+               planned["variant"] != "stock"]
+    return like | planned | {"workloads": results, "setup": None, "teardown": None}
+
+
+COST = {"stock": 5000.0, "page": 5010.0, "page-aa": 5009.0, "pageless": 5110.0}
+
+
+@pytest.fixture
+def run(synthetic: Any) -> Any:
+    return counted(synthetic, COST)
+
+
+def test_counted_workloads_are_compared_without_being_asked_for(run: Any) -> None:
+    asked = {(one.compare["name"], one.compare["baseline"]["variant"],
+              one.compare["candidate"]["variant"], one.workload["name"], one.family)
+             for one in questions(run.header) if one.metric == "instructions"}
+    assert asked == {
+        ("instructions", "page", "pageless", "count-read", "cells"),
+        ("ordinary-page", "stock", "page", "ordinary-read", "cells"),
+        ("ordinary-pageless", "stock", "pageless", "ordinary-read", "cells"),
+        ("aa-instructions-page-count", "page", "page", "count-read", "aa"),
+        ("aa-instructions-page-count", "page", "page", "ordinary-read", "aa"),
+    }
+
+
+def test_more_instructions_are_worse_and_fewer_are_better(synthetic: Any) -> None:
+    run = counted(synthetic, COST | {"stock": 6000.0})
+    found = {one.question.compare["name"]: one for one in compare_all(run.header, run.boots)
+             if one.question.family == "cells"}
+    assert found["instructions"].verdict == "worse"
+    assert found["instructions"].ratio == pytest.approx(5110 / 5010)
+    assert found["ordinary-page"].verdict == found["ordinary-pageless"].verdict == "better"
+
+
+def test_the_margin_of_instructions_is_its_own(run: Any, tmp_path: Path) -> None:
+    run.write(tmp_path)
+    made = report.write(tmp_path)
+    cells = {one["name"]: one["cells"][0] for one in made["compares"]}
+    assert cells["ordinary-page"]["verdict"] == "equivalent"  # 0.2 % of 0.5 %
+    assert cells["ordinary-pageless"]["verdict"] == "worse"  # 2.2 %
+    assert cells["p2p-bar"]["margin"] == 0.02 and cells["instructions"]["margin"] == 0.005
+    assert cells["instructions"]["pairs"][0]["candidate"]["per_io"] == 5110
+    assert "1 worse (worst: ordinary read +2.2 %" in made["compares"][-1]["headline"]
+
+
+def test_a_count_that_is_absent_is_a_gap_with_its_reason(run: Any) -> None:
+    result = run.result("b2-pageless-count", "count-read")
+    result["counts"] |= {"per_io": None, "reason": "the plugin did not load"}
+    (found,) = (one for one in compare_all(run.header, run.boots)
+                if one.question.compare["name"] == "instructions")
+    assert len(found.pairs) == 8
+    assert (found.missing[0].boot, found.missing[0].reason) == (
+        "b2-pageless-count", "the plugin did not load")
+
+
+def test_a_count_without_its_evidence_is_invalid(run: Any) -> None:
+    run.result("b2-pageless-count", "count-read")["evidence"] = {
+        "p2p": {"requests": 0, "bytes": 0, "fallbacks": 1000}, "pool": None,
+        "device": {"reads": 1000, "read_bytes": 4096000, "writes": 0, "write_bytes": 0}}
+    (found,) = (one for one in compare_all(run.header, run.boots)
+                if one.question.compare["name"] == "instructions")
+    assert found.verdict == "invalid" and found.ratio is None
+
+
+def test_every_report_with_a_second_boot_says_what_its_aa_showed(run: Any, tmp_path: Path) -> None:
+    made = report.build(run.write(tmp_path))
+    assert (made["aa"]["cells"], made["aa"]["alarms"]) == (2, 0)
+    assert made["aa"]["insn_spread"] == pytest.approx(1 / 5010)
+    assert made["notes"] == [] and made["aa"]["headline"] == "A/A: no alarm in 2 cells"
+    assert {cell["verdict"] for one in made["aa"]["compares"] for cell in one["cells"]} == {
+        "equivalent"}
+
+
+def test_an_aa_alarm_stands_on_top_of_the_report_and_is_no_failure(
+        synthetic: Any, tmp_path: Path) -> None:
+    run = counted(synthetic, COST | {"page-aa": 5110.0})
+    run.write(tmp_path)
+    made = report.write(tmp_path)
+    assert (made["aa"]["cells"], made["aa"]["alarms"]) == (2, 2)
+    assert report.exit_status(made) == 0
+    out = io.StringIO()
+    report.render_terminal(made, Console(file=out, width=200))
+    assert out.getvalue().startswith("A/A ALARM: 2 of 2 cells differ from themselves")
+    assert "A/A ALARM" in "".join((tmp_path / "report.md").read_text().split("## ")[0])
+
+
+def test_an_aa_cell_is_no_cell_of_the_family_that_holm_corrects(
+        synthetic: Any) -> None:
+    alone = synthetic({"page/host": 1e8, "page/bar": 0.9e8}, noise=0.01)
+    twice = synthetic({"page/host": 1e8, "page/bar": 0.9e8}, noise=0.01, twice=True)
+    for boot in alone.boots:
+        twice.result(boot["boot"]).update(boot["workloads"][0])
+    (one,) = compare_all(alone.header, alone.boots)
+    (same,) = (c for c in compare_all(twice.header, twice.boots) if c.question.family == "cells")
+    assert (one.p, one.p_holm, one.verdict) == (same.p, same.p_holm, same.verdict)
+    assert len(same.pairs) == 8
+
+
+def test_holm_takes_all_cells_of_the_report_together(synthetic: Any) -> None:
+    names = tuple(f"randread-{size}k-qd1" for size in (4, 8, 16, 32))
+    run = synthetic({"page/host": 1e8, "page/bar": 0.9e8}, noise=0.01, blocks=6, workloads=names)
+    found = compare_all(run.header, run.boots)
+    assert {one.p for one in found} == {2 / 64}
+    assert {one.p_holm for one in found} == {4 * 2 / 64}
+    assert {one.verdict for one in found} == {"inconclusive"}
+    assert {one.blocks_needed for one in found} == {8}
+    eight = synthetic({"page/host": 1e8, "page/bar": 0.9e8}, noise=0.01, workloads=names)
+    assert {one.verdict for one in compare_all(eight.header, eight.boots)} == {"worse"}

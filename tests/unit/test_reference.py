@@ -1,0 +1,109 @@
+"""What is published of a run, and the list of the runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import samples
+from p2pbench import index, reference, reports
+from p2pbench.errors import BenchError
+from p2pbench.paths import SCHEMAS
+from p2pbench.schema import validator
+
+REFERENCE = SCHEMAS / "reference" / "6.1" / "quick"
+
+
+@pytest.fixture
+def whole() -> dict[str, Any]:
+    """A report with every section."""
+    return samples.whole(reports.read(REFERENCE))
+
+
+def test_the_summary_has_exactly_these_keys(whole: dict[str, Any]) -> None:
+    made = reference.summary(whole)
+    assert list(made) == ["schema", "environment_class", "base", "cells", "aa", "memory",
+                          "ordinary", "series"]
+    assert list(made["cells"][0]) == ["provider", "rw", "bs", "iodepth", "metric", "page",
+                                      "pageless", "ratio", "ci", "verdict", "evidence"]
+    assert list(made["cells"][0]["evidence"]) == ["p2p_requests", "fallbacks"]
+    assert list(made["aa"]) == ["cells", "alarms", "insn_spread"]
+    assert list(made["memory"][0]) == ["variant", "bar_bytes", "overhead_bytes", "register_ns",
+                                       "remove_ns", "device_zone_pages"]
+    assert list(made["ordinary"][0]) == ["path", "variant", "insn_per_io", "ratio_to_stock"]
+    assert list(made["series"]) == ["patches", "insertions", "deletions"]
+
+
+def test_the_figures_are_those_of_the_report(whole: dict[str, Any]) -> None:
+    made = reference.summary(whole)
+    bar = whole["compares"][0]["cells"][0]
+    cell = made["cells"][0]
+    assert (cell["provider"], cell["ratio"], cell["verdict"]) == (
+        "bar", bar["ratio"], bar["verdict"])
+    assert cell["ci"] == [bar["interval"]["low"], bar["interval"]["high"]]
+    assert cell["page"] == sorted(p["baseline"]["bytes_per_s"] for p in bar["pairs"])[1]
+    requests = [one["evidence"]["requests"] for one in whole["cells"]
+                if one["provider"] == "bar" and one["workload"] == bar["workload"]]
+    assert cell["evidence"] == {"p2p_requests": sum(requests), "fallbacks": 0}
+    assert {one["provider"] for one in made["cells"]} == {"bar", "cmb", "host"}
+    stock = [row for row in made["ordinary"] if row["variant"] == "stock"]
+    assert len(stock) == 8 and {row["ratio_to_stock"] for row in stock} == {1.0}
+    assert made["series"] == {"patches": 32, "insertions": 1620, "deletions": 1388}
+
+
+def test_what_was_not_measured_is_null(whole: dict[str, Any]) -> None:
+    bare = whole | dict.fromkeys(("aa", "memory", "instructions", "static"))
+    made = reference.summary(bare)
+    assert [made[key] for key in ("aa", "memory", "ordinary", "series")] == [None] * 4
+
+
+def test_the_schema_refuses_a_key_too_many(whole: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(reference.SCHEMA_FILE.read_text()))
+    made = reference.summary(whole)
+    made["cells"][0]["note"] = ""
+    with pytest.raises(jsonschema.ValidationError):
+        validator(reference.SCHEMA_FILE).validate(made)
+
+
+def test_a_run_is_published_without_its_raw_output(tmp_path: Path, whole: dict[str, Any]) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "report.json").write_text(json.dumps(whole))
+    (run / "journal.jsonl").write_text("{}\n")
+    (run / "raw").mkdir()
+    reference.publish(run, tmp_path / "6.1")
+    assert sorted(path.name for path in (tmp_path / "6.1").iterdir()) == [
+        "report.html", "report.json", "report.md", "summary.json"]
+    assert reports.read(tmp_path / "6.1") == whole
+
+
+def test_a_run_with_problems_is_no_reference(tmp_path: Path, whole: dict[str, Any]) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(
+        whole | {"ok": False, "problems": ["1 boot of the plan not run: b0"]}))
+    with pytest.raises(BenchError, match="is not whole, so it is no reference: 1 boot"):
+        reference.publish(tmp_path, tmp_path / "6.1")
+
+
+def test_the_list_has_every_run_and_names_those_that_cannot_be_read(
+    tmp_path: Path, whole: dict[str, Any]
+) -> None:
+    for name, text in (("one", json.dumps(whole | {"run": "one"})), ("cut", '{"schema": "p2pb'),
+                       ("old", '{"schema": "p2pbench-report-0"}'), ("list", "[]"),
+                       ("reference/6.1", json.dumps(whole | {"run": "published-one"}))):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "report.json").write_text(text)
+    (tmp_path / "one" / "report.html").write_text("")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "journal.jsonl").write_text("")
+    (tmp_path / "other").mkdir()
+    text = index.write(tmp_path).read_text()
+    assert '<a href="one/report.html">one</a>' in text
+    assert "published-one</a> (published)" in text
+    assert "<code>cut</code>: report.json is no report" in text
+    assert "<code>old</code>: its schema is p2pbench-report-0" in text
+    assert "<code>list</code>: report.json is no report" in text
+    assert "<code>begun</code>: report.json: No such file or directory" in text
+    assert "make report RUN=begun" in text
+    assert "other<" not in text

@@ -1,0 +1,245 @@
+"""A run with a budget stops what is settled, goes on with what is open, and keeps its word."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p2pbench import report, stopping
+from p2pbench.errors import BenchError
+from p2pbench.journal import Journal, JournalError
+from p2pbench.significance import ALPHA
+from p2pbench.stopping import Budget, parse_budget, plan_looks
+
+SPEED = {"page/host": 1e8, "page/bar": 1e8, "page/cmb": 1e8}
+
+
+@pytest.fixture
+def run(synthetic: Any) -> Any:
+    """Twelve blocks at most; "bar" is settled at once, "cmb" never: its boots swing by a half."""
+    made = synthetic(SPEED, blocks=12, noise=0.0001)
+    made.header["stopping"] = plan_looks(3, 12, 600.0).as_json()
+    made.header["matrix"]["blocks"] = 3
+    made.header["matrix"]["compare"] = [
+        {"name": name, "title": name, "baseline": {"variant": "page", "provider": "host"},
+         "candidate": {"variant": "page", "provider": name}} for name in ("bar", "cmb")]
+    for block in range(12):
+        rate = 1e8 * (1.5 if block % 2 else 0.6)
+        made.result(f"b{block}-page-cmb")["metrics"]["bytes_per_s"] = rate
+    return made
+
+
+def drive(run: Any, directory: Path, budget: Budget | None = None) -> Journal:
+    """Append the boots as the runner would: a look when it is due, and no boot that it skips."""
+    path = directory / "journal.jsonl"
+    journal = Journal.open(path) if path.exists() else Journal.create(path, run.header)
+    block = -1
+    for boot in run.boots:
+        if boot["boot"] in journal.finished():
+            continue
+        if boot["block"] != block:
+            block = boot["block"]
+            stopping.take_look(journal, block, 20.5 * len(journal.boots))
+            if budget and not budget.holds(60):
+                stopping.end_by_budget(journal, block, budget, 60)
+        if boot["boot"] not in journal.skipped:
+            journal.append(boot)
+    return journal
+
+
+def verdicts(made: dict[str, Any]) -> dict[str, tuple[str, int, float]]:
+    return {one["name"]: (cell["verdict"], cell["look"], cell["ratio"])
+            for one in made["compares"] for cell in one["cells"]}
+
+
+def test_boots_whose_cells_are_settled_are_not_run_and_the_others_go_on(
+        run: Any, tmp_path: Path) -> None:
+    journal = drive(run, tmp_path)
+    ran = {boot["boot"] for boot in journal.boots}
+    assert {f"b{block}-page-bar" for block in range(12)} & ran == {
+        f"b{block}-page-bar" for block in range(3)}
+    assert {f"b{block}-page-{name}" for block in range(12) for name in ("host", "cmb")} <= ran
+    assert journal.skipped["b7-page-bar"] == "every cell of it is settled (look 1, after 3 blocks)"
+
+
+def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> None:
+    drive(run, tmp_path)
+    made = report.write(tmp_path)
+    assert made["ok"], made["problems"]
+    assert "each time at an error rate of 1.25 % and with intervals of 98.75 %" in made["notes"][0]
+    assert made["notes"][1] == ("9 boots were skipped: every cell of it is settled (look 1, after "
+                                "3 blocks)")
+    assert made["not_run"] == [] and made["totals"]["boots"]["skipped"] == 9
+    assert made["stopping"]["skipped_boots"] == [f"b{block}-page-bar" for block in range(3, 12)]
+    assert made["compares"][0]["cells"][0]["missing"] == []
+    assert {k: made["stopping"][k] for k in ("looks", "used_looks", "settled", "open")} == {
+        "looks": [3, 5, 8, 12], "used_looks": 4, "settled": 1, "open": 1}
+
+
+def test_a_settled_verdict_stays_whatever_comes_later(run: Any, tmp_path: Path) -> None:
+    drive(run, tmp_path)
+    made = report.build(tmp_path / "journal.jsonl")
+    assert verdicts(made)["bar"][:2] == ("equivalent", 1)
+    assert len(made["compares"][0]["cells"][0]["pairs"]) == 3
+    assert verdicts(made)["cmb"][:2] == ("inconclusive", 4)
+    assert len(made["compares"][1]["cells"][0]["pairs"]) == 12
+    assert report.build(tmp_path / "journal.jsonl") == made
+
+
+def test_intervals_are_as_wide_as_so_many_looks_need(run: Any, tmp_path: Path) -> None:
+    drive(run, tmp_path)
+    cell = report.build(tmp_path / "journal.jsonl")["compares"][0]["cells"][0]
+    assert cell["interval"]["confidence"] == pytest.approx(1 - ALPHA / 4)
+
+
+def test_a_boot_that_is_lost_before_a_look_and_run_again_after_it_does_not_change_it(
+        run: Any, tmp_path: Path) -> None:
+    made_of = run.boot("b1-page-bar") | {}
+    run.header["plan"] = run.header["plan"]
+    run.lose("b1-page-bar")
+    run.result("b4-page-cmb")["metrics"]["bytes_per_s"] = 1e8
+    journal = drive(run, tmp_path)
+    before = report.build(tmp_path / "journal.jsonl")
+    journal.append(made_of | {"workloads": run.boot("b0-page-bar")["workloads"], "status": "ok",
+                              "lost": None})
+    after = report.build(tmp_path / "journal.jsonl")
+    looked = [look.record["verdicts"] for look in journal.looks]
+    assert looked[0]["bar/randread-4k-qd1/throughput"] == "inconclusive"  # two pairs
+    assert verdicts(before) == verdicts(after)
+    assert after["ok"], after["problems"]
+
+
+def test_when_all_is_settled_nothing_more_is_run(run: Any, tmp_path: Path) -> None:
+    for block in range(12):
+        run.result(f"b{block}-page-cmb")["metrics"]["bytes_per_s"] = 1e8
+    journal = drive(run, tmp_path)
+    assert len(journal.boots) == 9 and len(journal.looks) == 1
+    made = report.build(tmp_path / "journal.jsonl")
+    assert made["ok"] and made["stopping"]["used_looks"] == 1 and made["stopping"]["open"] == 0
+
+
+def test_a_journal_whose_verdict_is_not_that_of_its_boots_is_a_problem(
+        run: Any, tmp_path: Path) -> None:
+    path = drive(run, tmp_path).path
+    path.write_text(path.read_text().replace('"equivalent"', '"better"'))
+    made = report.build(path)
+    assert "look 1 called it better, its boots make it equivalent" in made["problems"][0]
+
+
+def test_a_spent_budget_ends_the_run_and_a_resumed_one_stays_ended(
+        run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    budget = Budget(600, 0)
+    clock[0] += 545
+    journal = drive(run, tmp_path, budget)
+    assert journal.boots == []
+    assert journal.skipped["b0-page-host"].startswith(
+        "the budget of 10 min is used up: 9 min 5 s spent, block 0 would take about 1 min")
+    assert drive(run, tmp_path, budget).boots == []
+
+
+def test_a_clock_that_jumps_changes_neither_budget_nor_verdict(
+        run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight, jumping = tmp_path / "a", tmp_path / "b"
+    straight.mkdir()
+    jumping.mkdir()
+    drive(run, straight)
+    for number, boot in enumerate(run.boots):
+        boot["started"] = f"{2031 - number}-01-01T00:00:00+00:00"
+    monkeypatch.setattr(time, "time", lambda: -1e9)
+    journal = drive(run, jumping)
+    assert stopping.spent_in(journal) == pytest.approx(20.5 * len(journal.boots))
+    assert verdicts(report.build(straight / "journal.jsonl")) == verdicts(
+        report.build(jumping / "journal.jsonl"))
+
+
+def test_time_spent_before_an_interruption_counts(run: Any, tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    run.boots = run.boots[:4]
+    budget = Budget(100, stopping.spent_in(drive(run, tmp_path)))
+    assert budget.spent_s() == 82 and budget.holds(18) and not budget.holds(19)
+
+
+def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
+        synthetic: Any, tmp_path: Path) -> None:
+    run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.0001, twice=True)
+    run.header["stopping"] = plan_looks(3, 6, 600.0).as_json()
+    run.header["matrix"]["blocks"] = 3
+    for block in range(6):  # A/A stays open, the comparison does not
+        rate = 1e8 * (1.5 if block % 2 else 0.6)
+        run.result(f"b{block}-page-bar-aa")["metrics"]["bytes_per_s"] = rate
+    journal = drive(run, tmp_path)
+    assert {boot["block"] for boot in journal.boots} == {0, 1, 2}
+
+
+def test_the_second_boot_goes_on_while_its_first_does(synthetic: Any, tmp_path: Path) -> None:
+    run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.3, twice=True)
+    run.header["stopping"] = plan_looks(3, 6, 600.0).as_json()
+    run.header["matrix"]["blocks"] = 3
+    assert len(drive(run, tmp_path).boots) == 24
+
+
+def test_what_the_budget_left_out_is_no_gap(run: Any, tmp_path: Path,
+                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal.create(tmp_path / "journal.jsonl", run.header)
+    for boot in run.boots[:12]:
+        journal.append(boot)
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    stopping.end_by_budget(journal, 4, Budget(600, 590), 60)
+    made = report.build(journal.path)
+    assert made["ok"], made["problems"]
+    assert [cell["missing"] for one in made["compares"] for cell in one["cells"]] == [[], []]
+    assert made["totals"]["boots"]["skipped"] == 24
+
+
+@pytest.mark.parametrize(("first", "most", "looks"), [
+    (3, 12, (3, 5, 8, 12)), (10, 20, (10, 15, 20)), (4, 4, (4,)), (1, 4, (1, 2, 3, 4))])
+def test_looks_grow_by_half(first: int, most: int, looks: tuple[int, ...]) -> None:
+    planned = plan_looks(first, most, 60.0)
+    assert planned.blocks == looks
+    assert planned.alpha * len(looks) == pytest.approx(ALPHA)
+    assert plan_looks(first, most, None).blocks == (first,)
+
+
+def test_a_budget_has_a_unit() -> None:
+    assert [parse_budget(text) for text in ("90s", "20m", "1.5h")] == [90, 1200, 5400]
+    for wrong in ("20", "m", "0m", "20 m", "-1m", "20min"):
+        with pytest.raises(BenchError, match="a time with a unit is allowed, such as 90s"):
+            parse_budget(wrong)
+
+
+def test_two_journals_of_different_seeds_in_one_file_are_refused(
+        run: Any, tmp_path: Path) -> None:
+    path = drive(run, tmp_path).path
+    lines = path.read_text().splitlines()
+    other = json.loads(lines[0]) | {"seed": 99}
+    path.write_text("\n".join([*lines, json.dumps(other), *lines[1:]]) + "\n")
+    with pytest.raises(JournalError, match=f"journal.jsonl:{len(lines) + 1}: a second header, of "
+                                           "run .* with seed 99: these are two journals"):
+        Journal.open(path)
+
+
+def test_a_boot_of_another_seeds_order_is_refused(run: Any, tmp_path: Path) -> None:
+    path = drive(run, tmp_path).path
+    lines = path.read_text().splitlines()
+    lines[3] = json.dumps(json.loads(lines[3]) | {"index": 0})
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(JournalError, match="journal.jsonl:4: .* says index 0, the plan says 2: it "
+                                           "is of another run, not of this one with seed 1"):
+        Journal.open(path)
+
+
+@pytest.mark.parametrize("keep", [20, -3])
+def test_a_look_that_was_cut_is_taken_again(run: Any, tmp_path: Path, keep: int) -> None:
+    path = drive(run, tmp_path).path
+    lines = path.read_text().splitlines(keepends=True)
+    whole = report.build(path)
+    (number, *_) = (i for i, line in enumerate(lines) if '"type":"look"' in line)
+    path.write_text("".join(lines[:number]) + lines[number][:keep])
+    assert "cut" in Journal.open(path).notes[0]
+    drive(run, tmp_path)
+    assert verdicts(report.build(path)) == verdicts(whole)

@@ -1,0 +1,71 @@
+"""The verdict: five plain sentences at most, and doubt comes first."""
+
+from typing import Any
+
+import pytest
+
+import samples
+from p2pbench import reports, verdict
+from p2pbench.paths import SCHEMAS
+
+REFERENCE = SCHEMAS / "reference" / "6.1" / "quick"
+
+
+@pytest.fixture
+def whole() -> dict[str, Any]:
+    """A report with every section."""
+    return samples.whole(reports.read(REFERENCE))
+
+
+def test_every_subject_has_one_sentence(whole: dict[str, Any]) -> None:
+    throughput, work, ordinary, memory, trust = verdict.sentences(whole)
+    assert throughput.startswith("Throughput, pageless against page through peer memory: ")
+    assert "inconclusive in all 10 cases" in throughput
+    assert work == ("Work per P2P I/O: pageless executes 0.54 to 5.4 % fewer instructions than "
+                    "page (2 paths).")
+    assert ordinary.startswith("Everybody else's I/O, median over 8 paths against stock: page +")
+    assert "1/545 of the memory and 1/4,149 of the time" in memory
+    assert "0 fallbacks" in trust and "shows no difference in any of 8 cells" in trust
+
+
+def test_what_was_not_measured_is_not_spoken_of(whole: dict[str, Any]) -> None:
+    whole |= {"instructions": None, "memory": None, "aa": None}
+    said = verdict.sentences(whole)
+    assert len(said) == 2
+    assert "No A/A check in this run" in said[1]
+
+
+def test_an_alarm_of_the_check_against_itself_comes_first(whole: dict[str, Any]) -> None:
+    whole["aa"] = samples.aa(whole["compares"][0], alarms=1)
+    first, *rest = verdict.sentences(whole)
+    assert first.startswith("A/A ALARM in 1 of 8 cells: a kernel differs from itself")
+    assert verdict.is_alarming(first) and not any(map(verdict.is_alarming, rest))
+
+
+def test_a_run_that_is_not_whole_says_so_first(whole: dict[str, Any]) -> None:
+    whole["problems"] = ["1 boot of the plan not run: b0"]
+    assert verdict.sentences(whole)[0].startswith("NOT WHOLE: 1 problem (listed below). ")
+
+
+def test_an_instrument_that_failed_is_told_with_the_reason(whole: dict[str, Any]) -> None:
+    whole["instructions"] |= {"absent": "QEMU 5.2 loads no plugins", "cells": []}
+    assert verdict.sentences(whole)[1] == (
+        "Instructions per I/O were not counted: QEMU 5.2 loads no plugins.")
+
+
+def test_fewer_instructions_are_better_and_the_worst_is_the_most(whole: dict[str, Any]) -> None:
+    """The extreme of a headline follows the direction of its metric."""
+    cells = [{"verdict": "worse", "metric": metric, "workload": f"{metric}-{ratio}",
+              "ratio": ratio, "interval": {"low": ratio, "high": ratio}, "missing": []}
+             for metric in ("instructions", "throughput") for ratio in (1.02, 1.05)]
+    from p2pbench.words import headline
+    assert "worst: instructions 1.05 +5.0 %" in headline({"cells": cells[:2]})
+    assert "worst: throughput 1.02 +2.0 %" in headline({"cells": cells[2:]})
+
+
+def test_memory_that_cannot_be_seen_is_no_division_by_zero(whole: dict[str, Any]) -> None:
+    for point in whole["memory"]["points"]:
+        if point["variant"] == "pageless":
+            point["overhead_bytes"] = {"median": 0, "min": -4096, "max": 4096}
+    assert "pageless 0 B and 2.72 ms" in verdict.sentences(whole)[3]
+    assert "too little to be seen of the memory" in verdict.sentences(whole)[3]
