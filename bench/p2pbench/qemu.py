@@ -248,7 +248,10 @@ class Guest:
         # From 7.1 on, a q35 with an AMD processor reserves the last 12 GiB below 1 TiB
         # for HyperTransport. TCG's addresses end there, and so does a BAR of 512 GiB.
         machine = "pc-q35-7.0" if shape.bar > _BAR_BELOW_THE_HOLE else "q35"
-        cmdline = f"console=ttyS0 panic=-1 oops=panic nokaslr quiet {self._cmdline}".rstrip()
+        # Random numbers from the start: else the kernel patches its test for them while the
+        # second CPU comes up, and one boot in fifty dies of TCG's stale copy of the breakpoint.
+        cmdline = ("console=ttyS0 panic=-1 oops=panic nokaslr quiet random.trust_cpu=on "
+                   f"{self._cmdline}").rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
             str(find_tool("qemu-system-x86_64")), "-nodefaults", "-no-user-config", "-display",

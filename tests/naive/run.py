@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from p2pbench.errors import BenchError
-from p2pbench.kernel import build, build_environment, configure, fragments, install, make_command
+from p2pbench.kernel import build_environment, configure, fragments, install, make_command
 from p2pbench.paths import BUILD, ROOT
 from p2pbench.tree import git, make_tree
 from p2pbench.variants import Variant, find_variant
@@ -48,29 +48,19 @@ def read_mutant(patch: Path) -> Mutant:
                   fields.get("Flavour", "bench"))
 
 
-def scratch_tree(variant: Variant) -> Path:
-    """Return a copy of the variant's tree with its objects, so that little is built again."""
-    source = make_tree(variant)
-    target = WORK / source.name
-    state = (source / ".git" / "p2pbench-state").read_text()
-    stamp = target / ".git" / "p2pbench-state"
-    if not stamp.is_file() or stamp.read_text() != state:
-        shutil.rmtree(target, ignore_errors=True)
-        WORK.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-a", source, target], check=True)
-    git(target, "checkout", "-q", "-f", "HEAD")
-    return target
-
-
 def build_mutant(mutant: Mutant) -> Path:
-    """Build the kernel with the mistake in it; return the directory of the build."""
-    tree = scratch_tree(mutant.variant)
+    """Build the kernel with the mistake in it; return the directory of the build.
+
+    In the variant's own tree, so that little is built again, and only while it builds.
+    """
+    tree = make_tree(mutant.variant)
     objects = tree / f"obj-{mutant.flavour}"
     target = WORK / f"kernel-{mutant.name}"
+    options = "\n".join(path.read_text() for path in fragments(mutant.variant, mutant.flavour))
+    options += f'\nCONFIG_LOCALVERSION="-{mutant.variant.name}-{mutant.flavour}"\n'
     git(tree, "apply", str(mutant.patch))
     try:
-        configure(tree, objects, "\n".join(
-            path.read_text() for path in fragments(mutant.variant, mutant.flavour)))
+        configure(tree, objects, options)
         done = subprocess.run(make_command(tree, objects, "-s", "bzImage", "modules"),
                               env=build_environment(), text=True, capture_output=True)
     finally:
@@ -78,6 +68,7 @@ def build_mutant(mutant: Mutant) -> Path:
     if done.returncode:
         raise BenchError(f"{mutant.patch.name} does not build: {done.stderr.strip()[-500:]}")
     shutil.rmtree(target, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     install(tree, objects, target)
     return target
 
@@ -91,8 +82,8 @@ def run_test(mutant: Mutant, kernel: Path) -> tuple[bool, str]:
         status = subprocess.run(command, cwd=ROOT, stdout=stream, stderr=stream,
                                 stdin=subprocess.DEVNULL).returncode
     text = log.read_text(errors="replace")
-    words = re.findall(r"^E +(.+)$", text, re.M)
-    if status not in (0, 1):
+    words = re.findall(r"^E +((?:Failed|AssertionError|assert).+)$", text, re.M)
+    if status not in (0, 1) or 'in stage "boot"' in text:
         raise BenchError(f"{mutant.test} did not run: see {log}")
     return status == 1, words[0] if words else text.strip().splitlines()[-1]
 
@@ -104,7 +95,6 @@ def main(names: list[str]) -> int:
     missed = []
     for flavour in sorted({mutant.flavour for mutant in mutants}):
         for mutant in [one for one in mutants if one.flavour == flavour]:
-            build(mutant.variant, flavour)
             caught, words = run_test(mutant, build_mutant(mutant))
             print(f"{mutant.name:14} {'caught' if caught else 'MISSED'}  {mutant.what}\n"
                   f"{'':22} {mutant.test}\n{'':22} {words[:300]}", flush=True)
