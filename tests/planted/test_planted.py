@@ -48,13 +48,17 @@ def test_a_delay_on_the_p2p_path_is_worse(delayed: dict[str, Any]) -> None:
     assert cell["ratio"] < 0.5 and cell["p_holm"] <= 0.05
 
 
-def test_the_same_kernel_is_not_worse_with_host_memory(delayed: dict[str, Any]) -> None:
+def test_the_delay_is_on_the_p2p_path_alone(delayed: dict[str, Any]) -> None:
+    # Its ratio is far from that of the delay; a verdict may be a false alarm in 5 % of runs.
     (cell,) = cells(delayed, "elsewhere")
-    assert cell["verdict"] != "worse", cell
+    assert cell["ratio"] > 0.5, cell
 
 
-def test_the_kernel_that_it_is_compared_with_raises_no_alarm(delayed: dict[str, Any]) -> None:
-    assert delayed["aa"]["cells"] == 1 and delayed["aa"]["alarms"] == 0
+def test_the_kernel_that_it_is_compared_with_is_compared_with_itself(
+        delayed: dict[str, Any]) -> None:
+    (compare,) = delayed["aa"]["compares"]
+    (cell,) = compare["cells"]
+    assert delayed["aa"]["cells"] == 1 and len(cell["pairs"]) == 8
 
 
 def test_40_instructions_in_every_bio_are_worse(longer: dict[str, Any]) -> None:
