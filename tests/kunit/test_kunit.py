@@ -61,5 +61,7 @@ def test_every_case_passed(result: Any, parser: ModuleType) -> None:
 
 def test_only_the_warnings_that_a_test_provokes_are_in_the_log(log: list[str]) -> None:
     from p2pbench.boot import COMPLAINT
-    bad = [line for line in log if COMPLAINT.search(line) and "WARNING: " not in line]
+    # The task that boots the kernel waits for each case; thousands of twins take their time.
+    bad = [line for line in log if COMPLAINT.search(line) and "WARNING: " not in line
+           and "task swapper/0:1 blocked" not in line]
     assert bad == []
