@@ -7,6 +7,7 @@ only these: R1 R8. The exit status is 1 if one was missed.
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -105,6 +106,8 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # So that the mistake is taken out of the tree whatever ends us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main(sys.argv[1:]))
     except BenchError as error:

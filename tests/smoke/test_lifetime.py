@@ -18,9 +18,9 @@ LINK = f"{NVMET}/ports/4420/subsystems/{NQN}"
 PATIENCE_S = 90
 
 
-def start_load(guest: Guest, runtime_s: float) -> None:
+def start_load(guest: Guest, runtime_s: float, bs: int = 16384, iodepth: int = 8) -> None:
     """Read and write in the background; ends by itself, or with an error that it leaves in /tmp."""
-    job = Workload("load", "fio", "randrw", 16384, 8, 1, "", 32 << 20, runtime_s, ("bar",))
+    job = Workload("load", "fio", "randrw", bs, iodepth, 1, "", 32 << 20, runtime_s, ("bar",))
     must(guest, f"cat >/tmp/job <<'EOF'\n{fio.job_file(job, 1)}EOF\n"
                 "rm -f /tmp/ended; (DEV=/dev/nvme1n1 fio --output-format=json --output=/tmp/out "
                 "/tmp/job >/dev/null 2>&1; echo $? >/tmp/ended) >/dev/null 2>&1 &")
@@ -49,15 +49,18 @@ def pool_is_whole(guest: Guest) -> None:
 
 def test_a_provider_that_is_removed_and_comes_back_under_load_costs_no_io(
         make_guest: GuestMaker, peer_kernel: Kernel) -> None:
+    """Several times: a CPU may still know a mapping that is gone, so that once proves little."""
     with peer_guest(make_guest, peer_kernel) as guest:
         device = must(guest, f"cd {DRIVER} && echo 0*").strip()
-        start_load(guest, 4.0)
-        must(guest, f"echo {device} >{DRIVER}/unbind")
-        missed = counters(guest)["fallbacks"]
-        wait_for(lambda: counters(guest)["fallbacks"] > missed, "fallback to host memory")
-        must(guest, f"echo {device} >{DRIVER}/bind")
+        start_load(guest, 20.0, bs=65536, iodepth=32)
+        for _round in range(6):
+            before = counters(guest)
+            must(guest, f"echo {device} >{DRIVER}/unbind")
+            wait_for(lambda: counters(guest)["fallbacks"] > before["fallbacks"], "fallback")
+            must(guest, f"echo {device} >{DRIVER}/bind")
+            before = counters(guest)
+            wait_for(lambda: counters(guest)["requests"] > before["requests"] + 50, "peer memory")
         assert load_status(guest) == "0"
-        assert counters(guest)["fallbacks"] > missed
         verified_through_peer_memory(guest)
 
 
