@@ -62,18 +62,18 @@ def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
     complaints: list[str] = []
     objects = work / "obj-check"
     configure(work, objects, _options())
-    git(work, "checkout", "-q", "-f", "base")
+    git(work, "checkout", "-q", "--detach", "-f", "base")
     known = _warnings(work, objects, sources)
     complaints += [f"the base itself: {line}" for line in known if _is_error(line)]
     for commit, patch in zip(commits, patches, strict=True):
-        git(work, "checkout", "-q", "-f", commit)
+        git(work, "checkout", "-q", "--detach", "-f", commit)
         warned = _warnings(work, objects, sources)
         found = [f"{shown(patch)}: {line}" for line in
                  (*_checkpatch(work, patch), *sorted((warned - known).elements()))]
         known |= warned  # the next patch is not to blame for it
         print(f"{patch.name}: {'ok' if not found else f'{len(found)} complaint(s)'}", flush=True)
         complaints += found
-    git(work, "checkout", "-q", "-f", "checked")
+    git(work, "checkout", "-q", "--detach", "-f", "checked")
     complaints += _leftovers(work, variant)
     for config in configs:
         complaints += _check_config(work, config, sources)
@@ -97,8 +97,9 @@ def _worktree(tree: Path) -> Path:
         work.parent.mkdir(parents=True, exist_ok=True)
         git(work.parent, "clone", "-q", "--shared", "--no-checkout", str(tree), str(work))
         (work / ".git" / "info" / "exclude").write_text("/obj-*\n")
+    git(work, "checkout", "-q", "--detach", check=False)  # an empty clone has no HEAD yet
     git(work, "fetch", "-q", "-f", str(tree), "HEAD:refs/heads/checked", "base:refs/heads/base")
-    git(work, "checkout", "-q", "-f", "--detach", "checked")
+    git(work, "checkout", "-q", "--detach", "-f", "checked")
     return work
 
 
@@ -147,7 +148,7 @@ def _check_config(work: Path, config: Config, sources: list[str]) -> list[str]:
     if config.cross and not shutil.which(config.cross + "gcc"):
         return [f"{config.name}: {config.cross}gcc not found; install gcc-{config.cross[:-1]}"]
     objects = work / f"obj-{config.name}"
-    git(work, "checkout", "-q", "-f", "checked")
+    git(work, "checkout", "-q", "--detach", "-f", "checked")
     configure(work, objects, _options() + config.options, config.arch, config.cross,
               strict=False)
     absent = config.absent
