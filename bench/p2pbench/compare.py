@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from rich.console import Console
 
-from . import files, index, pages, provenance_rows, reports, terminal, unpaired, words
+from . import files, index, pages, provenance_rows, reports, terminal, significance, unpaired, words
 from .errors import BenchError
 from .forest import forest_svg
 from .paths import RESULTS, shown
@@ -163,7 +163,7 @@ def _cells(a: Report, b: Report, keys: Sequence[Key], left: Mapping[Key, Figures
     found = [None if _reasons(a, b, left[key], right[key])
              else unpaired.difference(left[key].values, right[key].values, _seed(a, b, key))
              for key in keys]
-    adjusted = iter(unpaired.holm([one.p for one in found if one]))
+    adjusted = iter(significance.holm([one.p for one in found if one]))
     made = []
     for key, one in zip(keys, found):
         margin = max(report["matrix"]["margins"].get(key.metric, 0.0) for report in (a, b))
@@ -197,7 +197,7 @@ def _interval(found: unpaired.Difference | None) -> dict[str, Any] | None:
     if found is None or found.bounds is None:
         return None
     low, high = map(math.exp, found.bounds)
-    return {"low": low, "high": high, "confidence": 1 - unpaired.ALPHA, "method": found.method}
+    return {"low": low, "high": high, "confidence": 1 - significance.ALPHA, "method": found.method}
 
 
 def _seed(a: Report, b: Report, key: Key) -> list[int]:

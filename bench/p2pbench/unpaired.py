@@ -28,10 +28,9 @@ from typing import Any
 import numpy as np
 import scipy.stats  # type: ignore[import]
 
+from .significance import ALPHA, RESAMPLES
 from .words import METRICS
 
-ALPHA = 0.05
-RESAMPLES = 9999
 FEWEST_BOOTS = 3
 FEWEST_FOR_BOOTSTRAP = 6
 
@@ -63,16 +62,6 @@ def difference(a: Sequence[float], b: Sequence[float], seed: Sequence[int]) -> D
         note = (f"{len(a)} and {len(b)} boots are too few for a bootstrap interval of 95 %, "
                 "so it is widened to Welch's t")
     return Difference(middle, bounds, method, _permutation_p(sides, seed), note)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted for their number, in the order given (S. Holm, 1979)."""
-    adjusted = [1.0] * len(p_values)
-    least = 0.0
-    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        least = max(least, (len(p_values) - rank) * p_values[i])
-        adjusted[i] = min(1.0, least)
-    return adjusted
 
 
 def verdict_of(found: Difference, margin: float, metric: str, p_holm: float) -> str:

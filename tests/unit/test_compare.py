@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from p2pbench import compare, report, reports, unpaired
+from p2pbench import compare, report, reports, significance, unpaired
 from p2pbench.errors import BenchError
 
 WORKLOADS = ("randread-4k-qd1", "randwrite-8k-qd2", "pattern-there")
@@ -159,5 +159,5 @@ def test_the_interval_of_two_samples_keeps_its_level() -> None:
 
 
 def test_holm_is_never_smaller_than_the_one_before() -> None:
-    assert unpaired.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert math.isclose(max(unpaired.holm([0.5, 0.9])), 1.0)
+    assert significance.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert math.isclose(max(significance.holm([0.5, 0.9])), 1.0)
