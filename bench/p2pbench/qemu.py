@@ -248,15 +248,11 @@ class Guest:
         # From 7.1 on, a q35 with an AMD processor reserves the last 12 GiB below 1 TiB
         # for HyperTransport. TCG's addresses end there, and so does a BAR of 512 GiB.
         machine = "pc-q35-7.0" if shape.bar > _BAR_BELOW_THE_HOLE else "q35"
-        # Random numbers from the start. Else the kernel patches its test for them while the
-        # second CPU comes up; 2 of 100 boots under TCG died there, of a breakpoint that was
-        # gone, and with this 0 of 150.
-        cmdline = ("console=ttyS0 panic=-1 oops=panic nokaslr quiet random.trust_cpu=on "
-                   f"{self._cmdline}").rstrip()
+        cmdline = f"console=ttyS0 panic=-1 oops=panic nokaslr quiet {self._cmdline}".rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
             str(find_tool("qemu-system-x86_64")), "-nodefaults", "-no-user-config", "-display",
-            "none", "-no-reboot", "-machine", f"{machine},accel={self._accelerator.name}",
+            "none", "-no-reboot", "-machine", machine, "-accel", self._accelerator.option,
             "-cpu", cpu, "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
             "-serial", serial, "-kernel", str(self.kernel.bzimage),
             "-initrd", str(build_image(self.kernel)), "-append", cmdline,
