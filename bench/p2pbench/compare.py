@@ -21,8 +21,10 @@ from rich.console import Console
 
 from . import files, index, pages, provenance_rows, reports, terminal, significance, unpaired, words
 from .errors import BenchError
+from .estimate import verdict_of
 from .forest import forest_svg
 from .paths import RESULTS, shown
+from .questions import LESS_IS_BETTER
 
 SCHEMA = "p2pbench-compare-1"
 _BASE = ("package", "version", "sha256")
@@ -171,9 +173,10 @@ def _cells(a: Report, b: Report, keys: Sequence[Key], left: Mapping[Key, Figures
         made.append({
             "workload": key.workload, "metric": key.metric, "margin": margin,
             "verdict": "invalid" if one is None or p_holm is None
-            else unpaired.verdict_of(one, margin, key.metric, p_holm),
+            else verdict_of(one.interval, margin, key.metric in LESS_IS_BETTER,
+                            p_holm <= significance.ALPHA),
             "ratio": math.exp(one.log_ratio) if one else None,
-            "interval": _interval(one),
+            "interval": one.interval.in_report() if one and one.interval else None,
             "p": one.p if one else None, "p_holm": p_holm,
             "boots": [len(left[key].values), len(right[key].values)],
             "reasons": _reasons(a, b, left[key], right[key]),
@@ -191,13 +194,6 @@ def _reasons(a: Report, b: Report, left: Figures, right: Figures) -> list[str]:
         if not figures.values and not figures.reasons:
             found.append(f"{report['run']} has no figure")
     return found
-
-
-def _interval(found: unpaired.Difference | None) -> dict[str, Any] | None:
-    if found is None or found.bounds is None:
-        return None
-    low, high = map(math.exp, found.bounds)
-    return {"low": low, "high": high, "confidence": 1 - significance.ALPHA, "method": found.method}
 
 
 def _seed(a: Report, b: Report, key: Key) -> list[int]:

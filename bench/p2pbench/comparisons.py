@@ -1,8 +1,7 @@
 """The verdict of each question of a run, at each look at its boots.
 
-    verdict   with the practical margin m of the metric and alpha of the look: worse or better when
-              the whole interval lies beyond the margin and p_holm <= alpha; equivalent when the
-              whole interval lies inside it; else inconclusive
+    verdict   as estimate.py has it, with the practical margin of the metric; a difference is
+              significant with p_holm at most the alpha of the look
     family    Holm corrects over all cells of the report that have a pair; the A/A cells are a
               family of their own
     looks     A run with a budget looks at its data up to K times, each time at alpha = 0.05 / K
@@ -26,14 +25,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from .estimate import FEWEST_PAIRS, Interval, blocks_needed, interval_of
+from .estimate import FEWEST_PAIRS, Interval, blocks_needed, interval_of, verdict_of
 from .journal import Boot, Header, Look
-from .questions import INSTRUCTIONS, THROUGHPUT, Question, questions
+from .questions import INSTRUCTIONS, LESS_IS_BETTER, THROUGHPUT, Question, questions
 from .significance import ALPHA, holm, p_of_each
 from .stats import Gap, Pair, Samples, pair_up, planned_pairs
 
-# Metrics of which less is better.
-LESS_IS_BETTER = (INSTRUCTIONS,)
 # Margins of runs from before the matrix had one for the metric.
 MARGINS = {THROUGHPUT: 0.02, INSTRUCTIONS: 0.005}
 
@@ -103,25 +100,6 @@ def alpha_of(header: Header) -> float:
     return float(stopping["alpha_per_look"]) if stopping else ALPHA
 
 
-def verdict_of(interval: Interval | None, margin: float, metric: str = THROUGHPUT,
-               significant: bool = True) -> str:
-    """better, worse, equivalent or inconclusive.
-
-    The margin is symmetric in ln(ratio), so that exchanging the two sides turns the verdict round.
-    """
-    if interval is None:
-        return "inconclusive"
-    edge = math.log1p(margin)
-    if -edge <= interval.low and interval.high <= edge:
-        return "equivalent"
-    more, less = ("worse", "better") if metric in LESS_IS_BETTER else ("better", "worse")
-    if interval.low > edge and significant:
-        return more
-    if interval.high < -edge and significant:
-        return less
-    return "inconclusive"
-
-
 def _family(samples: Samples, mine: Sequence[Question], still: int, alpha: float,
             look: int) -> list[Comparison]:
     """Answer the open questions of a family; `still` were called equivalent at an earlier look."""
@@ -152,7 +130,8 @@ def _answer(samples: Samples, question: Question,
     interval = None if reasons else interval_of(log_ratios, _seed(samples, question), 1 - alpha)
     p_holm = p_values[1]
     significant = p_holm is not None and p_holm <= alpha
-    verdict = "invalid" if reasons else verdict_of(interval, margin, question.metric, significant)
+    verdict = "invalid" if reasons else verdict_of(
+        interval, margin, question.metric in LESS_IS_BETTER, significant)
     return Comparison(
         question, margin, verdict,
         math.exp(float(np.median(log_ratios))) if pairs and not reasons else None,

@@ -11,6 +11,10 @@ d_i = ln(c_i / b_i) of pair i, n pairs, confidence 1 - alpha.
               pairs no resampling of them reaches 95 %. There the interval is widened to hold
               Student's t interval, mean d +- t(1-alpha/2, n-1) s / sqrt(n), which takes ln of
               the ratios for normally distributed. Under 3 pairs: no interval
+    verdict   with a practical margin m: equivalent when the whole interval lies within ln(1+m) of
+              0; worse or better when all of it lies beyond and the difference is significant; else
+              inconclusive. The margin is symmetric in ln(ratio), so that exchanging the two sides
+              turns the verdict round
     blocks    that would decide: the n for which z(1-alpha/2) sqrt(pi/2) s / sqrt(n) is the
               distance of |median d| from ln(1+m); sqrt(pi/2) s / sqrt(n) is the standard error of
               the median of a normal sample (R. J. Serfling, "Approximation Theorems", 1980,
@@ -25,14 +29,14 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.stats  # type: ignore[import]
 
-from .significance import ALPHA, fewest_pairs
+from .significance import ALPHA, RESAMPLES, fewest_pairs
 
 CONFIDENCE = 1 - ALPHA
-RESAMPLES = 9999
 FEWEST_PAIRS = 3
 MOST_BLOCKS = 10_000
 # Doubles that a batch of resamples may take at a time.
@@ -49,6 +53,11 @@ class Interval:
     note: str = ""
     confidence: float = CONFIDENCE
 
+    def in_report(self) -> dict[str, Any]:
+        """The bounds as ratios, as reports hold them."""
+        return {"low": math.exp(self.low), "high": math.exp(self.high),
+                "confidence": self.confidence, "method": self.method}
+
 
 def fewest_for_bootstrap(confidence: float = CONFIDENCE) -> int:
     """The fewest pairs whose range covers their median with this confidence."""
@@ -60,7 +69,7 @@ def interval_of(log_ratios: Sequence[float], seed: Sequence[int],
     """The interval of the median of `log_ratios`; None under 3 of them (see above)."""
     if len(log_ratios) < FEWEST_PAIRS:
         return None
-    interval = _bootstrap(log_ratios, seed, confidence)
+    interval = bootstrap((np.asarray(log_ratios),), np.median, seed, confidence)
     if len(log_ratios) >= fewest_for_bootstrap(confidence):
         return interval
     low, high = _student(log_ratios, confidence)
@@ -75,6 +84,47 @@ def interval_of(log_ratios: Sequence[float], seed: Sequence[int],
         "; ".join(filter(None, (interval.note, note))),
         confidence,
     )
+
+
+def bootstrap(samples: tuple[Any, ...], statistic: Any, seed: Sequence[int],
+              confidence: float = CONFIDENCE) -> Interval:
+    """The interval of a statistic of arrays that are drawn each by itself; it takes an axis.
+
+    BCa; the percentile interval where BCa has no value (data that hardly differ).
+    """
+    for method in ("BCa", "percentile"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of degenerate data: told by the nan, noted below
+            bounds = scipy.stats.bootstrap(
+                samples,
+                statistic,
+                confidence_level=confidence,
+                n_resamples=RESAMPLES,
+                batch=max(1, _BATCH_DOUBLES // max(map(len, samples))),
+                method=method,
+                paired=False,
+                vectorized=True,
+                axis=-1,
+                random_state=np.random.default_rng(list(seed)),
+            ).confidence_interval
+        low, high = float(bounds.low), float(bounds.high)
+        if math.isfinite(low) and math.isfinite(high):
+            break
+    note = "" if method == "BCa" else "BCa has no value for these data; percentile interval"
+    return Interval(low, high, method, note, confidence)
+
+
+def verdict_of(interval: Interval | None, margin: float, less_is_better: bool = False,
+               significant: bool = True) -> str:
+    """better, worse, equivalent or inconclusive, as the table above says."""
+    if interval is None:
+        return "inconclusive"
+    edge = math.log1p(margin)
+    if -edge <= interval.low and interval.high <= edge:
+        return "equivalent"
+    if not significant or interval.low <= edge and interval.high >= -edge:
+        return "inconclusive"
+    return "worse" if (interval.low > edge) == less_is_better else "better"
 
 
 def blocks_needed(log_ratios: Sequence[float], margin: float, alpha: float = ALPHA,
@@ -106,29 +156,6 @@ def _blocks_for(spread: float, distance: float) -> int:
 
 def _normal(probability: float) -> float:
     return float(scipy.stats.norm.ppf(probability))
-
-
-def _bootstrap(log_ratios: Sequence[float], seed: Sequence[int], confidence: float) -> Interval:
-    """BCa; the percentile interval where BCa has no value (data that hardly differ)."""
-    for method in ("BCa", "percentile"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of degenerate data: told by the nan, noted below
-            bounds = scipy.stats.bootstrap(
-                (np.asarray(log_ratios),),
-                np.median,
-                confidence_level=confidence,
-                n_resamples=RESAMPLES,
-                batch=max(1, _BATCH_DOUBLES // len(log_ratios)),
-                method=method,
-                vectorized=True,
-                axis=-1,
-                random_state=np.random.default_rng(list(seed)),
-            ).confidence_interval
-        low, high = float(bounds.low), float(bounds.high)
-        if math.isfinite(low) and math.isfinite(high):
-            break
-    note = "" if method == "BCa" else "BCa has no value for these data; percentile interval"
-    return Interval(low, high, method, note, confidence)
 
 
 def _student(log_ratios: Sequence[float], confidence: float) -> tuple[float, float]:

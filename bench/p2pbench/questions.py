@@ -19,6 +19,7 @@ from .journal import Cell, Compare, Header, PlannedBoot, Workload
 THROUGHPUT = "throughput"
 INSTRUCTIONS = "instructions"
 METRICS = (THROUGHPUT, INSTRUCTIONS)
+LESS_IS_BETTER = (INSTRUCTIONS,)
 # Kinds of workload that are counted, and the name of the compare that each makes.
 COUNTED = {"count": "instructions", "ordinary": "ordinary"}
 _TITLES = {"count": "instructions per I/O of the P2P path, {candidate} against {baseline}",

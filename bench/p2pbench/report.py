@@ -220,12 +220,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "margin": comparison.margin,
         "verdict": comparison.verdict,
         "ratio": comparison.ratio,
-        "interval": interval and {
-            "low": math.exp(interval.low),
-            "high": math.exp(interval.high),
-            "confidence": interval.confidence,
-            "method": interval.method,
-        },
+        "interval": interval and interval.in_report(),
         "p": comparison.p,
         "p_holm": comparison.p_holm,
         "look": comparison.look,

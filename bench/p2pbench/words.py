@@ -6,17 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .questions import INSTRUCTIONS, LESS_IS_BETTER, THROUGHPUT
+
 
 class Metric(NamedTuple):
     """How a metric is spoken of, and which way of it is good."""
 
     name: str
     direction: str
-    more_is_better: bool
 
 
-METRICS = {"throughput": Metric("throughput", "more is better", True),
-           "instructions": Metric("instructions per I/O", "fewer is better", False)}
+METRICS = {THROUGHPUT: Metric("throughput", "more is better"),
+           INSTRUCTIONS: Metric("instructions per I/O", "fewer is better")}
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
 MANY_BLOCKS = 1000
 
@@ -178,7 +179,7 @@ def extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:
     """The cell that is furthest out among those with this verdict, in brackets; "" for others."""
     if verdict not in ("worse", "better"):
         return ""
-    upwards = METRICS[cells[0]["metric"]].more_is_better == (verdict == "better")
+    upwards = (cells[0]["metric"] in LESS_IS_BETTER) == (verdict == "worse")
     cell = (max if upwards else min)(cells, key=lambda one: float(one["ratio"]))
     return (f" ({'worst' if verdict == 'worse' else 'best'}: {label(cell['workload'])} "
             f"{change(cell['ratio'])} {change_range(cell['interval'])})")

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats  # type: ignore[import]
 
-from p2pbench.comparisons import verdict_of
-from p2pbench.estimate import blocks_needed, interval_of
+from p2pbench.estimate import blocks_needed, interval_of, verdict_of
 from p2pbench.significance import ALPHA, fewest_pairs, holm, p_of_each, permutation_p
 from p2pbench.stopping import plan_looks
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import scipy.stats  # type: ignore[import]
 
-from p2pbench.comparisons import Comparison, compare_all, verdict_of
-from p2pbench.estimate import Interval, blocks_needed, interval_of
+from p2pbench.comparisons import Comparison, compare_all
+from p2pbench.estimate import Interval, blocks_needed, interval_of, verdict_of
 
 SEED = (1, 2)
 
@@ -117,7 +117,11 @@ def test_two_pairs_give_a_ratio_but_no_interval_and_no_verdict(synthetic: Any) -
     (-0.09, 0.09, "inconclusive"),
 ])
 def test_the_verdict_is_where_the_interval_lies(low: float, high: float, verdict: str) -> None:
+    turned = {"better": "worse", "worse": "better"}
     assert verdict_of(Interval(low, high, "BCa"), 0.02) == verdict
+    assert verdict_of(Interval(-high, -low, "BCa"), 0.02) == turned.get(verdict, verdict)
+    assert verdict_of(Interval(low, high, "BCa"), 0.02, less_is_better=True) \
+        == turned.get(verdict, verdict)
 
 
 def test_the_blocks_that_would_decide_do_decide() -> None:
