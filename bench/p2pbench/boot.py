@@ -15,7 +15,7 @@ from .image import MODULE
 from .insncount import Counter
 from .kernel import Kernel
 from .matrix import COUNT, MEMORY, SQES, Boot, Matrix, Workload
-from .paths import cache_dir
+from .paths import published
 from .qemu import BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace, Shape
 
 Record = dict[str, Any]
@@ -95,9 +95,7 @@ class BootRun:
                                    "console": error.lost.console}
         except AgentError as error:
             self._fail(error.as_json())
-        # A published result names no home directory.
-        self.record["qemu_command"] = [part.replace(str(cache_dir()), "$P2PBENCH_CACHE")
-                                       for part in guest.command]
+        self.record["qemu_command"] = [published(part) for part in guest.command]
         self.record["duration_s"] = round(time.monotonic() - started, 3)
         return self.record
 

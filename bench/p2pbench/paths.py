@@ -20,6 +20,11 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "p2pbench"
 
 
+def published(text: str) -> str:
+    """Return a text of this machine as a published result holds it: without its directories."""
+    return text.replace(str(cache_dir()), "$P2PBENCH_CACHE").replace(str(RESULTS), "results")
+
+
 def shown(path: Path) -> str:
     """Return the path as a user wants to read it: relative to the checkout where inside it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -10,7 +10,7 @@ import pytest
 import samples
 from p2pbench import index, reference, reports
 from p2pbench.errors import BenchError
-from p2pbench.paths import SCHEMAS
+from p2pbench.paths import RESULTS, SCHEMAS, cache_dir, published
 from p2pbench.schema import validator
 
 REFERENCE = SCHEMAS / "reference" / "6.1" / "quick"
@@ -34,6 +34,12 @@ def test_the_summary_has_exactly_these_keys(whole: dict[str, Any]) -> None:
                                        "remove_ns", "device_zone_pages"]
     assert list(made["ordinary"][0]) == ["path", "variant", "insn_per_io", "ratio_to_stock"]
     assert list(made["series"]) == ["patches", "insertions", "deletions"]
+
+
+def test_a_command_in_a_result_names_no_directory_of_the_machine() -> None:
+    command = f"-plugin {cache_dir()}/plugins/a.so,out={RESULTS}/run/raw/b0/counts.txt"
+    assert published(command) == "-plugin $P2PBENCH_CACHE/plugins/a.so,out=results/run/raw/b0/" \
+        "counts.txt"
 
 
 def test_the_figures_are_those_of_the_report(whole: dict[str, Any]) -> None:
