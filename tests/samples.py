@@ -1,7 +1,10 @@
 """Sections of a report as a run with every instrument would have them."""
 
 import random
+from pathlib import Path
 from typing import Any
+
+from p2pbench import reports
 
 Record = dict[str, Any]
 VARIANTS = ("stock", "page", "pageless")
@@ -17,6 +20,11 @@ _CHANGED = {"__blk_rq_map_sg": ("block", 96, 12), "dma_map_sg_attrs": ("dma", 88
             "gen_pool_alloc_owner": ("genalloc", 98, 98),
             "pci_p2pmem_alloc_sgl": ("p2pdma", 44, 0), "ib_p2pmem_map": ("rdma core", 0, 31)}
 _GIB = 1 << 30
+
+
+def quick() -> Record:
+    """The report of a run of `quick`, of the first schema: throughput and its evidence alone."""
+    return reports.read(Path(__file__).parent / "data" / "quick")
 
 
 def instructions(ordinary: int = 8) -> Record:

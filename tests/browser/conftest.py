@@ -10,21 +10,18 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 import samples
-from p2pbench import pages, reports, verdict
-from p2pbench.paths import SCHEMAS
-
-REFERENCE = SCHEMAS / "reference" / "6.1" / "quick"
+from p2pbench import pages, verdict
 
 
 @pytest.fixture(scope="session")
 def pages_made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The reference run as it is, and with every section that a run can have."""
+    """A run of throughput alone, and one with every section that a run can have."""
     directory = tmp_path_factory.mktemp("pages")
-    reference = reports.read(REFERENCE)
-    whole = samples.whole(reference)
+    quick = samples.quick()
+    whole = samples.whole(quick)
     whole["verdict"] = verdict.sentences(whole)
     made = {}
-    for name, report in (("reference", reference), ("whole", whole)):
+    for name, report in (("quick", quick), ("whole", whole)):
         made[name] = directory / f"{name}.html"
         made[name].write_text(pages.html(report), encoding="utf-8")
     return made

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from p2pbench import compare, index, reports
-from p2pbench.paths import SCHEMAS
+import samples
+from p2pbench import compare, index
 from window import picture, requests, shown
 
 
@@ -34,7 +34,7 @@ def test_a_print_is_black_on_white_and_leaves_nothing_folded(
 
 
 def test_the_list_of_runs_and_a_comparison_fit_a_phone(browser: Any, tmp_path: Path) -> None:
-    a = reports.read(SCHEMAS / "reference" / "6.1" / "quick")
+    a = samples.quick()
     b = a | {"run": "another", "created": "2026-11-24T00:00:00+00:00"}
     (tmp_path / "another").mkdir()
     (tmp_path / "another" / "report.json").write_text(json.dumps(b))

@@ -5,16 +5,13 @@ from typing import Any
 import pytest
 
 import samples
-from p2pbench import reports, verdict
-from p2pbench.paths import SCHEMAS
-
-REFERENCE = SCHEMAS / "reference" / "6.1" / "quick"
+from p2pbench import verdict
 
 
 @pytest.fixture
 def whole() -> dict[str, Any]:
     """A report with every section."""
-    return samples.whole(reports.read(REFERENCE))
+    return samples.whole(samples.quick())
 
 
 def test_every_subject_has_one_sentence(whole: dict[str, Any]) -> None:
