@@ -1,7 +1,7 @@
 """What of a run is published: `python3 -m p2pbench.reference results/<run>`.
 
-Its report in three forms and summary.json, a table for programs (results/summary.schema.json), go
-to results/reference/<base>/; journal, consoles and fio's raw output stay where they are.
+Its report in three forms, summary.json, a table for programs (results/summary.schema.json), and
+memory.svg, the plot that the README shows, go to results/reference/<base>/; journal, consoles and fio's raw output stay where they are.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from . import files, index, pages, reports
+from .curves import memory_svg
 from .errors import BenchError
 from .paths import RESULTS, SCHEMAS, shown
+from .picture import standalone
+from .plots import variants_of
 from .schema import validator
 
 SCHEMA = "p2pbench-summary-1"
@@ -59,6 +62,8 @@ def publish(run: Path, directory: Path | None = None) -> list[Path]:
         "report.html": pages.html(report),
         "summary.json": json.dumps(summary(report), indent=1, ensure_ascii=False) + "\n",
     }
+    if report["memory"] and report["memory"]["points"]:
+        texts["memory.svg"] = standalone(memory_svg(report["memory"], variants_of(report)))
     place.mkdir(parents=True, exist_ok=True)
     files.replace_all(place, texts, f"run make reference RUN={run.name} again")
     return [place / name for name in texts]

@@ -1,6 +1,8 @@
 """What is published of a run, and the list of the runs."""
 
 import json
+import re
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +81,19 @@ def test_a_run_is_published_without_its_raw_output(tmp_path: Path, whole: dict[s
     (run / "raw").mkdir()
     reference.publish(run, tmp_path / "6.1")
     assert sorted(path.name for path in (tmp_path / "6.1").iterdir()) == [
-        "report.html", "report.json", "report.md", "summary.json"]
+        "memory.svg", "report.html", "report.json", "report.md", "summary.json"]
     assert reports.read(tmp_path / "6.1") == whole
+
+
+def test_the_plot_of_the_readme_is_a_file_that_brings_its_colours(
+    tmp_path: Path, whole: dict[str, Any]
+) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(whole))
+    reference.publish(tmp_path, tmp_path / "6.1")
+    text = (tmp_path / "6.1" / "memory.svg").read_text()
+    assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+    used, defined = (set(re.findall(pattern, text)) for pattern in (r"var\((--\w+)\)", r"(--\w+):"))
+    assert used and used <= defined
 
 
 def test_a_run_with_problems_is_no_reference(tmp_path: Path, whole: dict[str, Any]) -> None:
