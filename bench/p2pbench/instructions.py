@@ -54,18 +54,32 @@ def _cell(workload: Workload, boots: Sequence[Boot]) -> dict[str, Any] | None:
     names = list(found)
     return {
         "kind": KINDS[workload["kind"]], "path": path_of(workload), "workload": workload["name"],
+        "device": workload.get("device", ""), "evidence": _evidence(workload, boots),
         "variants": {variant: _figures(counts) for variant, counts in found.items()},
         "baseline": names[0], "candidates": names[1:], "functions": _functions(found),
     }
 
 
 def _counts(workload: Workload, variant: str, boots: Iterable[Boot]) -> list[Counts]:
-    """The counts of a workload in the boots of a variant; what is invalid does not count."""
-    return [cast(Counts, result["counts"]) for boot in boots
-            if boot["variant"] == variant and boot.get("kind") == "count"
-            for result in boot["workloads"]
-            if result["name"] == workload["name"] and result["status"] == "ok"
-            and result.get("counts") and cast(Counts, result["counts"])["per_io"] is not None]
+    """The counts of a workload in the boots of a variant."""
+    return [cast(Counts, result["counts"]) for boot in boots if boot["variant"] == variant
+            for result in _valid(workload, boot)]
+
+
+def _valid(workload: Workload, boot: Boot) -> list[Mapping[str, Any]]:
+    """The results of a workload in a boot; what is invalid does not count."""
+    return [result for result in boot["workloads"]
+            if boot.get("kind") == "count" and result["name"] == workload["name"]
+            and result["status"] == "ok" and result.get("counts")
+            and cast(Counts, result["counts"])["per_io"] is not None]
+
+
+def _evidence(workload: Workload, boots: Iterable[Boot]) -> dict[str, int] | None:
+    """What nvmet counted of a P2P path in all boots that count; None of ordinary I/O."""
+    found = [result["evidence"]["p2p"] for boot in boots for result in _valid(workload, boot)
+             if workload["kind"] == "count" and result["evidence"]]
+    return {key: sum(one[key] for one in found) for key in ("requests", "fallbacks")} \
+        if found else None
 
 
 def _figures(counts: Sequence[Counts]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What of a run is published: `python3 -m p2pbench.reference results/<run>`.
 
 Its report in three forms, summary.json, a table for programs (results/summary.schema.json), and
-memory.svg, the plot that the README shows, go to results/reference/<base>/; journal, consoles and fio's raw output stay where they are.
+memory.svg, the plot that the README shows, go to results/reference/<base>/; journal, consoles and
+fio's raw output stay where they are.
 """
 
 from __future__ import annotations
@@ -98,16 +99,30 @@ def _is_published(compare: Record) -> bool:
 def _cell(report: Record, compare: Record, cell: Record) -> dict[str, Any]:
     interval, metric = cell["interval"], cell["metric"]
     figure = "bytes_per_s" if metric == "throughput" else "per_io"
+    counted = _counted(report, cell["workload"])
     return {
-        "provider": compare["baseline"]["provider"],
+        "provider": counted["device"] if counted else compare["baseline"]["provider"],
         **{key: cell[key] for key in ("rw", "bs", "iodepth", "metric")},
         PAGE: _median(pair["baseline"].get(figure) for pair in cell["pairs"]),
         PAGELESS: _median(pair["candidate"].get(figure) for pair in cell["pairs"]),
         "ratio": cell["ratio"],
         "ci": interval and [interval["low"], interval["high"]],
         "verdict": cell["verdict"],
-        "evidence": _evidence(report, compare, cell["workload"]),
+        "evidence": _both(counted["evidence"] or {}) if counted
+        else _evidence(report, compare, cell["workload"]),
     }
+
+
+def _counted(report: Record, workload: str) -> Record | None:
+    """What was counted of a P2P workload; None of a workload of fio's, and of older reports."""
+    cells = (report["instructions"] or {"cells": []})["cells"]
+    return next((cell for cell in cells if cell["workload"] == workload and cell.get("device")),
+                None)
+
+
+def _both(evidence: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Evidence as the summary names it."""
+    return {"p2p_requests": evidence.get("requests"), "fallbacks": evidence.get("fallbacks")}
 
 
 def _median(values: Iterable[float | None]) -> float | None:
@@ -121,8 +136,7 @@ def _evidence(report: Record, compare: Record, workload: str) -> dict[str, int |
              for side in ("baseline", "candidate")]
     found = [cell["evidence"] for cell in report["cells"] if cell["evidence"]
              and cell["workload"] == workload and (cell["variant"], cell["provider"]) in sides]
-    return {"p2p_requests": _sum(one["requests"] for one in found),
-            "fallbacks": _sum(one["fallbacks"] for one in found)}
+    return _both({key: _sum(one[key] for one in found) for key in ("requests", "fallbacks")})
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

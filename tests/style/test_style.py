@@ -1,5 +1,6 @@
 """The style is checked like everything else: types, shell, and the kernel's own checkpatch."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,16 @@ def test_no_line_of_the_python_is_longer_than_a_screen() -> None:
     long = [f"{path.relative_to(ROOT)}:{number}" for path in tracked("*.py")
             for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > 100]
     assert long == []
+
+
+def test_no_key_of_a_schema_stands_twice() -> None:
+    """Of two, JSON readers take the last in silence."""
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        names = [name for name, _ in pairs]
+        twice.extend(name for name in set(names) if names.count(name) > 1)
+        return dict(pairs)
+
+    for schema in (ROOT / "results").glob("*.schema.json"):
+        twice: list[str] = []
+        json.loads(schema.read_text(), object_pairs_hook=once)
+        assert twice == [], schema.name

@@ -73,6 +73,21 @@ def test_the_schema_refuses_a_key_too_many(whole: dict[str, Any]) -> None:
         validator(reference.SCHEMA_FILE).validate(made)
 
 
+def test_what_is_counted_has_the_provider_and_the_evidence_of_its_path(
+    whole: dict[str, Any]
+) -> None:
+    cell = whole["instructions"]["cells"][0]
+    cell |= {"workload": "count-bar-randread-4k-qd1", "device": "bar",
+             "evidence": {"requests": 4500, "fallbacks": 0}}
+    compare = whole["compares"][0]
+    sides = {side: {"variant": variant, "provider": "count"}
+             for side, variant in (("baseline", "page"), ("candidate", "pageless"))}
+    counted = [compare["cells"][0] | {"workload": cell["workload"], "metric": "instructions"}]
+    made = reference.summary(whole | {"compares": [compare | sides | {"cells": counted}]})
+    assert [one["provider"] for one in made["cells"]] == ["bar"]
+    assert made["cells"][0]["evidence"] == {"p2p_requests": 4500, "fallbacks": 0}
+
+
 def test_a_run_is_published_without_its_raw_output(tmp_path: Path, whole: dict[str, Any]) -> None:
     run = tmp_path / "run"
     run.mkdir()
