@@ -79,15 +79,20 @@ void instrument_begin(struct instrument *i)
 
 void instrument_end(struct instrument *i)
 {
-	u64 value;
+	bool whole = i->nr_fds > 0;
+	u64 value, sum = 0;
 
 	if (i->marks)
 		mark_end();
 	for (int n = 0; n < i->nr_fds; n++) {
 		ioctl(i->fds[n], PERF_EVENT_IOC_DISABLE, 0);
 		if (read(i->fds[n], &value, sizeof(value)) == sizeof(value))
-			i->count += value + !n;
+			sum += value;
+		else
+			whole = false;
 	}
+	if (whole)
+		i->count = sum;
 }
 
 void instrument_close(struct instrument *i)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-# The pool is sampled every 10 ms. With this many samples a workload that used it
-# cannot have been missed by chance (at iodepth 1 a buffer is held most of the time);
-# with fewer, the counters alone decide.
-_ENOUGH_SAMPLES = 100
+# The pool is sampled every 10 ms. At iodepth 1 a buffer is held at least half of the time,
+# so that this many samples miss it once in a million workloads; with fewer, the counters
+# alone decide.
+_ENOUGH_SAMPLES = 20
 
 
 def judge(provider: str, evidence: dict[str, Any] | None, moved: int) -> list[str]:

@@ -10,8 +10,9 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from .journal import Boot, Header, Workload
+from .journal import Boot, Header, Workload, WorkloadResult
 from .objects import plain_name
+from .stats import doubts_about
 
 KINDS = {"count": "p2p", "ordinary": "ordinary"}
 MOST_FUNCTIONS = 40
@@ -34,7 +35,8 @@ def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
         "absent": "" if counted else (reasons or ["no boot has counted yet"])[0],
         "cells": [cell for cell in (_cell(one, boots) for one in workloads) if cell],
         "symbols": list(header["provenance"].get("symbols", [])),
-        "problems": [problem for boot, result in results for problem in _problem(boot, result)],
+        "problems": [problem for workload in workloads for boot in boots
+                     for problem in _problems(workload, boot)],
     }
 
 
@@ -66,18 +68,23 @@ def _counts(workload: Workload, variant: str, boots: Iterable[Boot]) -> list[Cou
             for result in _valid(workload, boot)]
 
 
-def _valid(workload: Workload, boot: Boot) -> list[Mapping[str, Any]]:
-    """The results of a workload in a boot; what is invalid does not count."""
+def _valid(workload: Workload, boot: Boot) -> list[WorkloadResult]:
+    """The results of a workload in a boot that count: whose path is proved."""
+    return [result for result in _results(workload, boot)
+            if result["status"] == "ok" and result.get("counts")
+            and cast(Counts, result["counts"])["per_io"] is not None
+            and not doubts_about(boot["provider"], workload, result)]
+
+
+def _results(workload: Workload, boot: Boot) -> list[WorkloadResult]:
     return [result for result in boot["workloads"]
-            if boot.get("kind") == "count" and result["name"] == workload["name"]
-            and result["status"] == "ok" and result.get("counts")
-            and cast(Counts, result["counts"])["per_io"] is not None]
+            if boot.get("kind") == "count" and result["name"] == workload["name"]]
 
 
 def _evidence(workload: Workload, boots: Iterable[Boot]) -> dict[str, int] | None:
     """What nvmet counted of a P2P path in all boots that count; None of ordinary I/O."""
-    found = [result["evidence"]["p2p"] for boot in boots for result in _valid(workload, boot)
-             if workload["kind"] == "count" and result["evidence"]]
+    found = [cast("dict[str, Any]", result["evidence"])["p2p"] for boot in boots
+             for result in _valid(workload, boot) if workload["kind"] == "count"]
     return {key: sum(one[key] for one in found) for key in ("requests", "fallbacks")} \
         if found else None
 
@@ -119,11 +126,14 @@ def _medians(counts: Sequence[Counts]) -> dict[tuple[str, str, str], float]:
             for key in set().union(*boots)}
 
 
-def _problem(boot: Boot, result: Mapping[str, Any]) -> list[str]:
-    """A counted workload that failed or is invalid, in one line."""
-    if result["status"] == "ok":
-        return []
-    error = result["error"]
-    why = "expected {expected}, got {got}".format(**error) if error \
-        else "; ".join(result["reasons"])
-    return [f"{boot['boot']} {result['name']}: {result['status']}: {why}"]
+def _problems(workload: Workload, boot: Boot) -> list[str]:
+    """A counted workload that failed, or whose path is not proved, in one line each."""
+    found = []
+    for result in _results(workload, boot):
+        error, doubts = result["error"], doubts_about(boot["provider"], workload, result)
+        if error:
+            found.append(f"{boot['boot']} {result['name']}: {result['status']}: "
+                         f"expected {error['expected']}, got {error['got']}")
+        elif doubts:
+            found.append(f"{boot['boot']} {result['name']}: invalid: {'; '.join(doubts)}")
+    return found

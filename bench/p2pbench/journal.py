@@ -48,6 +48,8 @@ class Workload(TypedDict):
     device: NotRequired[str]
     scheduler: NotRequired[str]
     ios: NotRequired[int]
+    runtime_s: NotRequired[float]
+    size: NotRequired[int]
     variants: NotRequired[list[str]]
 
 

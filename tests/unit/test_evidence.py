@@ -33,6 +33,7 @@ def test_complete_evidence_is_valid() -> None:
     (changed(PEER, "p2p", requests=9), "9 P2P requests, but the fabric device did 10"),
     (changed(PEER, "p2p", bytes=36864), "36864 P2P bytes"),
     (changed(PEER, "pool", low=65536), "low-water mark did not move"),
+    (changed(PEER, "pool", low=65536, samples=30), "low-water mark did not move"),
     (PEER | {"pool": None}, "no pool"),
     (PEER | {"p2p": None}, "no P2P counters"),
     (None, "no evidence"),

@@ -1,5 +1,6 @@
 """The report's section of instructions: medians by variant, the functions that differ first."""
 
+from pathlib import Path
 from typing import Any
 
 from p2pbench import insncount, instructions
@@ -7,7 +8,9 @@ from p2pbench.objects import Function
 
 WORK = {"name": "nvme-read-4k-merge-mq-deadline", "rw": "read", "bs": 4096, "iodepth": 16,
         "numjobs": 1, "verify": "", "kind": "ordinary", "providers": ["count"], "device": "nvme",
-        "scheduler": "mq-deadline", "variants": ["stock", "page"]}
+        "scheduler": "mq-deadline", "variants": ["stock", "page"], "ios": 10}
+EVIDENCE = {"p2p": None, "pool": None,
+            "device": {"reads": 10, "read_bytes": 40960, "writes": 0, "write_bytes": 0}}
 
 
 def header(kind: str = "count") -> Any:
@@ -24,10 +27,11 @@ def counts(**functions: float) -> dict[str, Any]:
 
 
 def boot(variant: str, found: dict[str, Any] | None, status: str = "ok", **more: Any) -> Any:
-    result = {"name": WORK["name"], "status": status, "error": None, "reasons": ["why"],
-              "metrics": None, "evidence": None, "counts": found}
-    return {"boot": f"b0-{variant}-count", "variant": variant, "kind": "count",
-            "workloads": [result]} | more
+    result = {"name": WORK["name"], "status": status, "error": None,
+              "reasons": [] if status == "ok" else ["why"],
+              "metrics": None, "evidence": EVIDENCE, "counts": found}
+    return {"boot": f"b0-{variant}-count", "variant": variant, "provider": "count",
+            "kind": "count", "workloads": [result | more]}
 
 
 def test_figures_are_medians_and_a_function_that_was_cut_in_two_counts_as_one() -> None:
@@ -54,6 +58,19 @@ def test_what_failed_or_is_invalid_does_not_count_but_is_told() -> None:
         "b0-page-count nvme-read-4k-merge-mq-deadline: invalid: why"]
 
 
+def test_no_figure_rests_on_the_word_of_a_run_alone() -> None:
+    """Called ok, but the disk's counters say that it did more than the workload."""
+    device = {"reads": 99, "read_bytes": 405504, "writes": 0, "write_bytes": 0}
+    boots = [boot("stock", counts(a=100)),
+             boot("page", counts(a=90), evidence=EVIDENCE | {"device": device})]
+    section = instructions.section(header(), boots)
+    assert section
+    assert list(section["cells"][0]["variants"]) == ["stock"]
+    assert section["problems"] == ["b0-page-count nvme-read-4k-merge-mq-deadline: invalid: the "
+                                   "disk moved 405504 bytes, the workload 40960: others use it, "
+                                   "too"]
+
+
 def test_an_absent_instrument_is_said_with_its_reason() -> None:
     section = instructions.section(header(), [boot("page", insncount.absent("", "QEMU 5: no"))])
     assert section
@@ -72,3 +89,17 @@ def test_the_paths_sum_leaves_out_what_belongs_to_no_subsystem() -> None:
     assert found["per_io"] == 10
     assert found["subsystems"] == {"block": 10, "other": 5}
     assert [row["function"] for row in found["functions"]] == ["bio_init"]
+
+
+def test_what_was_counted_of_a_workload_that_failed_is_passed_over(tmp_path: Path) -> None:
+    """The agent comes to its end mark even where the I/O failed."""
+    counter = insncount.Counter(insncount.Instrument("insncount", tmp_path / "plugin.so"), "page",
+                                [Function(0x10, "bio_init", "block/bio.o", "block")],
+                                tmp_path / "b0-page-count")
+    out = tmp_path / "b0-page-count" / "insncount.txt"
+    counter.skip()  # failed before it had begun
+    out.write_text("section 1\n10 999\nend 1\n")
+    counter.skip()
+    with out.open("a") as stream:
+        stream.write("section 2\n10 100\nend 2\n")
+    assert counter.counts({"ios": 10})["per_io"] == 10
