@@ -27,7 +27,7 @@ def forest_svg(compare: Mapping[str, Any]) -> str:
     """
     cells: Sequence[Mapping[str, Any]] = compare["cells"]
     height = _ROW_INCH * len(cells) + _AXIS_INCH
-    said = f"{compare['title']}: ratios with 95 % intervals. {compare['headline']}"
+    said = f"{compare['title']}: ratios with their intervals. {compare['headline']}"
     with svg.plot(f"forest {compare['name']}", said, height) as made:
         axes = made.figure.add_axes(svg.box(height, 0.15, 0.15, 0.13, 0.62))
         _draw_axes(axes, cells)

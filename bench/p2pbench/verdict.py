@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import words
+from .significance import ALPHA, fewest_pairs
 
 Record = Mapping[str, Any]
 _NOT_WHOLE, _ALARM = "NOT WHOLE", "A/A ALARM"
@@ -113,7 +115,7 @@ def _peer_work(report: Record) -> str:
         return f"Instructions per I/O were not counted: {section['absent'].rstrip('.')}."
     cells = of_kind(report, "p2p")
     told = [f"{candidate} executes {_span(found)} instructions than {cells[0]['baseline']} "
-            f"({words.plural(len(found), 'path')})"
+            f"({words.plural(len(found), 'path')}{_verdicts(report, cells, candidate)})"
             for candidate, found in ratios(cells).items()]
     return f"Work per P2P I/O: {'; '.join(told)}." if told else ""
 
@@ -144,11 +146,22 @@ def _ordinary_work(report: Record) -> str:
     for candidate, found in ratios(cells).items():
         path, most = max(found, key=lambda one: one[1])
         middle = statistics.median(ratio for _, ratio in found)
-        told.append(f"{candidate} {words.change(middle)} (most: {words.change(most)}, {path})")
+        told.append(f"{candidate} {words.change(middle)} (most: {words.change(most)}, {path}"
+                    f"{_verdicts(report, cells, candidate)})")
     if not told:
         return ""
     return (f"Everybody else's I/O, median over {words.plural(len(cells), 'path')} against "
             f"{cells[0]['baseline']}: {'; '.join(told)}.")
+
+
+def _verdicts(report: Record, cells: Iterable[Record], candidate: str) -> str:
+    """How many of these counted cells have which verdict: ": 7 equivalent, 5 inconclusive"."""
+    names = {cell["workload"] for cell in cells}
+    found = Counter(cell["verdict"] for compare in report["compares"]
+                    if compare["candidate"]["variant"] == candidate
+                    for cell in compare["cells"] if cell["workload"] in names)
+    told = [f"{found[verdict]} {verdict}" for verdict in words.VERDICTS if found[verdict]]
+    return ": " + ", ".join(told) if told else ""
 
 
 def _registering(memory: Record | None) -> str:
@@ -175,9 +188,9 @@ def _trust(report: Record) -> tuple[bool, str]:
     problems, aa = report["problems"], report["aa"]
     alarms = aa["alarms"] if aa else 0
     told = [words.evidence_sentence(report["totals"]),
-            words.integrity_sentence(report["cells"]), _self_check(aa)]
+            words.integrity_sentence(report["cells"]), _self_check(aa), *_too_few(report)]
     if alarms:  # rule: a report whose A/A raises an alarm says so on top
-        told.insert(0, told.pop())
+        told.insert(0, told.pop(2))
     if problems:
         told.insert(0, f"{_NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
     return bool(problems or alarms), ". ".join(told) + "."
@@ -192,4 +205,25 @@ def _self_check(aa: Record | None) -> str:
             return str(aa["headline"]).rstrip(".")
         return (f"{_ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
-    return f"A/A: a kernel against itself shows no difference in any of {aa['cells']} cells"
+    equal = sum(cell["verdict"] == "equivalent" for cell in _cells(aa["compares"]))
+    return (f"A/A: a kernel against itself differs in none of {words.plural(aa['cells'], 'cell')} "
+            f"({equal} equivalent)")
+
+
+def _too_few(report: Record) -> list[str]:
+    """That no difference, however large, could have been called one with so few blocks."""
+    alpha = (report["stopping"] or {}).get("alpha_per_look", ALPHA)
+    found = []
+    for cells, what in ((_cells(report["compares"]), "call any of {} better or worse"),
+                        (_cells((report["aa"] or {"compares": []})["compares"]),
+                         "raise an A/A alarm in any of {}")):
+        pairs = max((len(cell["pairs"]) for cell in cells), default=0)
+        needed = fewest_pairs(sum(bool(cell["pairs"]) for cell in cells), alpha)
+        if 0 < pairs < needed:
+            found.append(f"{words.plural(pairs, 'block')} cannot "
+                         f"{what.format(words.plural(len(cells), 'cell'))}, which takes {needed}")
+    return found
+
+
+def _cells(compares: Iterable[Record]) -> list[Record]:
+    return [cell for compare in compares for cell in compare["cells"]]

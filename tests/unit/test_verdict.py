@@ -22,7 +22,24 @@ def test_every_subject_has_one_sentence(whole: dict[str, Any]) -> None:
                     "page (2 paths).")
     assert ordinary.startswith("Everybody else's I/O, median over 8 paths against stock: page +")
     assert "1/545 of the memory and 1/4,149 of the time" in memory
-    assert "0 fallbacks" in trust and "shows no difference in any of 8 cells" in trust
+    assert "0 fallbacks" in trust
+    assert "a kernel against itself differs in none of 8 cells (0 equivalent)" in trust
+    assert "3 blocks cannot raise an A/A alarm in any of 8 cells, which takes 10" in trust
+
+
+def test_counts_are_told_with_their_verdicts(whole: dict[str, Any]) -> None:
+    cell = whole["compares"][0]["cells"][0]
+    counted = [cell | {"workload": one["workload"], "metric": "instructions", "verdict": verdict}
+               for one, verdict in zip(whole["instructions"]["cells"], ("better", "equivalent"))]
+    whole["compares"] = [whole["compares"][0] | {"cells": counted}]
+    assert "(2 paths: 1 better, 1 equivalent)" in verdict.sentences(whole)[0]
+
+
+def test_blocks_that_suffice_are_not_spoken_of(whole: dict[str, Any]) -> None:
+    for compare in whole["compares"] + whole["aa"]["compares"]:
+        for cell in compare["cells"]:
+            cell["pairs"] = cell["pairs"] * 4
+    assert "which takes" not in verdict.sentences(whole)[-1]
 
 
 def test_what_was_not_measured_is_not_spoken_of(whole: dict[str, Any]) -> None:
