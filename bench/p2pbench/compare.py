@@ -162,7 +162,7 @@ def _figures(samples: Iterable[Mapping[str, Any]], name: str) -> Figures:
 def _cells(a: Report, b: Report, keys: Sequence[Key], left: Mapping[Key, Figures],
            right: Mapping[Key, Figures]) -> list[dict[str, Any]]:
     """The cells with their verdicts; Holm needs all of them at once."""
-    found = [None if _reasons(a, b, left[key], right[key])
+    found = [None if _reasons(a, b, key, left[key], right[key])
              else unpaired.difference(left[key].values, right[key].values, _seed(a, b, key))
              for key in keys]
     adjusted = iter(significance.holm([one.p for one in found if one]))
@@ -179,16 +179,21 @@ def _cells(a: Report, b: Report, keys: Sequence[Key], left: Mapping[Key, Figures
             "interval": one.interval.in_report() if one and one.interval else None,
             "p": one.p if one else None, "p_holm": p_holm,
             "boots": [len(left[key].values), len(right[key].values)],
-            "reasons": _reasons(a, b, left[key], right[key]),
+            "reasons": _reasons(a, b, key, left[key], right[key]),
             "notes": [one.note] if one and one.note else [],
             "pairs": [], "missing": [], "blocks_needed": None, "latency": {},
         })
     return made
 
 
-def _reasons(a: Report, b: Report, left: Figures, right: Figures) -> list[str]:
-    """Why a cell has no number: evidence that is not valid in either run, or no figure."""
+def _reasons(a: Report, b: Report, key: Key, left: Figures, right: Figures) -> list[str]:
+    """Why a cell has no number: another length, invalid evidence in either run, or no figure."""
+    lengths = [report["matrix"].get("workloads", {}).get(key.workload) for report in (a, b)]
     found = []
+    if all(lengths) and lengths[0] != lengths[1]:
+        found.append("the runs differ in " + ", ".join(
+            f"{name}: {lengths[0][name]:g} and {lengths[1][name]:g}"
+            for name in lengths[0] if lengths[0][name] != lengths[1][name]))
     for report, figures in ((a, left), (b, right)):
         found += [f"{report['run']} {reason}" for reason in figures.reasons]
         if not figures.values and not figures.reasons:

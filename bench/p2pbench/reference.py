@@ -53,9 +53,7 @@ def summary(report: Record) -> dict[str, Any]:
 def publish(run: Path, directory: Path | None = None) -> list[Path]:
     """Write what is published of a run's report; return the files."""
     report = reports.read(run)
-    if not report["ok"]:
-        raise BenchError(f"{report['run']} is not whole, so it is no reference: "
-                         f"{report['problems'][0]}; resume it or run it again")
+    _refuse(report)
     place = directory or RESULTS / "reference" / _release(report)
     texts = {
         "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
@@ -68,6 +66,19 @@ def publish(run: Path, directory: Path | None = None) -> list[Path]:
     place.mkdir(parents=True, exist_ok=True)
     files.replace_all(place, texts, f"run make reference RUN={run.name} again")
     return [place / name for name in texts]
+
+
+def _refuse(report: Record) -> None:
+    """What is published is whole, can be run again, and was checked against itself."""
+    aa, repository = report["aa"], report["provenance"].get("repository") or {}
+    reasons = [*report["problems"]]
+    if aa is None or aa["alarms"]:
+        reasons.append(aa["headline"] if aa else "it has no A/A check")
+    if repository.get("dirty"):
+        reasons.append("it was run with changes that no commit has")
+    if reasons:
+        raise BenchError(f"{report['run']} is no reference: {reasons[0]}; mend that and run it "
+                         "again")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

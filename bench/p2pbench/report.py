@@ -51,7 +51,7 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "created": header["created"],
         "seed": header["seed"],
         "environment_class": header["environment_class"],
-        "matrix": _picked(header["matrix"], "name", "file", "blocks", "margins"),
+        "matrix": _matrix(header),
         "totals": _totals(samples, boots, journal, cells),
         "compares": _compares(header, [one for one in found if one.question.family == "cells"]),
         "aa": aa.section([one for one in found if one.question.family == "aa"], compared),
@@ -295,6 +295,14 @@ def _is_whole(boot: Boot) -> bool:
 
 def _median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None
+
+
+def _matrix(header: Header) -> dict[str, Any]:
+    """What was asked for. Workloads of one name can be longer in another matrix."""
+    lengths = {workload["name"]: {"runtime_s": workload.get("runtime_s", 0.0),
+                                  "size": workload.get("size", 0), "ios": workload.get("ios", 0)}
+               for workload in header["matrix"]["workloads"]}
+    return _picked(header["matrix"], "name", "file", "blocks", "margins") | {"workloads": lengths}
 
 
 def _kib(value: float | None) -> float | None:

@@ -72,6 +72,15 @@ def test_cells_of_one_run_alone_are_named(runs: Any) -> None:
         compare.compare(a, b)
 
 
+def test_workloads_of_one_name_and_another_length_are_not_compared(runs: Any) -> None:
+    a, b = runs("a", 1e8), runs("bb", 1e8)
+    b["matrix"]["workloads"]["randread-4k-qd1"]["runtime_s"] = 3.0
+    cells = [cell for one in compare.compare(a, b)["compares"] for cell in one["cells"]]
+    told = {cell["workload"]: cell["reasons"] for cell in cells if cell["verdict"] == "invalid"}
+    assert list(told) == ["randread-4k-qd1"]
+    assert told["randread-4k-qd1"][0].startswith("the runs differ in runtime_s: ")
+
+
 def test_invalid_evidence_in_either_run_gives_no_number(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
     b["cells"][3]["samples"][2] |= {"state": "invalid", "reason": "12 requests fell back"}
