@@ -10,18 +10,20 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 import samples
-from p2pbench import pages, verdict
+from p2pbench import pages, reports, verdict
+from p2pbench.paths import SCHEMAS
 
 
 @pytest.fixture(scope="session")
 def pages_made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A run of throughput alone, and one with every section that a run can have."""
+    """A run of throughput alone, one with every section, and the one that is published."""
     directory = tmp_path_factory.mktemp("pages")
     quick = samples.quick()
     whole = samples.whole(quick)
     whole["verdict"] = verdict.sentences(whole)
     made = {}
-    for name, report in (("quick", quick), ("whole", whole)):
+    for name, report in (("quick", quick), ("whole", whole),
+                         ("published", reports.read(SCHEMAS / "reference" / "6.1"))):
         made[name] = directory / f"{name}.html"
         made[name].write_text(pages.html(report), encoding="utf-8")
     return made

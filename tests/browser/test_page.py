@@ -32,7 +32,7 @@ class Page:
 
 
 @pytest.fixture(scope="module", params=[
-    f"{name} {size} {scheme}" for name in ("quick", "whole")
+    f"{name} {size} {scheme}" for name in ("quick", "whole", "published")
     for size in SIZES for scheme in SCHEMES])
 def page(request: pytest.FixtureRequest, browser: Any, pages_made: dict[str, Path]) -> Page:
     """A page on a screen of some size, in light or dark; its pictures are taken."""
