@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from rich.console import Console
 
-from . import files, index, pages, provenance_rows, reports, terminal, significance, unpaired, words
+from . import files, index, pages, provenance_rows, reports, significance, terminal, unpaired, words
 from .errors import BenchError
 from .estimate import verdict_of
 from .forest import forest_svg

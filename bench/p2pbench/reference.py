@@ -77,8 +77,8 @@ def _refuse(report: Record) -> None:
     if repository.get("dirty"):
         reasons.append("it was run with changes that no commit has")
     if reasons:
-        raise BenchError(f"{report['run']} is no reference: {reasons[0]}; mend that and run it "
-                         "again")
+        raise BenchError(f"{report['run']} is no reference: {reasons[0]}; mend that, then "
+                         "resume it or run it again")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

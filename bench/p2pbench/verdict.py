@@ -187,10 +187,10 @@ def _trust(report: Record) -> tuple[bool, str]:
     """Whether there is ground for doubt, and the sentence."""
     problems, aa = report["problems"], report["aa"]
     alarms = aa["alarms"] if aa else 0
-    told = [words.evidence_sentence(report["totals"]),
-            words.integrity_sentence(report["cells"]), _self_check(aa), *_too_few(report)]
-    if alarms:  # rule: a report whose A/A raises an alarm says so on top
-        told.insert(0, told.pop(2))
+    paths = [words.evidence_sentence(report["totals"]), words.integrity_sentence(report["cells"])]
+    check = [_self_check(aa)]
+    # rule: a report whose A/A raises an alarm says so on top
+    told = [*(check + paths if alarms else paths + check), *_too_few(report)]
     if problems:
         told.insert(0, f"{_NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
     return bool(problems or alarms), ". ".join(told) + "."

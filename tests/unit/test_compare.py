@@ -10,6 +10,8 @@ import pytest
 
 from p2pbench import compare, report, reports, significance, unpaired
 from p2pbench.errors import BenchError
+from p2pbench.estimate import verdict_of
+from p2pbench.significance import ALPHA
 
 WORKLOADS = ("randread-4k-qd1", "randwrite-8k-qd2", "pattern-there")
 
@@ -152,6 +154,7 @@ def test_few_boots_have_wide_intervals_and_fewer_none() -> None:
     found = unpaired.difference(a, b, [1])
     assert found.interval and found.interval.method == "BCa+t" and "too few" in found.note
     assert found.p == pytest.approx(0.1)
+    assert verdict_of(found.interval, 0.02, significant=found.p <= ALPHA) == "inconclusive"
     assert unpaired.difference(a[:2], b, [1]).interval is None
 
 
