@@ -55,20 +55,21 @@ class Shape:
 class Board:
     """What a guest has otherwise than configs/testbed draws it.
 
-    apart: "bar" or "nic", a device below a root port of its own, so that it meets its
-    peers in the host bridge; trusted: the CPU is one whose host bridge the kernel trusts
-    with that. iommu: DMA passes an IOMMU. subsystem: the NVMe controller is one of
-    several of a subsystem, which makes its disk a multipath one.
+    apart: "bar" or "nic", a device below a root port of its own, or "disk", on the root
+    bus, so that it meets its peers in the host bridge; trusted: the CPU is one whose host
+    bridge the kernel trusts with that. iommu: "intel" or "amd", DMA passes an IOMMU of
+    theirs. subsystem: the NVMe controller is one of several of a subsystem, which makes
+    its disk a multipath one.
     """
 
     apart: str = ""
     trusted: bool = True
-    iommu: bool = False
+    iommu: str = ""
     subsystem: bool = False
 
     def machine(self) -> list[str]:
         """Return the options that must come before the other devices."""
-        return ["-device", "intel-iommu,intremap=off"] if self.iommu else []
+        return ["-device", f"{self.iommu}-iommu,intremap=off"] if self.iommu else []
 
     def cpu(self) -> str:
         """Return what the name of the CPU is followed by."""
@@ -85,7 +86,8 @@ class Board:
                            f"slot={number}"]
 
     def nvme(self, device: str) -> list[str]:
-        """Return the NVMe controller."""
+        """Return the NVMe controller, which the device describes but for its place."""
+        device += f",bus={'pcie.0' if self.apart == 'disk' else 'd0'}"
         if self.subsystem:
             return ["-device", "nvme-subsys,id=subsys0,nqn=p2pbench",
                     "-device", f"{device},subsys=subsys0"]
@@ -265,7 +267,7 @@ class Guest:
             "-drive", f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
                       "aio=threads,file.locking=off",
             *self._board.nvme(f"nvme,id=nvme0,serial={NVME_SERIAL},"
-                              f"cmb_size_mb={shape.cmb >> 20},bus=d0"),
+                              f"cmb_size_mb={shape.cmb >> 20}"),
             "-device", f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
             "-netdev", "user,id=net,restrict=on", "-device", "e1000e,netdev=net,bus=d1",
             "-object", f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",
