@@ -4,7 +4,7 @@ PYTHON  ?= /usr/bin/python3
 VARIANT ?= page
 FLAVOUR ?= bench
 PROVIDER ?= bar
-MATRIX  ?= quick
+MATRIX  ?=
 SEED    ?=
 RESUME  ?=
 BUDGET  ?=
@@ -21,6 +21,9 @@ export PYTHONDONTWRITEBYTECODE = 1
 export PYTEST_DISABLE_PLUGIN_AUTOLOAD = 1
 PYTEST = $(PYTHON) -m pytest
 CLI = $(PYTHON) -m p2pbench
+BOOTS = $(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots \
+	$(if $(MATRIX),--matrix='$(MATRIX)') $(if $(SEED),--seed='$(SEED)') \
+	$(if $(BUDGET),--budget='$(BUDGET)') $(if $(RESUME),--resume='$(RESUME)')
 
 help:
 	@sed 's/^	//' bench/help.txt
@@ -29,14 +32,10 @@ deps:
 	@bench/deps.sh install
 
 bench: deps
-	@$(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots --matrix='$(MATRIX)' \
-		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') \
-		$(if $(BUDGET),--budget='$(BUDGET)') $(PYTEST_ARGS)
+	@$(BOOTS) $(PYTEST_ARGS)
 
 plan: deps
-	@$(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots --matrix='$(MATRIX)' \
-		$(if $(SEED),--seed='$(SEED)') $(if $(RESUME),--resume='$(RESUME)') \
-		$(if $(BUDGET),--budget='$(BUDGET)') --collect-only
+	@$(BOOTS) --collect-only
 
 test: deps
 	@$(PYTEST) -c tests/pytest.ini --rootdir=tests tests $(PYTEST_ARGS)

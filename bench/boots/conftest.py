@@ -131,7 +131,7 @@ def _line(head: str, record: dict[str, Any], left: float) -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that `make bench` passes on."""
     group = parser.getgroup("p2pbench")
-    group.addoption("--matrix", default="quick", help="a file, or a name in configs/matrix")
+    group.addoption("--matrix", default="", help="a file, or a name in configs/matrix; else quick")
     group.addoption("--seed", default="", help="the seed of the plan's order")
     group.addoption("--budget", default="", help="how long the run may take: 90s, 20m, 2h")
     group.addoption("--resume", metavar="RUN", default="", help="go on with results/RUN")
@@ -145,12 +145,14 @@ def _open_run(config: pytest.Config) -> Run:
     if seed and not seed.isdecimal():
         raise BenchError(f'SEED="{seed}": a whole number is allowed')
     budget = config.getoption("--budget")
+    matrix = config.getoption("--matrix")
     if config.getoption("--resume"):
-        if budget:
-            raise BenchError("a run goes on with the budget that it began with, which its journal "
-                             "keeps: leave BUDGET out with RESUME")
+        for name, given in (("MATRIX", matrix), ("SEED", seed), ("BUDGET", budget)):
+            if given:
+                raise BenchError(f"a run goes on with the {name} that it began with, which its "
+                                 f"journal keeps: leave {name} out with RESUME")
         return Run.resume(config.getoption("--resume"))
-    return Run.new(find_matrix(config.getoption("--matrix")), int(seed) if seed else None,
+    return Run.new(find_matrix(matrix or "quick"), int(seed) if seed else None,
                    stopping.parse_budget(budget) if budget else None)
 
 

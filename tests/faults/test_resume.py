@@ -126,3 +126,11 @@ def test_an_unknown_run_names_those_that_there_are(tmp_path: Path) -> None:
     text, _ = process.communicate()
     assert process.returncode == 4
     assert 'no run "nothing" to resume' in text
+
+
+@pytest.mark.parametrize("option", ["matrix=smoke", "seed=3", "budget=5s"])
+def test_a_resumed_run_goes_on_as_it_began_or_not_at_all(tmp_path: Path, option: str) -> None:
+    process = start_bench(tmp_path, "--resume=any", f"--{option}")
+    text, _ = process.communicate()
+    name = option.split("=")[0].upper()
+    assert process.returncode == 4 and f"leave {name} out with RESUME" in text

@@ -71,9 +71,3 @@ def test_a_budget_too_small_for_a_block_is_refused_before_anything_boots(
     assert process.returncode == 4
     assert "BUDGET of 5 s: one block of" in text and "is 3 boots and takes about" in text
     assert list((tmp_path / "results").glob("*")) == []
-
-
-def test_a_resumed_run_keeps_its_budget(tmp_path: Path) -> None:
-    process = start_bench(tmp_path, "--resume=any", "--budget=5s")
-    text, _ = process.communicate()
-    assert process.returncode == 4 and "leave BUDGET out with RESUME" in text
