@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 from .errors import BenchError
-from .kernel import Kernel, locked
+from .kernel import Kernel
+from .lock import locked
 from .paths import BUILD, ROOT, cache_dir, shown
 from .variants import file_sha256
 

@@ -1,7 +1,5 @@
 """Configure and build a variant, and keep the result by the content it was made from."""
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -9,12 +7,12 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import structs
 from .errors import BenchError
+from .lock import locked
 from .objects import compact
 from .paths import LINUX, cache_dir, shown
 from .tree import base_tarball, make_tree
@@ -85,25 +83,6 @@ def _inputs(variant: Variant, flavour: str) -> dict[str, object]:
 def _key(inputs: dict[str, object]) -> str:
     text = json.dumps([_LAYOUT, inputs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Let one process at a time build a thing; the lock ends with its process."""
-    directory = cache_dir()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        stream = (directory / f"{name}.lock").open("w")
-    except OSError as error:
-        raise BenchError(f"cannot write to the cache {directory}: {error.strerror}; set "
-                         "P2PBENCH_CACHE to a directory that you can write to") from None
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another process that builds the {name}", flush=True)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def _kernel(variant: Variant, flavour: str, inputs: dict[str, object]) -> Kernel:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .errors import BenchError
+from .lock import locked
 from .paths import BUILD, cache_dir, shown
 from .variants import RELEASE, Base, Variant, file_sha256, read_base, series_dir
 
@@ -67,8 +68,14 @@ def base_tarball(base: Base) -> str:
 def base_repository(base: Base, sha256: str) -> Path:
     """Return a bare git repository with the base as its one commit, made once per tarball."""
     repository = cache_dir() / "base" / f"{sha256[:16]}.git"
-    if repository.is_dir():
-        return repository
+    if not repository.is_dir():
+        with locked("base"):
+            if not repository.is_dir():
+                _unpack(base, sha256, repository)
+    return repository
+
+
+def _unpack(base: Base, sha256: str, repository: Path) -> None:
     print(f"unpacking {base.tarball.name}", flush=True)
     scratch = repository.parent / f".unpack-{os.getpid()}"
     try:
@@ -85,7 +92,6 @@ def base_repository(base: Base, sha256: str) -> Path:
                          "disk full?") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return repository
 
 
 def _apply_error(directory: Path, patch: Path) -> BenchError:

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,18 @@ def test_patches_carry_a_sign_off_and_no_checkpatch_complaint(own: Path) -> None
                                    "--no-signoff", "--ignore", "FILE_PATH_CHANGES", patch],
                                   cwd=directory, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout
+
+
+def test_two_processes_that_need_the_base_unpack_it_once(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "linux").mkdir()
+    (tmp_path / "linux" / "Makefile").write_text("VERSION = 6\n")
+    tarball = tmp_path / "linux.tar"
+    subprocess.run(["tar", "-cf", tarball, "-C", tmp_path, "linux"], check=True)
+    base = replace(variants.read_base(), tarball=tarball)
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda _: tree.base_repository(base, "0" * 64), range(4)))
+    assert len(set(made)) == 1
+    assert tree.git(made[0], "show", "base:Makefile").stdout == "VERSION = 6\n"
+    assert capsys.readouterr().out.count("unpacking") == 1

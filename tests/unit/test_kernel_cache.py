@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import kernel, variants
+from p2pbench import kernel, lock, variants
 from p2pbench.errors import BenchError
 from p2pbench.variants import file_sha256, find_variant
 
@@ -130,5 +130,5 @@ def test_a_cache_that_cannot_be_written_is_named(own_linux: Path, tmp_path: Path
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(BenchError, match="P2PBENCH_CACHE"):
-        with kernel.locked("kernels"):
+        with lock.locked("kernels"):
             pass
