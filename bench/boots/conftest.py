@@ -90,6 +90,12 @@ class Session:
         self.console.print(_line(head, record, self._left_s()))
         return record
 
+    def say_plan(self, boots: list[Boot]) -> None:
+        """Say how much is planned, and how long that takes once the kernels are built."""
+        needed = _minutes(Estimate(self.run.matrix, boots).remaining_s())
+        self.console.print(f"{len(boots)} boots in {len({boot.block for boot in boots})} blocks: "
+                           f"about {needed}, and the time to build kernels that are not cached")
+
     def say_budget(self) -> None:
         """Say how the plan spends its budget."""
         looks = self.run.looks
@@ -143,7 +149,7 @@ _SESSION = pytest.StashKey[Session]()
 def _open_run(config: pytest.Config) -> Run:
     seed = config.getoption("--seed")
     if seed and not seed.isdecimal():
-        raise BenchError(f'SEED="{seed}": a whole number is allowed')
+        raise BenchError(f'SEED="{seed}": a whole number from 0 on is allowed')
     budget = config.getoption("--budget")
     matrix = config.getoption("--matrix")
     if config.getoption("--resume"):
@@ -190,6 +196,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         ours.run.check_budget(boots)
         if session.config.option.collectonly:
+            ours.say_plan(boots)
             ours.say_budget()
         else:
             ours.begin(boots)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
 from .errors import BenchError
-from .paths import SCHEMAS
+from .paths import RESULTS, SCHEMAS
 from .schema import problem
 
 SCHEMA = "p2pbench-journal-1"
@@ -294,6 +294,8 @@ class Journal:
         path = Path(path)
         try:
             data = path.read_bytes()
+        except FileNotFoundError:
+            raise JournalError(_no_journal(path)) from None
         except OSError as error:
             raise JournalError(f"{path}: cannot read: {error.strerror}") from error
         lines, cut = _whole_lines(data)
@@ -378,6 +380,18 @@ class Journal:
                     f"the plan says {value!r}: it is of another run, not of this one with seed "
                     f"{self.header['seed']}"
                 )
+
+
+def latest_runs() -> str:
+    """Name the last runs that have a journal, for a message about one that is not there."""
+    runs = sorted(path.parent.name for path in RESULTS.glob("*/journal.jsonl"))
+    return ", ".join(runs[-3:]) or "no run yet"
+
+
+def _no_journal(path: Path) -> str:
+    if (path.parent / "report.json").is_file():
+        return f"{path}: not there; a published run has its report and no journal"
+    return f"{path}: not there; expected the directory of a run (there: {latest_runs()})"
 
 
 def _whole_lines(data: bytes) -> tuple[list[bytes], int]:

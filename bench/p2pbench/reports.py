@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .errors import BenchError
+from .journal import latest_runs
 from .paths import SCHEMAS
 from .schema import validator
 
@@ -34,10 +35,13 @@ def read(place: Path) -> dict[str, Any]:
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UnreadableReport(f"{file}: cannot read: {error.strerror}; expected a run that has "
-                               f"a report (make report RUN={place.name})") from None
+        to_do = f"make report RUN={place.name}" if (place / "journal.jsonl").is_file() \
+            else f"there: {latest_runs()}"
+        raise UnreadableReport(f"{file}: cannot read: {error.strerror}; expected the directory of "
+                               f"a run that has a report ({to_do})") from None
     except ValueError as error:
-        raise UnreadableReport(f"{file}: not JSON: {error}") from None
+        raise UnreadableReport(f"{file}: not JSON: {error}; expected the directory of a run, or "
+                               "its report.json") from None
     schema = report.get("schema") if isinstance(report, dict) else None
     if schema == _FIRST:
         report = _upgraded(report)

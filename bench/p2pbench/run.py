@@ -13,7 +13,7 @@ from .boot import BootRun
 from .errors import BenchError
 from .image import build_image
 from .insncount import Counter, Instrument
-from .journal import SCHEMA, Journal
+from .journal import SCHEMA, Journal, latest_runs
 from .kernel import Kernel, build, expected
 from .matrix import COUNT, Boot, Matrix, matrix_from_json, read_matrix, short
 from .objects import Function, differing, read_functions
@@ -67,9 +67,8 @@ class Run:
         """Go on with a run by the name of its directory in results/."""
         directory = RESULTS / Path(name).name
         if not (directory / "journal.jsonl").is_file():
-            runs = sorted(path.parent.name for path in RESULTS.glob("*/journal.jsonl"))
             raise BenchError(f'no run "{name}" to resume in {shown(RESULTS)} '
-                             f'(there: {", ".join(runs[-3:]) or "none"})')
+                             f"(there: {latest_runs()})")
         journal = Journal.open(directory / "journal.jsonl")
         matrix = matrix_from_json(dict(journal.header["matrix"]))
         return cls(matrix, journal.header["seed"], directory.name, journal)

@@ -128,7 +128,11 @@ def test_the_command_compares_and_refuses(
     assert "bb against a: 4 cells compared: 2 worse" in capsys.readouterr().out
     assert "bb against a" in (tmp_path / "index.html").read_text()
     assert compare.main([str(tmp_path / "a"), str(tmp_path / "none")]) == 2
-    assert "none: cannot read" not in capsys.readouterr().out
+    assert "expected the directory of a run that has a report (there: " in capsys.readouterr().err
+    (tmp_path / "a" / "journal.jsonl").write_text("")
+    (tmp_path / "a" / "report.json").unlink()
+    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
+    assert "(make report RUN=a)" in capsys.readouterr().err
 
 
 def test_a_report_of_the_first_schema_is_read_and_one_of_the_future_refused_by_name(

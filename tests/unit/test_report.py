@@ -277,7 +277,11 @@ def test_the_command_makes_the_report_again(
     assert (tmp_path / "report.html").is_file()
     assert "worse in all 2 cases" in capsys.readouterr().out
     assert report.main([str(tmp_path / "none")]) == 2
-    assert "cannot read: No such file or directory" in capsys.readouterr().err
+    assert "none/journal.jsonl: not there; expected the directory of a run (there: " \
+        in capsys.readouterr().err
+    (tmp_path / "journal.jsonl").unlink()
+    assert report.main([str(tmp_path)]) == 2
+    assert "a published run has its report and no journal" in capsys.readouterr().err
 
 
 def test_a_report_of_another_schema_is_refused(run: Any, tmp_path: Path) -> None:
