@@ -50,7 +50,8 @@ static int count_ios(const struct setup *s, const struct count_args *args,
 		start = now_ns();
 		instrument_begin(&instrument);
 		ret = io_run(io, args->ios, &d, f);
-		instrument_end(&instrument);
+		if (instrument_end(&instrument, ret ? &later : f))
+			ret = -1;
 		start = now_ns() - start;
 		evidence = evidence_end(&e, ret ? &later : f);
 		if (!ret && evidence)

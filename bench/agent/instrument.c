@@ -36,6 +36,8 @@ static int perf_open(struct instrument *i, int cpu, struct failure *f)
 		.type = PERF_TYPE_HARDWARE,
 		.size = sizeof(attr),
 		.config = PERF_COUNT_HW_INSTRUCTIONS,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED |
+			       PERF_FORMAT_TOTAL_TIME_RUNNING,
 		.disabled = 1,
 		.exclude_user = 1,
 		.exclude_hv = 1,
@@ -77,22 +79,41 @@ void instrument_begin(struct instrument *i)
 		mark_begin();
 }
 
-void instrument_end(struct instrument *i)
+/* A counter that shared the PMU with others has counted a part of the time. */
+bool perf_reading_exact(const struct perf_reading *r)
 {
-	bool whole = i->nr_fds > 0;
-	u64 value, sum = 0;
+	return r->running_ns && r->running_ns == r->enabled_ns;
+}
+
+static int perf_read_add(int fd, u64 *sum, struct failure *f)
+{
+	struct perf_reading r = { };
+
+	expect(f, STEP, "a counter that ran all the time");
+	if (read(fd, &r, sizeof(r)) != sizeof(r))
+		return got(f, "%s", strerror(errno));
+	if (!perf_reading_exact(&r))
+		return got(f, "%llu of %llu ns: others use the PMU, too",
+			   (unsigned long long)r.running_ns,
+			   (unsigned long long)r.enabled_ns);
+	*sum += r.value;
+	return 0;
+}
+
+int instrument_end(struct instrument *i, struct failure *f)
+{
+	u64 sum = 0;
+	int ret = 0;
 
 	if (i->marks)
 		mark_end();
-	for (int n = 0; n < i->nr_fds; n++) {
+	for (int n = 0; n < i->nr_fds; n++)
 		ioctl(i->fds[n], PERF_EVENT_IOC_DISABLE, 0);
-		if (read(i->fds[n], &value, sizeof(value)) == sizeof(value))
-			sum += value;
-		else
-			whole = false;
-	}
-	if (whole)
+	for (int n = 0; n < i->nr_fds && !ret; n++)
+		ret = perf_read_add(i->fds[n], &sum, f);
+	if (!ret && i->nr_fds)
 		i->count = sum;
+	return ret;
 }
 
 void instrument_close(struct instrument *i)

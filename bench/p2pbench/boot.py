@@ -208,13 +208,16 @@ class BootRun:
 
     def _fio(self, guest: Guest, workload: Workload, entry: Record) -> None:
         limit = workload.runtime_s + _FIO_GRACE_S
+        started = time.monotonic()
         answer = guest.channel.order("fio", {
             "name": workload.name, "job": fio.job_file(workload, self._seed & 0x7fffffff),
             "deadline_s": limit}, limit + _FIO_GRACE_S)
+        took_s = time.monotonic() - started
         self._keep(workload, answer)
         entry["evidence"] = answer["evidence"]
         try:
             entry["metrics"] = fio.metrics(workload, answer)
+            fio.check_clock(workload, entry["metrics"]["runtime_s"], took_s)
         except fio.FioError as error:
             entry |= {"status": "failed", "error": {
                 "step": "fio", "expected": "a run without errors and its figures in JSON",

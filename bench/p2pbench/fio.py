@@ -6,6 +6,10 @@ from typing import Any
 from .matrix import Workload
 
 
+# By how much two clocks may differ that both go evenly; fio rounds to milliseconds.
+_CLOCK_TOLERANCE = 0.1
+
+
 class FioError(Exception):
     """fio failed, or printed what cannot be used: one line that says which."""
 
@@ -55,6 +59,19 @@ def metrics(workload: Workload, answer: dict[str, Any]) -> dict[str, float]:
     if not result["ios"]:
         raise FioError(f"fio did no I/O in workload {workload.name}")
     return result
+
+
+def check_clock(workload: Workload, runtime_s: float, took_s: float) -> None:
+    """Raise FioError if the clock that fio read cannot have gone evenly: no figure is right then.
+
+    runtime_s is fio's own, took_s the time from the order to its answer by our own clock. A timed
+    run is never shorter than asked, and no run is longer than the time it took.
+    """
+    asked_s = 0.0 if workload.verify else workload.runtime_s
+    if asked_s * (1 - _CLOCK_TOLERANCE) <= runtime_s <= took_s * (1 + _CLOCK_TOLERANCE):
+        return
+    raise FioError(f"the clock of the machine under test jumped: fio says {runtime_s:.3f} s for a "
+                   f"run of {asked_s:g} s or more that took {took_s:.3f} s by the clock here")
 
 
 def _figures(mixed: dict[str, Any], runtime_ms: float) -> dict[str, float]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -13,6 +14,7 @@ import shlex
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -66,7 +68,7 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "provenance": header["provenance"],
         "qemu_commands": _commands(boots),
         "reproduce": _reproduce(header),
-        "notes": aa.alarm(found) + journal.notes + stopping.notes(journal),
+        "notes": aa.alarm(found) + journal.notes + _clock_jumps(boots) + stopping.notes(journal),
     }
     report["problems"] = _problems(report) + stopping.disagreements(journal, found)
     report["ok"] = not report["problems"]
@@ -385,6 +387,19 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
                         + (" …" if len(report["not_run"]) > 5 else ""))
     counted: list[str] = (report["instructions"] or {"problems": []})["problems"]
     return problems + counted + _silent_gaps(report)
+
+
+def _clock_jumps(boots: Iterable[Boot]) -> list[str]:
+    """Where the calendar went backwards from one boot to the next; no figure is made of it."""
+    return [f"the clock was set back between {earlier['boot']} ({earlier['started']}) and "
+            f"{later['boot']} ({later['started']}): durations are by a clock that does not jump, "
+            "so only these dates are wrong"
+            for earlier, later in itertools.pairwise(boots)
+            if _date(later) < _date(earlier)]
+
+
+def _date(boot: Boot) -> datetime:
+    return datetime.fromisoformat(boot["started"])
 
 
 def _silent_gaps(report: Mapping[str, Any]) -> list[str]:

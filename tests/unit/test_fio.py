@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from p2pbench.fio import FioError, job_file, metrics
+from p2pbench.fio import FioError, check_clock, job_file, metrics
 from p2pbench.matrix import Workload
 
 
@@ -28,7 +29,9 @@ def run_fio(job: str, directory: Path) -> dict[str, Any]:
 
 
 def test_real_fio_runs_the_job_and_its_figures_are_read(tmp_path: Path) -> None:
+    started = time.monotonic()
     figures = metrics(workload(), run_fio(job_file(workload(), 1), tmp_path))
+    check_clock(workload(), figures["runtime_s"], time.monotonic() - started)
     assert figures["bytes"] == figures["ios"] * 4096
     assert figures["lat_p99_ns"] >= figures["lat_p50_ns"] > 0
     assert figures["bytes_per_s"] > 0
@@ -58,3 +61,14 @@ def test_an_error_inside_a_job_fails(tmp_path: Path) -> None:
     output["jobs"][0]["error"] = 5
     with pytest.raises(FioError, match="fio reports error 5"):
         metrics(workload(), answer | {"stdout": json.dumps(output)})
+
+
+@pytest.mark.parametrize(("runtime_s", "took_s"), [(0.003, 0.5), (90.0, 0.5)])
+def test_a_clock_that_jumps_fails_the_run(runtime_s: float, took_s: float) -> None:
+    with pytest.raises(FioError, match="the clock of the machine under test jumped"):
+        check_clock(workload(), runtime_s, took_s)
+
+
+def test_a_run_that_takes_longer_than_asked_is_no_jump() -> None:
+    check_clock(workload(), 0.9, 1.5)
+    check_clock(workload(verify="crc32c", runtime_s=0.0), 0.001, 0.5)

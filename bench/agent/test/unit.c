@@ -6,6 +6,7 @@
 
 #include "deadline.h"
 #include "evidence.h"
+#include "instrument.h"
 #include "machine.h"
 #include "order.h"
 #include "pattern.h"
@@ -351,6 +352,17 @@ TEST(pattern_arguments_fit_together)
 	CHECK(pattern_args_check(&a, &f));
 }
 
+TEST(counter_that_shared_the_pmu_is_not_exact)
+{
+	struct perf_reading r = { .value = 7, .enabled_ns = 5, .running_ns = 5 };
+
+	CHECK(perf_reading_exact(&r));
+	r.running_ns = 4;
+	CHECK(!perf_reading_exact(&r));
+	r.enabled_ns = r.running_ns = 0;
+	CHECK(!perf_reading_exact(&r));
+}
+
 #define ENTRY(test)	{ #test, test }
 
 static const struct { const char *name; void (*run)(void); } tests[] = {
@@ -374,6 +386,7 @@ static const struct { const char *name; void (*run)(void); } tests[] = {
 	ENTRY(order_has_an_id_a_name_and_perhaps_a_scale),
 	ENTRY(order_that_is_none_is_refused),
 	ENTRY(pattern_arguments_fit_together),
+	ENTRY(counter_that_shared_the_pmu_is_not_exact),
 };
 
 int main(void)
