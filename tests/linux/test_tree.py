@@ -120,7 +120,8 @@ def test_patches_carry_a_sign_off_and_no_checkpatch_complaint(own: Path) -> None
 
 
 def test_two_processes_that_need_the_base_unpack_it_once(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "linux").mkdir()
     (tmp_path / "linux" / "Makefile").write_text("VERSION = 6\n")

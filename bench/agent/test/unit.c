@@ -359,7 +359,7 @@ TEST(counter_that_shared_the_pmu_is_not_exact)
 	CHECK(perf_reading_exact(&r));
 	r.running_ns = 4;
 	CHECK(!perf_reading_exact(&r));
-	r.enabled_ns = r.running_ns = 0;
+	r = (struct perf_reading) { };
 	CHECK(!perf_reading_exact(&r));
 }
 
