@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from p2pbench.errors import BenchError
-from p2pbench.kernel import build_environment, configure, fragments, install, make_command
+from p2pbench.kernel import asked_options, build_environment, configure, install, make_command
 from p2pbench.paths import BUILD, ROOT
 from p2pbench.tree import git, make_tree
 from p2pbench.variants import Variant, find_variant
@@ -57,12 +57,11 @@ def build_mutant(mutant: Mutant) -> Path:
     tree = make_tree(mutant.variant)
     objects = tree / f"obj-{mutant.flavour}"
     target = WORK / f"kernel-{mutant.name}"
-    options = "\n".join(path.read_text() for path in fragments(mutant.variant, mutant.flavour))
-    options += f'\nCONFIG_LOCALVERSION="-{mutant.variant.name}-{mutant.flavour}"\n'
     git(tree, "apply", str(mutant.patch))
     try:
-        configure(tree, objects, options)
-        done = subprocess.run(make_command(tree, objects, "-s", "bzImage", "modules"),
+        configure(tree, objects, asked_options(mutant.variant, mutant.flavour))
+        done = subprocess.run(make_command(tree, objects, "-s", "bzImage", "modules",
+                                           name=f"-{mutant.variant.name}-{mutant.flavour}"),
                               env=build_environment(), text=True, capture_output=True)
     finally:
         git(tree, "checkout", "-q", "-f", "HEAD")
