@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
 from .errors import BenchError
+from .functions import KEYS, Functions, Name, Row
 from .paths import RESULTS, SCHEMAS
 from .schema import problem
 
 SCHEMA = "p2pbench-journal-1"
 SCHEMA_FILE = SCHEMAS / "journal.schema.json"
+# What is read at a time, from the end of a journal, to find where its last line begins.
+_BLOCK = 1 << 16
 
 
 class JournalError(BenchError):
@@ -204,7 +207,7 @@ class Counts(TypedDict):
     ios: int
     per_io: float | None
     subsystems: dict[str, float]
-    functions: list[dict[str, Any]]
+    functions: Sequence[Row]
     reason: str
 
 
@@ -258,6 +261,7 @@ class Journal:
         self.looks: list[Look] = []
         self.notes: list[str] = []
         self._last: dict[str, Boot] = {}
+        self._names: dict[Name, Name] = {}
         self._planned = {boot["boot"]: boot for boot in header["plan"]}
 
     @classmethod
@@ -281,7 +285,7 @@ class Journal:
             ) from None
         except OSError as error:
             raise JournalError(f"{path}: cannot create: {error.strerror}") from error
-        _append_line(path, record, keep=0)
+        _append_line(path, _line(record), keep=0)
         return cls(path, cast(Header, record))
 
     @classmethod
@@ -292,25 +296,21 @@ class Journal:
         not fit raises JournalError as "file:line: what".
         """
         path = Path(path)
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise JournalError(_no_journal(path)) from None
-        except OSError as error:
-            raise JournalError(f"{path}: cannot read: {error.strerror}") from error
-        lines, cut = _whole_lines(data)
-        if not lines:
+        lines = _numbered_lines(path)
+        number, line = next(lines, (1, b""))
+        if not _is_whole(line):
             raise JournalError(
                 f"{path}:1: no whole first line, so nothing was run; start a new run"
             )
-        journal = cls(path, cast(Header, _parse(path, 1, lines[0], first=True)))
-        for number, line in enumerate(lines[1:], start=2):
-            journal._read(_parse(path, number, line), f"{path}:{number}")
-        if cut:
-            journal.notes.append(
-                f"{path.name}:{len(lines) + 1}: the last line was cut after {cut} bytes and is "
-                "skipped; the boot it belonged to counts as not run"
-            )
+        journal = cls(path, cast(Header, _parse(path, number, line, first=True)))
+        for number, line in lines:
+            if _is_whole(line):
+                journal._read(_parse(path, number, line), f"{path}:{number}")
+            else:
+                journal.notes.append(
+                    f"{path.name}:{number}: the last line was cut after {len(line)} bytes and is "
+                    "skipped; the boot it belonged to counts as not run"
+                )
         return journal
 
     def append(self, boot: Mapping[str, Any]) -> None:
@@ -323,9 +323,11 @@ class Journal:
         problem = _problem(record, "boot")
         if problem:
             raise JournalError(f"{self.path}: refusing to write {boot.get('boot')}: {problem}")
+        line = _line(record)
         self._check_planned(cast(Boot, record), str(self.path))
-        _append_line(self.path, record, keep=_whole_size(self.path))
-        self._take(cast(Boot, record), str(self.path))
+        self._keep_small(cast(Boot, record), str(self.path))
+        _append_line(self.path, line, keep=_whole_size(self.path))
+        self._take(cast(Boot, record))
 
     def append_look(self, look: LookRecord) -> None:
         """Write the line of a look and wait until it is on the disk."""
@@ -333,7 +335,7 @@ class Journal:
         problem = _problem(record, "look")
         if problem:
             raise JournalError(f"{self.path}: refusing to write look {look['look']}: {problem}")
-        _append_line(self.path, record, keep=_whole_size(self.path))
+        _append_line(self.path, _line(record), keep=_whole_size(self.path))
         self._read(record, str(self.path))
 
     @property
@@ -359,14 +361,28 @@ class Journal:
                                        "run")
             self.looks.append(Look(cast(LookRecord, record), self.boots))
         else:
-            self._take(cast(Boot, record), where)
+            self._check_planned(cast(Boot, record), where)
+            self._keep_small(cast(Boot, record), where)
+            self._take(cast(Boot, record))
 
-    def _take(self, boot: Boot, where: str) -> None:
-        self._check_planned(boot, where)
+    def _take(self, boot: Boot) -> None:
         earlier = self._last.pop(boot["boot"], None)
         if earlier is not None:
             self.repeated.append(earlier)
         self._last[boot["boot"]] = boot
+
+    def _keep_small(self, boot: Boot, where: str) -> None:
+        """Put the functions that the boot counted into few bytes."""
+        for result in boot["workloads"]:
+            counts = result.get("counts")
+            if counts:
+                try:
+                    counts["functions"] = Functions(counts["functions"], self._names)
+                except (KeyError, TypeError, OverflowError):
+                    raise JournalError(
+                        f"{where}: the functions of {result['name']}: expected objects with "
+                        f"{', '.join(KEYS)} and the number per_io"
+                    ) from None
 
     def _check_planned(self, boot: Boot, where: str) -> None:
         planned = self._planned.get(boot["boot"])
@@ -394,13 +410,20 @@ def _no_journal(path: Path) -> str:
     return f"{path}: not there; expected the directory of a run (there: {latest_runs()})"
 
 
-def _whole_lines(data: bytes) -> tuple[list[bytes], int]:
-    """The whole lines, and how many bytes of a cut one follow them."""
-    *lines, rest = data.split(b"\n")
-    if rest and _is_object(rest):  # whole but for its newline: nothing is missing from it
-        lines.append(rest)
-        rest = b""
-    return lines, len(rest)
+def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a journal one by one: it may be larger than the memory it should take."""
+    try:
+        with path.open("rb") as file:
+            yield from enumerate(file, start=1)
+    except FileNotFoundError:
+        raise JournalError(_no_journal(path)) from None
+    except OSError as error:
+        raise JournalError(f"{path}: cannot read: {error.strerror}") from error
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether nothing is missing from a line but perhaps its newline."""
+    return line.endswith(b"\n") or _is_object(line)
 
 
 def _is_object(line: bytes) -> bool:
@@ -412,7 +435,7 @@ def _is_object(line: bytes) -> bool:
 
 def _parse(path: Path, number: int, line: bytes, first: bool = False) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = json.loads(line.removesuffix(b"\n"))
     except ValueError as error:
         raise JournalError(f"{path}:{number}: not a JSON line: {error}") from None
     kind = record.get("type") if isinstance(record, dict) else None
@@ -447,17 +470,22 @@ def _problem(record: object, kind: str) -> str:
 
 def _whole_size(path: Path) -> int:
     """Bytes of the file up to and with its last whole line; -1 when that lacks its newline."""
-    data = path.read_bytes()
-    lines, cut = _whole_lines(data)
-    if lines and not cut and not data.endswith(b"\n"):
-        return -1
-    return len(data) - cut
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        rest = b""
+        while size > len(rest) and b"\n" not in rest:
+            file.seek(max(0, size - 2 * len(rest) - _BLOCK))
+            rest = file.read()
+    rest = rest.rpartition(b"\n")[2]
+    return -1 if rest and _is_object(rest) else size - len(rest)
 
 
-def _append_line(path: Path, record: Mapping[str, Any], keep: int) -> None:
-    """Append one line after `keep` bytes; what a kill left behind them is cut off first."""
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    data = text.encode() + b"\n"
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _append_line(path: Path, data: bytes, keep: int) -> None:
+    """Append a line after `keep` bytes; what a kill left behind them is cut off first."""
     if keep < 0:
         keep, data = path.stat().st_size, b"\n" + data
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)

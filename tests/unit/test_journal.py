@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -36,6 +36,43 @@ def test_each_boot_is_on_disk_when_append_returns(
     assert len(synced) == 2 + len(run.boots)  # the directory, the header, every boot
 
 
+def test_what_was_counted_is_read_back_and_a_name_is_kept_once(run: Any, tmp_path: Path) -> None:
+    rows = [{"function": f"f{i}", "object": "block/bio.o", "subsystem": "block", "per_io": i / 8}
+            for i in range(3)]
+    for boot in run.boots[:2]:
+        boot["workloads"][0]["counts"] = {"instrument": "insncount", "ios": 8, "per_io": 0.375,
+                                          "subsystems": {}, "functions": rows, "reason": ""}
+    appended = Journal.create(tmp_path / "journal.jsonl", run.header)
+    for boot in run.boots:
+        appended.append(boot)
+    for journal in (appended, Journal.open(appended.path)):
+        assert journal.boots == run.boots
+        one, two = (cast(Any, boot["workloads"][0])["counts"]["functions"]
+                    for boot in journal.boots[:2])
+        assert one[-1] == rows[-1] and list(one[:2]) == rows[:2]
+        assert all(name is same for name, same in zip(one.names, two.names))
+
+
+@pytest.mark.parametrize("row", [{"function": "f"}, "f", {
+    "function": "f", "object": "o", "subsystem": "s", "per_io": None}])
+def test_a_function_of_another_shape_is_an_error_with_its_place(
+    run: Any, tmp_path: Path, row: Any
+) -> None:
+    counts = {"instrument": "insncount", "ios": 8, "per_io": 1.0, "subsystems": {},
+              "functions": [], "reason": ""}
+    run.result("b1-page-bar")["counts"] = counts
+    path = run.write(tmp_path)
+    path.write_text(path.read_text().replace('"functions":[]', f'"functions":[{json.dumps(row)}]'))
+    with pytest.raises(JournalError, match=r"jsonl:5: the functions of randread-4k-qd1: expected"):
+        Journal.open(path)
+    path.write_text(path.read_text().replace(json.dumps(row), ""))
+    size = path.stat().st_size
+    run.result("b1-page-bar")["counts"] = counts | {"functions": [row]}
+    with pytest.raises(JournalError, match="the functions of randread-4k-qd1: expected"):
+        Journal.open(path).append(run.boot("b1-page-bar"))
+    assert path.stat().st_size == size
+
+
 @pytest.mark.parametrize("keep", [1, 50, -2])
 def test_a_cut_last_line_is_skipped_and_said(run: Any, tmp_path: Path, keep: int) -> None:
     path = run.write(tmp_path)
@@ -56,9 +93,11 @@ def test_a_line_that_lacks_only_its_newline_counts(run: Any, tmp_path: Path, lin
     assert len(lines(path)) == 6
 
 
+@pytest.mark.parametrize("size", [0, 70_000, 500_000])
 def test_appending_after_a_cut_leaves_a_whole_journal(
-    run: Any, tmp_path: Path, lines: Lines
+    run: Any, tmp_path: Path, lines: Lines, size: int
 ) -> None:
+    run.boots[-1]["qemu_command"].append("x" * size)
     path = run.write(tmp_path)
     path.write_bytes(path.read_bytes()[:-30])
     Journal.open(path).append(run.boots[-1])
