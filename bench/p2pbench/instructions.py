@@ -6,10 +6,13 @@ compared by their names in the source, so that one that a compiler cut in two co
 
 from __future__ import annotations
 
+import functools
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
+from .functions import Name, pairs
 from .journal import Boot, Header, Workload, WorkloadResult
 from .objects import plain_name
 from .stats import doubts_about
@@ -18,11 +21,32 @@ KINDS = {"count": "p2p", "ordinary": "ordinary"}
 MOST_FUNCTIONS = 40
 
 Counts = Mapping[str, Any]
+# Function as the source names it, object and subsystem.
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A counted workload in one boot, and why it cannot count."""
+
+    boot: Boot
+    result: WorkloadResult
+    doubts: list[str]
+
+    @property
+    def counts(self) -> Counts:
+        return cast(Counts, self.result.get("counts") or {"per_io": None})
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it counts: its path is proved."""
+        return (self.result["status"] == "ok" and self.counts["per_io"] is not None
+                and not self.doubts)
 
 
 def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
     """Return the report's `instructions`, or None when the plan counts nothing."""
-    workloads = [one for one in header["matrix"]["workloads"] if one["kind"] in KINDS]
+    workloads = {one["name"]: one for one in header["matrix"]["workloads"] if one["kind"] in KINDS}
     if not any(boot.get("kind") == "count" for boot in header["plan"]):
         return None
     results = [(boot, result) for boot in boots if boot.get("kind") == "count"
@@ -30,13 +54,18 @@ def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
     counts = [cast(Counts, result.get("counts")) for _, result in results if result.get("counts")]
     counted = [one for one in counts if one["per_io"] is not None]
     reasons = [str(one["reason"]) for one in counts if one["reason"]]
+    found: dict[str, list[_Result]] = {name: [] for name in workloads}
+    for boot, result in results:
+        if result["name"] in workloads:
+            doubts = doubts_about(boot["provider"], workloads[result["name"]], result)
+            found[result["name"]].append(_Result(boot, result, doubts))
     return {
         "instrument": ", ".join(sorted({str(one["instrument"]) for one in counted})),
         "absent": "" if counted else (reasons or ["no boot has counted yet"])[0],
-        "cells": [cell for cell in (_cell(one, boots) for one in workloads) if cell],
+        "cells": [cell for name, one in workloads.items() if (cell := _cell(one, found[name]))],
         "symbols": list(header["provenance"].get("symbols", [])),
-        "problems": [problem for workload in workloads for boot in boots
-                     for problem in _problems(workload, boot)],
+        "problems": [problem for name in workloads for one in found[name]
+                     for problem in _problems(one)],
     }
 
 
@@ -47,46 +76,28 @@ def path_of(workload: Workload) -> str:
     return f"{name.removesuffix(scheduler)}".replace("-", " ") + scheduler
 
 
-def _cell(workload: Workload, boots: Sequence[Boot]) -> dict[str, Any] | None:
+def _cell(workload: Workload, results: Iterable[_Result]) -> dict[str, Any] | None:
     """One workload in each variant that counted it."""
+    valid = [one for one in results if one.is_valid]
     found = {variant: counts for variant in workload.get("variants", [])
-             if (counts := _counts(workload, variant, boots))}
+             if (counts := [one.counts for one in valid if one.boot["variant"] == variant])}
     if not found:
         return None
     names = list(found)
     return {
         "kind": KINDS[workload["kind"]], "path": path_of(workload), "workload": workload["name"],
-        "device": workload.get("device", ""), "evidence": _evidence(workload, boots),
+        "device": workload.get("device", ""), "evidence": _evidence(workload, valid),
         "variants": {variant: _figures(counts) for variant, counts in found.items()},
         "baseline": names[0], "candidates": names[1:], "functions": _functions(found),
     }
 
 
-def _counts(workload: Workload, variant: str, boots: Iterable[Boot]) -> list[Counts]:
-    """The counts of a workload in the boots of a variant."""
-    return [cast(Counts, result["counts"]) for boot in boots if boot["variant"] == variant
-            for result in _valid(workload, boot)]
-
-
-def _valid(workload: Workload, boot: Boot) -> list[WorkloadResult]:
-    """The results of a workload in a boot that count: whose path is proved."""
-    return [result for result in _results(workload, boot)
-            if result["status"] == "ok" and result.get("counts")
-            and cast(Counts, result["counts"])["per_io"] is not None
-            and not doubts_about(boot["provider"], workload, result)]
-
-
-def _results(workload: Workload, boot: Boot) -> list[WorkloadResult]:
-    return [result for result in boot["workloads"]
-            if boot.get("kind") == "count" and result["name"] == workload["name"]]
-
-
-def _evidence(workload: Workload, boots: Iterable[Boot]) -> dict[str, int] | None:
+def _evidence(workload: Workload, valid: Sequence[_Result]) -> dict[str, int] | None:
     """What nvmet counted of a P2P path in all boots that count; None of ordinary I/O."""
-    found = [cast("dict[str, Any]", result["evidence"])["p2p"] for boot in boots
-             for result in _valid(workload, boot) if workload["kind"] == "count"]
-    return {key: sum(one[key] for one in found) for key in ("requests", "fallbacks")} \
-        if found else None
+    if workload["kind"] != "count" or not valid:
+        return None
+    counters = [cast("dict[str, Any]", one.result["evidence"])["p2p"] for one in valid]
+    return {key: sum(one[key] for one in counters) for key in ("requests", "fallbacks")}
 
 
 def _figures(counts: Sequence[Counts]) -> dict[str, Any]:
@@ -113,27 +124,28 @@ def _functions(found: Mapping[str, Sequence[Counts]]) -> list[dict[str, Any]]:
     return rows[:MOST_FUNCTIONS]
 
 
-def _medians(counts: Sequence[Counts]) -> dict[tuple[str, str, str], float]:
-    """Per function (name, object, subsystem) the median over the boots; 0 where it did not run."""
-    boots = []
-    for one in counts:
-        table: dict[tuple[str, str, str], float] = {}
-        for row in one["functions"]:
-            key = (plain_name(row["function"]), row["object"], row["subsystem"])
-            table[key] = table.get(key, 0.0) + float(row["per_io"])
-        boots.append(table)
-    return {key: statistics.median([table.get(key, 0.0) for table in boots])
-            for key in set().union(*boots)}
+def _medians(counts: Sequence[Counts]) -> dict[Key, float]:
+    """Per function the median over the boots; 0 where it did not run."""
+    found: dict[Key, list[float]] = {}
+    for number, one in enumerate(counts):
+        for name, per_io in pairs(one["functions"]):
+            key = _plain(name)
+            if key not in found:
+                found[key] = [0.0] * len(counts)
+            found[key][number] += per_io
+    return {key: statistics.median(values) for key, values in found.items()}
 
 
-def _problems(workload: Workload, boot: Boot) -> list[str]:
+@functools.cache
+def _plain(name: Name) -> Key:
+    """The function without what the compiler appended to its name."""
+    return (plain_name(name[0]), name[1], name[2])
+
+
+def _problems(one: _Result) -> list[str]:
     """A counted workload that failed, or whose path is not proved, in one line each."""
-    found = []
-    for result in _results(workload, boot):
-        error, doubts = result["error"], doubts_about(boot["provider"], workload, result)
-        if error:
-            found.append(f"{boot['boot']} {result['name']}: {result['status']}: "
-                         f"expected {error['expected']}, got {error['got']}")
-        elif doubts:
-            found.append(f"{boot['boot']} {result['name']}: invalid: {'; '.join(doubts)}")
-    return found
+    error, named = one.result["error"], f"{one.boot['boot']} {one.result['name']}"
+    if error:
+        return [f"{named}: {one.result['status']}: expected {error['expected']}, "
+                f"got {error['got']}"]
+    return [f"{named}: invalid: {'; '.join(one.doubts)}"] if one.doubts else []
