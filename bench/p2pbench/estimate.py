@@ -39,8 +39,9 @@ from .significance import ALPHA, RESAMPLES, fewest_pairs
 CONFIDENCE = 1 - ALPHA
 FEWEST_PAIRS = 3
 MOST_BLOCKS = 10_000
-# Doubles that a batch of resamples may take at a time.
-_BATCH_DOUBLES = 1_000_000
+# Doubles that a batch of resamples may take at a time: what stays in a CPU's cache is three times
+# as fast as what does not, and the draws are the same.
+_BATCH_DOUBLES = 100_000
 
 
 @dataclass(frozen=True)
