@@ -12,6 +12,8 @@ from typing import Any, TypedDict, overload
 
 # Function, object and subsystem.
 Name = tuple[str, str, str]
+# Of a function's instructions per I/O: what is less is left out of the journal.
+LEAST = 0.05
 KEYS = ("function", "object", "subsystem")
 _name_of = itemgetter(*KEYS)
 _per_io_of = itemgetter("per_io")

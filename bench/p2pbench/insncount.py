@@ -10,6 +10,7 @@ from typing import Any
 
 from .accel import Accelerator
 from .errors import BenchError
+from .functions import LEAST
 from .image import find_tool, run_make
 from .objects import OTHER, Function
 from .paths import BUILD, ROOT, cache_dir
@@ -17,8 +18,6 @@ from .variants import file_sha256
 
 PLUGIN = "insncount"
 PERF = "perf stat"
-# Of a function's instructions per I/O: what is less is left out of the journal.
-_LEAST = 0.05
 _PROBE_S = 60.0
 
 Counts = dict[str, Any]
@@ -179,7 +178,7 @@ def by_function(section: Mapping[int, int], functions: Mapping[int, Function], i
         if not function or function.name == "_end":
             continue
         subsystems[function.subsystem] = subsystems.get(function.subsystem, 0.0) + count / ios
-        if function.subsystem != OTHER and count / ios >= _LEAST:
+        if function.subsystem != OTHER and count / ios >= LEAST:
             rows.append({"function": function.name, "object": function.object,
                          "subsystem": function.subsystem, "per_io": round(count / ios, 4)})
     rows.sort(key=lambda row: (-float(str(row["per_io"])), str(row["function"])))

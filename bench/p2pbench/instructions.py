@@ -83,12 +83,14 @@ def _cell(workload: Workload, results: Iterable[_Result]) -> dict[str, Any] | No
              if (counts := [one.counts for one in valid if one.boot["variant"] == variant])}
     if not found:
         return None
-    names = list(found)
+    names, functions = list(found), _functions(found)
     return {
         "kind": KINDS[workload["kind"]], "path": path_of(workload), "workload": workload["name"],
         "device": workload.get("device", ""), "evidence": _evidence(workload, valid),
         "variants": {variant: _figures(counts) for variant, counts in found.items()},
-        "baseline": names[0], "candidates": names[1:], "functions": _functions(found),
+        "baseline": names[0], "candidates": names[1:],
+        "functions": functions[:MOST_FUNCTIONS],
+        "others": max(0, len(functions) - MOST_FUNCTIONS),
     }
 
 
@@ -121,7 +123,7 @@ def _functions(found: Mapping[str, Sequence[Counts]]) -> list[dict[str, Any]]:
                                     for name in candidates}})
     rows.sort(key=lambda row: -max((abs(value) for value in cast(
         "dict[str, float]", row["difference"]).values()), default=0.0))
-    return rows[:MOST_FUNCTIONS]
+    return rows
 
 
 def _medians(counts: Sequence[Counts]) -> dict[Key, float]:

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from . import bars, plots, provenance_rows, words
+from .functions import LEAST
 from .verdict import is_alarming, ratios
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -69,7 +70,7 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(
         evidence_sentence=words.evidence_sentence, functions_of=plots.functions,
         integrity_sentence=words.integrity_sentence, metrics=words.METRICS, words=words,
-        goal=1 + bars.GOAL)
+        goal=1 + bars.GOAL, least=LEAST)
     return environment
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from . import bars, curves, svg
+from . import bars, curves, svg, words
 from .forest import forest_svg
 from .latency import latency_svg
 from .verdict import of_kind, ratios
@@ -63,8 +63,22 @@ def most_different(cells: list[Record], most: int) -> list[Record]:
 def functions(cells: Iterable[Record]) -> list[Drawn]:
     """The ten functions of each path that differ most."""
     return [{"path": cell["path"], "baseline": cell["baseline"], "candidates": cell["candidates"],
-             "variants": list(cell["variants"]), "functions": cell["functions"][:MOST_FUNCTIONS]}
+             "variants": list(cell["variants"]), "functions": cell["functions"][:MOST_FUNCTIONS],
+             "others": _others(cell, cell["functions"][:MOST_FUNCTIONS])}
             for cell in cells if cell["functions"]]
+
+
+def _others(cell: Record, shown: Sequence[Record]) -> Drawn:
+    """The rest of a path, so that its rows add up to what the path takes.
+
+    Without a number in reports from before it was kept.
+    """
+    per_io = {variant: figures["per_io"] - sum(one["per_io"].get(variant) or 0.0 for one in shown)
+              for variant, figures in cell["variants"].items()}
+    number = cell["others"] + len(cell["functions"]) - len(shown) if "others" in cell else None
+    return {"per_io": per_io, "name": "others" if number is None else words.plural(number, "other"),
+            "difference": {one: per_io[one] - per_io[cell["baseline"]]
+                           for one in cell["candidates"]}}
 
 
 def _memory(memory: Record | None, variants: list[str]) -> list[Drawn]:

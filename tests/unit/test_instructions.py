@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from p2pbench import insncount, instructions
+import pytest
+
+from p2pbench import insncount, instructions, plots
 from p2pbench.objects import Function
 
 WORK = {"name": "nvme-read-4k-merge-mq-deadline", "rw": "read", "bs": 4096, "iodepth": 16,
@@ -47,6 +49,23 @@ def test_figures_are_medians_and_a_function_that_was_cut_in_two_counts_as_one() 
     assert page["subsystems"] == {"block": 147, "other": 5}
     assert [(row["function"], row["difference"]) for row in cell["functions"]] == [
         ("b", {"page": -6}), ("a", {"page": 3})]
+
+
+def test_functions_that_are_not_listed_are_numbered_and_the_rows_add_up_to_the_path() -> None:
+    found = {f"f{i}": float(100 + i) for i in range(instructions.MOST_FUNCTIONS + 5)}
+    changed = {name: value * 1.01 for name, value in found.items()}
+    section = instructions.section(header(), [boot("stock", counts(**found)),
+                                              boot("page", counts(**changed))])
+    assert section
+    (cell,) = section["cells"]
+    assert (len(cell["functions"]), cell["others"]) == (instructions.MOST_FUNCTIONS, 5)
+    (table,) = plots.functions([cell])
+    assert table["others"]["name"] == "35 others"
+    for variant in ("stock", "page"):
+        rows = [row["per_io"][variant] for row in [*table["functions"], table["others"]]]
+        assert sum(rows) == pytest.approx(cell["variants"][variant]["per_io"])
+    rows = [row["difference"]["page"] for row in [*table["functions"], table["others"]]]
+    assert sum(rows) == pytest.approx(sum(found.values()) * 0.01)
 
 
 def test_what_failed_or_is_invalid_does_not_count_but_is_told() -> None:

@@ -92,6 +92,18 @@ def test_ten_functions_at_most_and_the_largest_difference_first(whole: dict[str,
     assert len(shown) == 10 and sizes == sorted(sizes, reverse=True)
 
 
+def test_the_rest_of_a_path_stands_below_its_functions(whole: dict[str, Any]) -> None:
+    cell = whole["instructions"]["cells"][0]
+    cell["others"] = 98
+    rest = plots.functions([cell])[0]["others"]["per_io"]["page"]
+    for page, row in ((pages.markdown(whole), f"| 100 others | | {rest:,.0f} |"),
+                      (pages.html(whole), '<th scope="row">100 others</th>')):
+        assert page.count(row) == 1
+    assert f"<td>{rest:,.0f}</td>" in pages.html(whole)
+    del cell["others"]  # a report from before it was kept
+    assert f"| others | | {rest:,.0f} |" in pages.markdown(whole)
+
+
 def test_small_changes_have_ticks_of_their_own(whole: dict[str, Any]) -> None:
     """Instructions differ by tenths of a per cent: an axis of whole per cents says nothing."""
     compare = whole["compares"][1]
