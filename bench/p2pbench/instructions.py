@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,6 +19,8 @@ from .stats import doubts_about
 
 KINDS = {"count": "p2p", "ordinary": "ordinary"}
 MOST_FUNCTIONS = 40
+# Instructions per I/O of a function that is missed where it has none.
+_ONCE = 1.0
 
 Counts = Mapping[str, Any]
 # Function as the source names it, object and subsystem.
@@ -54,6 +56,8 @@ def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
     counts = [cast(Counts, result.get("counts")) for _, result in results if result.get("counts")]
     counted = [one for one in counts if one["per_io"] is not None]
     reasons = [str(one["reason"]) for one in counts if one["reason"]]
+    symbols = list(header["provenance"].get("symbols", []))
+    absent = _absent(symbols)
     found: dict[str, list[_Result]] = {name: [] for name in workloads}
     for boot, result in results:
         if result["name"] in workloads:
@@ -62,8 +66,9 @@ def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
     return {
         "instrument": ", ".join(sorted({str(one["instrument"]) for one in counted})),
         "absent": "" if counted else (reasons or ["no boot has counted yet"])[0],
-        "cells": [cell for name, one in workloads.items() if (cell := _cell(one, found[name]))],
-        "symbols": list(header["provenance"].get("symbols", [])),
+        "cells": [cell for name, one in workloads.items()
+                  if (cell := _cell(one, found[name], absent))],
+        "symbols": symbols,
         "problems": [problem for name in workloads for one in found[name]
                      for problem in _problems(one)],
     }
@@ -76,14 +81,21 @@ def path_of(workload: Workload) -> str:
     return f"{name.removesuffix(scheduler)}".replace("-", " ") + scheduler
 
 
-def _cell(workload: Workload, results: Iterable[_Result]) -> dict[str, Any] | None:
+def _absent(symbols: Iterable[Mapping[str, Any]]) -> set[tuple[str, str, str]]:
+    """Variant, object and name of the functions that a build does not have by any name."""
+    return {(variant, str(one.get("object")), plain_name(one["function"])) for one in symbols
+            for variant in one["absent"] if variant not in one.get("as", {})}
+
+
+def _cell(workload: Workload, results: Iterable[_Result],
+          absent: Container[tuple[str, str, str]]) -> dict[str, Any] | None:
     """One workload in each variant that counted it."""
     valid = [one for one in results if one.is_valid]
     found = {variant: counts for variant in workload.get("variants", [])
              if (counts := [one.counts for one in valid if one.boot["variant"] == variant])}
     if not found:
         return None
-    names, functions = list(found), _functions(found)
+    names, functions = list(found), _functions(found, absent)
     return {
         "kind": KINDS[workload["kind"]], "path": path_of(workload), "workload": workload["name"],
         "device": workload.get("device", ""), "evidence": _evidence(workload, valid),
@@ -111,8 +123,13 @@ def _figures(counts: Sequence[Counts]) -> dict[str, Any]:
                                                     for one in counts]) for name in names}}
 
 
-def _functions(found: Mapping[str, Sequence[Counts]]) -> list[dict[str, Any]]:
-    """The functions, those first that differ most from the first variant."""
+def _functions(found: Mapping[str, Sequence[Counts]],
+               absent: Container[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    """The functions, those first that differ most from the first variant.
+
+    `unseen` are variants that have a function and did not run it, where another one did: they
+    took another way, or the compiler has put it into all of its callers and kept the symbol.
+    """
     tables = {variant: _medians(counts) for variant, counts in found.items()}
     baseline, *candidates = tables
     rows = []
@@ -120,7 +137,10 @@ def _functions(found: Mapping[str, Sequence[Counts]]) -> list[dict[str, Any]]:
         per_io = {variant: table.get(key, 0.0) for variant, table in tables.items()}
         rows.append({"function": key[0], "object": key[1], "subsystem": key[2], "per_io": per_io,
                      "difference": {name: round(per_io[name] - per_io[baseline], 4)
-                                    for name in candidates}})
+                                    for name in candidates},
+                     "unseen": [name for name, value in per_io.items() if value == 0
+                                and max(per_io.values()) >= _ONCE
+                                and (name, key[1], key[0]) not in absent]})
     rows.sort(key=lambda row: -max((abs(value) for value in cast(
         "dict[str, float]", row["difference"]).values()), default=0.0))
     return rows

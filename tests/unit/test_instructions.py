@@ -68,6 +68,23 @@ def test_functions_that_are_not_listed_are_numbered_and_the_rows_add_up_to_the_p
     assert sum(rows) == pytest.approx(sum(found.values()) * 0.01)
 
 
+def test_a_function_that_one_build_has_and_did_not_run_is_marked() -> None:
+    """Its symbol is there, so no list of symbols tells that the compiler inlined it."""
+    boots = [boot("stock", counts(kept=8, gone=8, renamed=8, small=0.5, both=8)),
+             boot("page", counts(caller=24, both=9))]
+    made = header()
+    made["provenance"]["symbols"] = [
+        {"function": name, "object": "block/bio.o", "subsystem": "block", "in": ["stock"],
+         "absent": ["page"], "as": found}
+        for name, found in (("gone", {}), ("renamed", {"page": ["renamed.isra.0"]}))]
+    section = instructions.section(made, boots)
+    assert section
+    (cell,) = section["cells"]
+    assert {row["function"]: row["unseen"] for row in cell["functions"]} == {
+        "kept": ["page"], "gone": [], "renamed": ["page"], "small": [], "both": [],
+        "caller": ["stock"]}
+
+
 def test_what_failed_or_is_invalid_does_not_count_but_is_told() -> None:
     boots = [boot("stock", counts(a=100)), boot("page", counts(a=900), status="invalid")]
     section = instructions.section(header(), boots)

@@ -104,6 +104,16 @@ def test_the_rest_of_a_path_stands_below_its_functions(whole: dict[str, Any]) ->
     assert f"| others | | {rest:,.0f} |" in pages.markdown(whole)
 
 
+def test_a_function_that_may_have_been_inlined_says_so_in_its_row(whole: dict[str, Any]) -> None:
+    row = whole["instructions"]["cells"][0]["functions"][0]
+    said = "pageless: not run here, or inlined"
+    assert said not in pages.markdown(whole) and said not in pages.html(whole)
+    row["unseen"] = ["pageless"]
+    assert f"| `{row['function']}` ({said}) |" in pages.markdown(whole)
+    assert f"<code>{row['function']}</code><br><span class=\"small\">{said}</span>" \
+        in pages.html(whole)
+
+
 def test_small_changes_have_ticks_of_their_own(whole: dict[str, Any]) -> None:
     """Instructions differ by tenths of a per cent: an axis of whole per cents says nothing."""
     compare = whole["compares"][1]
