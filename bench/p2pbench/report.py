@@ -314,7 +314,14 @@ def _kib(value: float | None) -> float | None:
 def _all_lost(journal: Journal) -> list[dict[str, Any]]:
     """The boots that count and are not ok, then those that were run again."""
     final = [_lost(boot, False) for boot in journal.boots if boot["status"] != "ok"]
-    return final + [_lost(boot, True) for boot in journal.repeated]
+    return final + [_lost(boot, True) if boot["status"] != "ok" else _unused(boot)
+                    for boot in journal.repeated]
+
+
+def _unused(boot: Boot) -> dict[str, Any]:
+    """A boot of which nothing was lost: there is a later result of it, which counts."""
+    return _lost(boot, True) | {"stage": "", "console": [],
+                                "reason": "a second result of the same boot, not used"}
 
 
 def _lost(boot: Boot, repeated: bool) -> dict[str, Any]:

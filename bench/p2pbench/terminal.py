@@ -202,8 +202,7 @@ def _evidence_row(cell: Mapping[str, Any]) -> list[str]:
 
 def _lost(report: Mapping[str, Any], console: Console) -> None:
     for boot in report["lost"]:
-        again = ", run again" if boot["repeated"] else ""
-        console.print(Text(f"\nBoot {boot['boot']} {boot['status']} at {boot['stage']}{again}: "
-                           f"{boot['reason']}", style="yellow" if again else "red"))
+        console.print(Text(f"\nBoot {boot['boot']} {words.ended(boot)}: {boot['reason']}",
+                           style="yellow" if boot["repeated"] else "red"))
         for line in boot["console"][-_CONSOLE_LINES:]:
             console.print(Text(f"    {line}", style="dim"), soft_wrap=True)

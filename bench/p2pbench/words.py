@@ -32,6 +32,13 @@ def label(workload: str) -> str:
     return workload.replace("-", " ")
 
 
+def ended(boot: Mapping[str, Any]) -> str:
+    """How a boot ended that is not a result of the report: "lost at setup, run again"."""
+    if boot["status"] == "ok":
+        return "repeated"
+    return f"{boot['status']} at {boot['stage']}" + (", run again" if boot["repeated"] else "")
+
+
 def change(ratio: float | None) -> str:
     """A ratio as a change: 0.88 -> "-12 %", 1.014 -> "+1.4 %", 1.0014 -> "+0.14 %", 28 -> "×28.0".
     """

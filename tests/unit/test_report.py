@@ -118,6 +118,18 @@ def test_a_lost_boot_that_was_run_again_is_listed_but_fails_nothing(
     assert "Boot b4-page-bar lost at setup, run again" in terminal(made)
 
 
+def test_a_second_result_of_a_boot_is_called_that_and_not_lost(run: Any, tmp_path: Path) -> None:
+    run.boots.append(dict(run.boot("b4-page-bar")))
+    made = made_of(run, tmp_path)
+    assert report.exit_status(made) == 0 and made["totals"]["boots"]["repeated"] == 1
+    said = "a second result of the same boot, not used"
+    assert f"Boot b4-page-bar repeated: {said}" in terminal(made)
+    for page in ("report.html", "report.md"):
+        text = (tmp_path / page).read_text()
+        assert said in text and "b4-page-bar: repeated" in text
+        assert "ok at" not in text and "no error was given" not in text
+
+
 def test_a_boot_that_was_not_run_fails_the_run(run: Any, tmp_path: Path) -> None:
     del run.boots[-1]
     made = made_of(run, tmp_path)
