@@ -14,6 +14,7 @@ from p2pbench.errors import BenchError
 from p2pbench.variants import find_variant
 
 PAGE = "page"
+NAIVE = Path(__file__).parents[1] / "naive"
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,23 @@ def test_patches_carry_a_sign_off_and_no_checkpatch_complaint(own: Path) -> None
                                    "--no-signoff", "--ignore", "FILE_PATH_CHANGES", patch],
                                   cwd=directory, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout
+
+
+def test_each_mistake_of_the_naive_port_can_still_be_planted(tmp_path: Path) -> None:
+    base = variants.read_base()
+    repository = tree.base_repository(base, tree.base_tarball(base))
+    (tmp_path / "objects").mkdir()
+    env = {"GIT_INDEX_FILE": str(tmp_path / "index"),
+           "GIT_OBJECT_DIRECTORY": str(tmp_path / "objects"),
+           "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(repository / "objects")}
+    tree.git(repository, "read-tree", "base", extra_env=env)
+    tree.git(repository, "apply", "--cached", *map(str, find_variant("pageless").patches()),
+             extra_env=env)
+    mistakes = sorted(NAIVE.glob("*.patch"))
+    refused = [patch.name for patch in mistakes
+               if tree.git(repository, "apply", "--cached", "--check", str(patch), check=False,
+                           extra_env=env).returncode]
+    assert mistakes and refused == []
 
 
 def test_two_processes_that_need_the_base_unpack_it_once(
