@@ -27,7 +27,8 @@ d_i = ln(c_i / b_i) of pair i, n pairs, confidence 1 - alpha.
               the median of a normal sample (R. J. Serfling, "Approximation Theorems", 1980,
               section 2.3). Where the median is beyond the margin, p must be small too: at least
               the fewest pairs for that (significance.py), and the n for which
-              z(1-alpha/2k) s / sqrt(n) is |mean d|, with k cells in Holm's family
+              z(1-share/2k) s / sqrt(n) is |mean d|, with k cells in Holm's family and what a look
+              may spend on better and worse as share (looks.py)
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def verdict_of(interval: Interval | None, margin: float, less_is_better: bool = 
 
 
 def blocks_needed(log_ratios: Sequence[float], margin: float, alpha: float = ALPHA,
-                  cells: int = 1) -> int | None:
+                  cells: int = 1, share: float = ALPHA) -> int | None:
     """How many blocks would decide (formula above), at most MOST_BLOCKS; None under 3 pairs."""
     if len(log_ratios) < FEWEST_PAIRS:
         return None
@@ -147,29 +148,28 @@ def blocks_needed(log_ratios: Sequence[float], margin: float, alpha: float = ALP
     needed = [
         len(log_ratios) + 1,
         fewest_for_bootstrap(1 - alpha),
-        _blocks_for(_normal(1 - alpha / 2) * math.sqrt(math.pi / 2) * spread, abs(middle - edge)),
+        blocks_for(normal(1 - alpha / 2) * math.sqrt(math.pi / 2) * spread, abs(middle - edge)),
     ]
     if middle > edge:
         needed += [
-            fewest_pairs(cells, alpha),
-            _blocks_for(_normal(1 - alpha / (2 * cells)) * spread, abs(float(np.mean(log_ratios)))),
+            fewest_pairs(cells, share),
+            blocks_for(normal(1 - share / (2 * cells)) * spread, abs(float(np.mean(log_ratios)))),
         ]
     return max(needed)
 
 
-def _blocks_for(spread: float, distance: float) -> int:
+def blocks_for(spread: float, distance: float) -> int:
     """The n for which spread / sqrt(n) is the distance, at most MOST_BLOCKS."""
     if spread >= distance * math.sqrt(MOST_BLOCKS):
         return MOST_BLOCKS
     return math.ceil((spread / distance) ** 2)
 
 
-def _normal(probability: float) -> float:
+def normal(probability: float) -> float:
+    """The quantile of the normal distribution."""
     return float(scipy.stats.norm.ppf(probability))
 
 
-def _student(log_ratios: Sequence[float], confidence: float) -> tuple[float, float]:
-    n = len(log_ratios)
 def _ranks(log_ratios: Sequence[float], confidence: float) -> tuple[float, float]:
     """Hettmansperger's and Sheather's interval; there are enough pairs for a k of 1."""
     d, n = np.sort(log_ratios), len(log_ratios)
@@ -181,6 +181,8 @@ def _ranks(log_ratios: Sequence[float], confidence: float) -> tuple[float, float
             float(d[n - k] - inwards * (d[n - k] - d[n - k - 1])))
 
 
+def _student(log_ratios: Sequence[float], confidence: float) -> tuple[float, float]:
+    n = len(log_ratios)
     quantile = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1))
     half = quantile * float(np.std(log_ratios, ddof=1)) / math.sqrt(n)
     mean = float(np.mean(log_ratios))

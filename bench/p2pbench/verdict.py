@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import words
-from .significance import ALPHA, fewest_pairs
+from .looks import Looks, looks_from
 
 Record = Mapping[str, Any]
 _NOT_WHOLE, _ALARM = "NOT WHOLE", "A/A ALARM"
@@ -212,13 +212,15 @@ def _self_check(aa: Record | None) -> str:
 
 def _too_few(report: Record) -> list[str]:
     """That no difference, however large, could have been called one with so few blocks."""
-    alpha = (report["stopping"] or {}).get("alpha_per_look", ALPHA)
+    looks = looks_from(report["stopping"]) if report["stopping"] else Looks((1,))
     found = []
-    for cells, what in ((_cells(report["compares"]), "call any of {} better or worse"),
-                        (_cells((report["aa"] or {"compares": []})["compares"]),
-                         "raise an A/A alarm in any of {}")):
-        pairs = max((len(cell["pairs"]) for cell in cells), default=0)
-        needed = fewest_pairs(sum(bool(cell["pairs"]) for cell in cells), alpha)
+    for family, compares, what in (
+            ("cells", report["compares"], "call any of {} better or worse"),
+            ("aa", (report["aa"] or {"compares": []})["compares"],
+             "raise an A/A alarm in any of {}")):
+        cells = _cells(compares)
+        paired = [len(cell["pairs"]) for cell in cells if cell["pairs"]]
+        pairs, needed = max(paired, default=0), looks.fewest(family, len(paired))
         if 0 < pairs < needed:
             found.append(f"{words.plural(pairs, 'block')} cannot "
                          f"{what.format(words.plural(len(cells), 'cell'))}, which takes {needed}")
