@@ -198,16 +198,21 @@ def _trust(report: Record) -> tuple[bool, str]:
 
 def _self_check(aa: Record | None) -> str:
     """A kernel against itself must show no difference."""
-    if aa is None or not aa["cells"]:
+    cells = _cells(aa["compares"]) if aa else []
+    paired = [cell for cell in cells if cell["pairs"]]
+    if aa is None or not cells:
         return "No A/A check in this run"
+    if not paired:
+        return f"No A/A check in this run: {words.without_pairs(cells)}"
     if aa["alarms"]:
         if aa.get("headline"):  # names the cells
             return str(aa["headline"]).rstrip(".")
         return (f"{_ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
-    equal = sum(cell["verdict"] == "equivalent" for cell in _cells(aa["compares"]))
-    return (f"A/A: a kernel against itself differs in none of {words.plural(aa['cells'], 'cell')} "
-            f"({equal} equivalent)")
+    equal = sum(cell["verdict"] == "equivalent" for cell in paired)
+    rest = words.without_pairs(cells)
+    return (f"A/A: a kernel against itself differs in none of {words.plural(len(paired), 'cell')} "
+            f"({equal} equivalent{'; ' + rest if rest else ''})")
 
 
 def _too_few(report: Record) -> list[str]:
@@ -222,8 +227,10 @@ def _too_few(report: Record) -> list[str]:
         paired = [len(cell["pairs"]) for cell in cells if cell["pairs"]]
         pairs, needed = max(paired, default=0), looks.fewest(family, len(paired))
         if 0 < pairs < needed:
+            rest = words.without_pairs(cells)
             found.append(f"{words.plural(pairs, 'block')} cannot "
-                         f"{what.format(words.plural(len(cells), 'cell'))}, which takes {needed}")
+                         f"{what.format(words.plural(len(paired), 'cell'))}, which takes {needed}"
+                         f"{f' ({rest})' if rest else ''}")
     return found
 
 

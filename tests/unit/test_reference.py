@@ -133,6 +133,7 @@ def test_a_run_with_problems_is_no_reference(tmp_path: Path, whole: dict[str, An
 
 @pytest.mark.parametrize(("change", "words"), [
     (lambda report: report.update(aa=None), "has no A/A check"),
+    (lambda report: report["aa"].update(cells=0, headline="A/A: nothing was"), "nothing was"),
     (lambda report: report["aa"].update(alarms=1, headline="A/A ALARM: 1 of 8"), "ALARM: 1 of 8"),
     (lambda report: report["provenance"].update(repository={"dirty": True}),
      "changes that no commit has"),
