@@ -16,7 +16,7 @@ from . import words
 from .looks import Looks, looks_from
 
 Record = Mapping[str, Any]
-_NOT_WHOLE, _ALARM = "NOT WHOLE", "A/A ALARM"
+NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
 
 
 def sentences(report: Record) -> list[str]:
@@ -48,7 +48,7 @@ def ratios(cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
 
 def is_alarming(sentence: str) -> bool:
     """Whether a sentence of the verdict says that the rest of it is in doubt."""
-    return sentence.startswith((_NOT_WHOLE, _ALARM))
+    return sentence.startswith((NOT_WHOLE, ALARM))
 
 
 def _throughput(compares: Sequence[Record]) -> str:
@@ -192,7 +192,7 @@ def _trust(report: Record) -> tuple[bool, str]:
     # rule: a report whose A/A raises an alarm says so on top
     told = [*(check + paths if alarms else paths + check), *_too_few(report)]
     if problems:
-        told.insert(0, f"{_NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
+        told.insert(0, f"{NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
     return bool(problems or alarms), ". ".join(told) + "."
 
 
@@ -207,7 +207,7 @@ def _self_check(aa: Record | None) -> str:
     if aa["alarms"]:
         if aa.get("headline"):  # names the cells
             return str(aa["headline"]).rstrip(".")
-        return (f"{_ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
+        return (f"{ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
     equal = sum(cell["verdict"] == "equivalent" for cell in paired)
     rest = words.without_pairs(cells)
