@@ -13,6 +13,7 @@ from rich.status import Status
 
 from p2pbench import report, stopping
 from p2pbench.errors import BenchError
+from p2pbench.looks import first_decision
 from p2pbench.matrix import Boot, find_matrix
 from p2pbench.run import Estimate, Run
 
@@ -43,6 +44,7 @@ class Session:
             f"run {self.run.name}: {most}{len(boots)} boots, {header['environment_class']} "
             f"({header['provenance']['qemu']['why']}), seed {self.run.seed}, about "
             f"{_minutes(self._left_s())}")
+        self.say_looks()
         if self.console.is_terminal:
             self._status = self.console.status("")
             self._status.start()
@@ -96,14 +98,17 @@ class Session:
         self.console.print(f"{len(boots)} boots in {len({boot.block for boot in boots})} blocks: "
                            f"about {needed}, and the time to build kernels that are not cached")
 
-    def say_budget(self) -> None:
-        """Say how the plan spends its budget."""
+    def say_looks(self) -> None:
+        """Say how the plan spends its budget, and after how many blocks it can decide."""
         looks = self.run.looks
         if looks.budget_s:
             self.console.print(
                 f"budget {stopping.in_words(looks.budget_s)}, at most {looks.blocks[-1]} blocks; "
-                f"looks after {', '.join(map(str, looks.blocks))} blocks, each at an error rate of "
-                f"{100 * looks.alpha:.3g} %: cells that are settled then stop")
+                f"looks after {', '.join(map(str, looks.blocks))} blocks: cells that are settled "
+                "then stop")
+        decides = first_decision(looks, self.run.cells()["cells"], self.run.matrix.most_blocks)
+        if decides:
+            self.console.print(decides)
 
     def end(self) -> None:
         """Stop the progress line."""
@@ -194,10 +199,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
              if isinstance(item, pytest.Function)]
     ours = session.config.stash[_SESSION]
     try:
+        ours.run.select(boots)
         ours.run.check_budget(boots)
         if session.config.option.collectonly:
             ours.say_plan(boots)
-            ours.say_budget()
+            ours.say_looks()
         else:
             ours.begin(boots)
     except BenchError as error:

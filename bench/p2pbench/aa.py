@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import words
 from .comparisons import Comparison
 from .journal import Compare
 from .questions import INSTRUCTIONS
@@ -22,7 +23,8 @@ def section(found: Sequence[Comparison], compared: Compared) -> dict[str, Any] |
         if one.question.compare not in compares:
             compares.append(one.question.compare)
     return {
-        "cells": len(found),
+        "cells": len(_paired(found)),
+        "without_pairs": len(found) - len(_paired(found)),
         "alarms": len(_alarming(found)),
         "insn_spread": max((abs(math.expm1(pair.log_ratio)) for one in found
                             if one.question.metric == INSTRUCTIONS for pair in one.pairs),
@@ -43,13 +45,22 @@ def _alarming(found: Sequence[Comparison]) -> list[Comparison]:
     return [one for one in found if one.verdict in ("better", "worse")]
 
 
+def _paired(found: Sequence[Comparison]) -> list[Comparison]:
+    """The cells that can differ at all: without a pair nothing was compared."""
+    return [one for one in found if one.pairs]
+
+
 def _headline(found: Sequence[Comparison]) -> str:
-    alarms = _alarming(found)
+    alarms, cells = _alarming(found), words.plural(len(_paired(found)), "cell")
+    rest = words.without_pairs([{"metric": one.question.metric, "pairs": one.pairs}
+                                for one in found])
+    if not _paired(found):
+        return f"A/A: nothing was compared: {rest}"
     if not alarms:
-        return f"A/A: no alarm in {len(found)} cells"
+        return f"A/A: no alarm in {cells}{'; ' + rest if rest else ''}"
     named = ", ".join(f"{one.question.compare['baseline']['variant']}/"
                       f"{one.question.compare['baseline']['provider']} "
                       f"{one.question.workload['name']} {one.verdict}" for one in alarms)
-    return (f"A/A ALARM: {len(alarms)} of {len(found)} cells differ from themselves ({named}); "
+    return (f"A/A ALARM: {len(alarms)} of {cells} differ from themselves ({named}); "
             "something other than the kernel moves these figures, so trust no verdict of this "
             "report before it is found")

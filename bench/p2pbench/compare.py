@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from rich.console import Console
 
-from . import files, index, pages, provenance_rows, reports, significance, terminal, unpaired, words
+from . import (files, index, pages, provenance_rows, reports, significance, terminal, unpaired,
+               verdict, words)
 from .errors import BenchError
 from .estimate import verdict_of
 from .forest import forest_svg
@@ -57,12 +58,15 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
         raise BenchError(f"{a['run']} and {b['run']} have no cell in common (variant, provider and "
                          "workload): nothing to compare")
     cells = _cells(a, b, common, left, right)
+    a_named, b_named = _named(a), _named(b)
     return {
         "schema": SCHEMA,
-        "a": _named(a), "b": _named(b),
+        "doubts": _doubts("A", a_named) + _doubts("B", b_named),
+        "a": a_named, "b": b_named,
         "environment_class": a["environment_class"],
         "base": _base(a),
         "compares": _grouped(common, cells),
+        "too_few": _too_few(cells),
         "only_a": [_said(key) for key in left if key not in right],
         "only_b": [_said(key) for key in right if key not in left],
         "differences": _differences(a, b),
@@ -135,8 +139,39 @@ def _base(report: Report) -> str:
 
 
 def _named(report: Report) -> dict[str, Any]:
-    return {key: report[key] for key in ("run", "created", "seed", "ok")} | {
-        "matrix": report["matrix"]["name"]}
+    """What a comparison says of each run, and whether that one can be trusted."""
+    return {key: report[key] for key in ("run", "created", "seed", "ok", "problems")} | {
+        "matrix": report["matrix"]["name"], "aa": _checked(report["aa"])}
+
+
+def _checked(aa: Report | None) -> str:
+    """What the A/A check of a run showed."""
+    if aa is None:
+        return "no A/A check"
+    alarms = aa["alarms"]
+    return aa.get("headline") or (
+        f"{verdict.ALARM} in {alarms} of {words.plural(aa['cells'], 'cell')}" if alarms
+        else f"A/A: no alarm in {words.plural(aa['cells'], 'cell')}")
+
+
+def _doubts(name: str, run: Report) -> list[str]:
+    """Why a run is not to be trusted, so that a comparison with it is not either."""
+    found = [run["aa"]] if run["aa"].startswith(verdict.ALARM) else []
+    if run["problems"] or not run["ok"]:
+        found.append(": ".join([verdict.NOT_WHOLE, *filter(None, ["; ".join(run["problems"])])]))
+    return [f"{name}, {run['run']}, is in doubt: {doubt}" for doubt in found]
+
+
+def _too_few(cells: Sequence[Mapping[str, Any]]) -> str:
+    """That no difference, however large, could have been called one with so few boots."""
+    boots = [cell["boots"] for cell in cells if cell["p"] is not None]
+    if not boots:
+        return ""
+    most = min(boots, key=unpaired.least_p)
+    if len(boots) * unpaired.least_p(most) <= significance.ALPHA:
+        return ""
+    return (f"{most[0]} and {most[1]} boots cannot call any of {words.plural(len(boots), 'cell')} "
+            f"better or worse, which takes {unpaired.fewest_boots(len(boots))} in each run")
 
 
 def _counted(compares: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Mapping[str, Any]]]:
@@ -162,26 +197,32 @@ def _figures(samples: Iterable[Mapping[str, Any]], name: str) -> Figures:
 def _cells(a: Report, b: Report, keys: Sequence[Key], left: Mapping[Key, Figures],
            right: Mapping[Key, Figures]) -> list[dict[str, Any]]:
     """The cells with their verdicts; Holm needs all of them at once."""
+    resamples = significance.resamples_for(len(keys))
     found = [None if _reasons(a, b, key, left[key], right[key])
-             else unpaired.difference(left[key].values, right[key].values, _seed(a, b, key))
+             else unpaired.difference(left[key].values, right[key].values, _seed(a, b, key),
+                                      resamples)
              for key in keys]
-    adjusted = iter(significance.holm([one.p for one in found if one]))
+    tested = [one.p for one in found if one]
+    adjusted = iter(significance.holm(tested))
     made = []
     for key, one in zip(keys, found):
         margin = max(report["matrix"]["margins"].get(key.metric, 0.0) for report in (a, b))
         p_holm = next(adjusted) if one else None
+        called = "invalid" if one is None or p_holm is None else verdict_of(
+            one.interval, margin, key.metric in LESS_IS_BETTER, p_holm <= significance.ALPHA)
         made.append({
             "workload": key.workload, "metric": key.metric, "margin": margin,
-            "verdict": "invalid" if one is None or p_holm is None
-            else verdict_of(one.interval, margin, key.metric in LESS_IS_BETTER,
-                            p_holm <= significance.ALPHA),
+            "verdict": called,
             "ratio": math.exp(one.log_ratio) if one else None,
             "interval": one.interval.in_report() if one and one.interval else None,
             "p": one.p if one else None, "p_holm": p_holm,
             "boots": [len(left[key].values), len(right[key].values)],
             "reasons": _reasons(a, b, key, left[key], right[key]),
             "notes": [one.note] if one and one.note else [],
-            "pairs": [], "missing": [], "blocks_needed": None, "latency": {},
+            "blocks_needed": unpaired.boots_needed(left[key].values, right[key].values, margin,
+                                                   len(tested))
+            if called == "inconclusive" else None,
+            "pairs": [], "missing": [], "latency": {},
         })
     return made
 

@@ -1,14 +1,11 @@
 """The verdict of each question of a run, at each look at its boots.
 
     verdict   as estimate.py has it, with the practical margin of the metric; a difference is
-              significant with p_holm at most the alpha of the look
+              significant with p_holm at most the share of the error rate that the look has
     family    Holm corrects over all cells of the report that have a pair; the A/A cells are a
               family of their own
-    looks     A run with a budget looks at its data up to K times, each time at alpha = 0.05 / K
-              and with intervals of confidence 1 - 0.05 / K, so that by Bonferroni's inequality
-              all looks together stay at 0.05 (C. Jennison, B. W. Turnbull, "Group Sequential
-              Methods with Applications to Clinical Trials", 2000, chapter 2, of which this is the
-              plainest and most cautious). A cell with a verdict is settled: the verdict stays.
+    looks     A run with a budget looks at its data up to K times (looks.py), with intervals of
+              confidence 1 - 0.05 / K. A cell with a verdict is settled: the verdict stays.
               A cell called better or worse leaves Holm's family of the looks that follow, as the
               step-down of a closed test allows (W. Maurer, F. Bretz, "Multiple Testing in Group
               Sequential Trials Using Graphical Approaches", Stat. Biopharm. Res. 5 (2013)); one
@@ -21,18 +18,27 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from .estimate import FEWEST_PAIRS, Interval, blocks_needed, interval_of, verdict_of
 from .journal import Boot, Header, Look
-from .questions import INSTRUCTIONS, LESS_IS_BETTER, THROUGHPUT, Question, questions
-from .significance import ALPHA, holm, p_of_each
+from .looks import looks_of
+from .questions import FAMILIES, INSTRUCTIONS, LESS_IS_BETTER, THROUGHPUT, Question, questions
+from .significance import holm, p_of_each
 from .stats import Gap, Pair, Samples, pair_up, planned_pairs
 
 # Margins of runs from before the matrix had one for the metric.
 MARGINS = {THROUGHPUT: 0.02, INSTRUCTIONS: 0.005}
+
+
+class Rates(NamedTuple):
+    """What a look leaves to chance: its intervals, its p, and the p of looks that may decide."""
+
+    interval: float
+    share: float
+    deciding: float
 
 
 @dataclass(frozen=True)
@@ -84,52 +90,50 @@ def compare_all(header: Header, boots: Iterable[Boot], looks: Sequence[Look] = (
 def answers(samples: Samples, asked: Sequence[Question], settled: Mapping[str, Comparison],
             look: int) -> list[Comparison]:
     """The answers at a look to the questions that are still open."""
-    alpha = alpha_of(samples.header)
+    looks = looks_of(samples.header)
     found: list[Comparison] = []
-    for family in ("cells", "aa"):
+    for family in FAMILIES:
         mine = [question for question in asked if question.family == family]
         before = [settled[question.name] for question in mine if question.name in settled]
         still = sum(one.verdict == "equivalent" for one in before)
-        found += _family(samples, [q for q in mine if q.name not in settled], still, alpha, look)
+        rates = Rates(looks.alpha, looks.share(family, look), looks.deciding_share(family))
+        found += [replace(one, look=look) for one in _family(
+            samples, [q for q in mine if q.name not in settled], still, rates)]
     return found
 
 
-def alpha_of(header: Header) -> float:
-    """The share of the error rate that a look of this run may use."""
-    stopping = cast("Mapping[str, Any]", header).get("stopping")
-    return float(stopping["alpha_per_look"]) if stopping else ALPHA
-
-
-def _family(samples: Samples, mine: Sequence[Question], still: int, alpha: float,
-            look: int) -> list[Comparison]:
+def _family(samples: Samples, mine: Sequence[Question], still: int,
+            rates: Rates) -> list[Comparison]:
     """Answer the open questions of a family; `still` were called equivalent at an earlier look."""
     paired = [pair_up(samples, question, planned_pairs(samples, question)) for question in mine]
     log_ratios = [[] if reasons else [pair.log_ratio for pair in pairs]
                   for pairs, _, reasons in paired]
-    p_values = p_of_each(log_ratios, [samples.header["seed"]], alpha)
+    p_values = p_of_each(log_ratios, [samples.header["seed"]], rates.deciding)
     tested = [p for p in p_values if p is not None]
     adjusted = iter(holm(tested + [1.0] * still))
     p_holm = [None if p is None else next(adjusted) for p in p_values]
     found = []
     for question, pairs, values, p, p_adjusted in zip(mine, paired, log_ratios, p_values, p_holm):
         if any(pairs):
-            answer = _answer(samples, question, pairs, alpha, (p, p_adjusted))
+            answer = _answer(samples, question, pairs, rates, (p, p_adjusted))
             needed = None
             if answer.verdict == "inconclusive":
-                needed = blocks_needed(values, answer.margin, alpha, len(tested) + still)
-            found.append(replace(answer, blocks_needed=needed, look=look))
+                needed = blocks_needed(values, answer.margin, rates.interval, len(tested) + still,
+                                       rates.deciding)
+            found.append(replace(answer, blocks_needed=needed))
     return found
 
 
 def _answer(samples: Samples, question: Question,
-            paired: tuple[list[Pair], list[Gap], list[str]], alpha: float,
+            paired: tuple[list[Pair], list[Gap], list[str]], rates: Rates,
             p_values: tuple[float | None, float | None]) -> Comparison:
     pairs, missing, reasons = paired
     margin = samples.header["matrix"]["margins"].get(question.metric, MARGINS[question.metric])
     log_ratios = [pair.log_ratio for pair in pairs]
-    interval = None if reasons else interval_of(log_ratios, _seed(samples, question), 1 - alpha)
+    interval = None if reasons else interval_of(log_ratios, _seed(samples, question),
+                                                1 - rates.interval)
     p_holm = p_values[1]
-    significant = p_holm is not None and p_holm <= alpha
+    significant = p_holm is not None and p_holm <= rates.share
     verdict = "invalid" if reasons else verdict_of(
         interval, margin, question.metric in LESS_IS_BETTER, significant)
     return Comparison(

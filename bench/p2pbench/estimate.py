@@ -5,7 +5,14 @@ d_i = ln(c_i / b_i) of pair i, n pairs, confidence 1 - alpha.
     ratio     exp(median d)
     interval  bias-corrected and accelerated bootstrap of median d: B. Efron, "Better bootstrap
               confidence intervals", JASA 82 (1987), as scipy.stats.bootstrap has it, from a seeded
-              generator
+              generator; widened where it does not hold the interval of ranks. For it is too narrow
+              for a median of few pairs: 95 % intervals of 6 to 13 normal pairs miss it in 5.7 to
+              12 % of 4,000 draws, and in 3.6 to 5.7 % when widened
+    ranks     From the k-th smallest to the k-th largest d_i: covers the true median with
+              probability g_k = 1 - 2 P(Bin(n, 1/2) < k), whatever the distribution. Between the k
+              with g_k >= 1 - alpha and the next it is interpolated (T. P. Hettmansperger,
+              S. J. Sheather, "Confidence intervals based on interpolated order statistics",
+              Statistics & Probability Letters 4 (1986))
     few pairs The range of n pairs covers their true median with probability 1 - 2^(1-n)
               (H. A. David, H. N. Nagaraja, "Order Statistics", 3rd ed., section 7.1), so under 6
               pairs no resampling of them reaches 95 %. There the interval is widened to hold
@@ -20,7 +27,8 @@ d_i = ln(c_i / b_i) of pair i, n pairs, confidence 1 - alpha.
               the median of a normal sample (R. J. Serfling, "Approximation Theorems", 1980,
               section 2.3). Where the median is beyond the margin, p must be small too: at least
               the fewest pairs for that (significance.py), and the n for which
-              z(1-alpha/2k) s / sqrt(n) is |mean d|, with k cells in Holm's family
+              z(1-share/2k) s / sqrt(n) is |mean d|, with k cells in Holm's family and what a look
+              may spend on better and worse as share (looks.py)
 """
 
 from __future__ import annotations
@@ -28,7 +36,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,19 +80,22 @@ def interval_of(log_ratios: Sequence[float], seed: Sequence[int],
         return None
     interval = bootstrap((np.asarray(log_ratios),), np.median, seed, confidence)
     if len(log_ratios) >= fewest_for_bootstrap(confidence):
-        return interval
-    low, high = _student(log_ratios, confidence)
+        return _widened(interval, _ranks(log_ratios, confidence), "ranks")
     note = (
         f"{len(log_ratios)} pairs are too few for a bootstrap interval of "
         f"{100 * confidence:.4g} %, so it is widened to Student's t"
     )
-    return Interval(
-        min(interval.low, low),
-        max(interval.high, high),
-        f"{interval.method}+t",
-        "; ".join(filter(None, (interval.note, note))),
-        confidence,
-    )
+    return _widened(interval, _student(log_ratios, confidence), "t", note)
+
+
+def _widened(interval: Interval, bounds: tuple[float, float], method: str,
+             note: str = "") -> Interval:
+    """The interval, as wide as these bounds of another method at least, and that it was widened."""
+    low, high = min(interval.low, bounds[0]), max(interval.high, bounds[1])
+    if not note and (low, high) == (interval.low, interval.high):
+        return interval
+    return replace(interval, low=low, high=high, method=f"{interval.method}+{method}",
+                   note="; ".join(filter(None, (interval.note, note))))
 
 
 def bootstrap(samples: tuple[Any, ...], statistic: Any, seed: Sequence[int],
@@ -129,7 +140,7 @@ def verdict_of(interval: Interval | None, margin: float, less_is_better: bool = 
 
 
 def blocks_needed(log_ratios: Sequence[float], margin: float, alpha: float = ALPHA,
-                  cells: int = 1) -> int | None:
+                  cells: int = 1, share: float = ALPHA) -> int | None:
     """How many blocks would decide (formula above), at most MOST_BLOCKS; None under 3 pairs."""
     if len(log_ratios) < FEWEST_PAIRS:
         return None
@@ -138,25 +149,37 @@ def blocks_needed(log_ratios: Sequence[float], margin: float, alpha: float = ALP
     needed = [
         len(log_ratios) + 1,
         fewest_for_bootstrap(1 - alpha),
-        _blocks_for(_normal(1 - alpha / 2) * math.sqrt(math.pi / 2) * spread, abs(middle - edge)),
+        blocks_for(normal(1 - alpha / 2) * math.sqrt(math.pi / 2) * spread, abs(middle - edge)),
     ]
     if middle > edge:
         needed += [
-            fewest_pairs(cells, alpha),
-            _blocks_for(_normal(1 - alpha / (2 * cells)) * spread, abs(float(np.mean(log_ratios)))),
+            fewest_pairs(cells, share),
+            blocks_for(normal(1 - share / (2 * cells)) * spread, abs(float(np.mean(log_ratios)))),
         ]
     return max(needed)
 
 
-def _blocks_for(spread: float, distance: float) -> int:
+def blocks_for(spread: float, distance: float) -> int:
     """The n for which spread / sqrt(n) is the distance, at most MOST_BLOCKS."""
     if spread >= distance * math.sqrt(MOST_BLOCKS):
         return MOST_BLOCKS
     return math.ceil((spread / distance) ** 2)
 
 
-def _normal(probability: float) -> float:
+def normal(probability: float) -> float:
+    """The quantile of the normal distribution."""
     return float(scipy.stats.norm.ppf(probability))
+
+
+def _ranks(log_ratios: Sequence[float], confidence: float) -> tuple[float, float]:
+    """Hettmansperger's and Sheather's interval; there are enough pairs for a k of 1."""
+    d, n = np.sort(log_ratios), len(log_ratios)
+    k = int(scipy.stats.binom.ppf((1 - confidence) / 2, n, 0.5))
+    covered, next_covered = 1 - 2 * scipy.stats.binom.cdf([k - 1, k], n, 0.5)
+    spare = (covered - confidence) / (covered - next_covered)
+    inwards = float((n - k) * spare / (k + (n - 2 * k) * spare))
+    return (float(d[k - 1] + inwards * (d[k] - d[k - 1])),
+            float(d[n - k] - inwards * (d[n - k] - d[n - k - 1])))
 
 
 def _student(log_ratios: Sequence[float], confidence: float) -> tuple[float, float]:

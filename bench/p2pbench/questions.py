@@ -19,6 +19,8 @@ from .journal import Cell, Compare, Header, PlannedBoot, Workload
 THROUGHPUT = "throughput"
 INSTRUCTIONS = "instructions"
 METRICS = (THROUGHPUT, INSTRUCTIONS)
+# What the report compares, and the cells against themselves.
+FAMILIES = ("cells", "aa")
 LESS_IS_BETTER = (INSTRUCTIONS,)
 # Kinds of workload that are counted, and the name of the compare that each makes.
 COUNTED = {"count": "instructions", "ordinary": "ordinary"}

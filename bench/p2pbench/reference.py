@@ -72,7 +72,7 @@ def _refuse(report: Record) -> None:
     """What is published is whole, can be run again, and was checked against itself."""
     aa, repository = report["aa"], report["provenance"].get("repository") or {}
     reasons = [*report["problems"]]
-    if aa is None or aa["alarms"]:
+    if aa is None or aa["alarms"] or not aa["cells"]:
         reasons.append(aa["headline"] if aa else "it has no A/A check")
     if repository.get("dirty"):
         reasons.append("it was run with changes that no commit has")

@@ -24,6 +24,7 @@ from . import (aa, comparisons, files, index, instructions, memory, pages, repor
                stopping, terminal, verdict, words)
 from .errors import BenchError
 from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
+from .looks import looks_of
 from .paths import RESULTS, ROOT
 from .schema import problem
 from .comparisons import Comparison
@@ -434,7 +435,7 @@ def _reproduce(header: Header) -> str:
     """The one command; a matrix that is not one of configs/matrix is named by its file."""
     name, file = header["matrix"]["name"], header["matrix"]["file"]
     known = Path(file).parent in (Path("configs/matrix"), ROOT / "configs" / "matrix")
-    budget = stopping.looks_of(header).budget_s
+    budget = looks_of(header).budget_s
     return f"make bench MATRIX={shlex.quote(name if known or not file else file)} " \
            f"SEED={header['seed']}" + (f" BUDGET={budget:g}s" if budget else "")
 

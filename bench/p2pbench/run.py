@@ -15,10 +15,12 @@ from .image import build_image
 from .insncount import Counter, Instrument
 from .journal import SCHEMA, Journal, latest_runs
 from .kernel import Kernel, build, expected
+from .looks import looks_of, plan_looks
 from .matrix import COUNT, Boot, Matrix, matrix_from_json, read_matrix, short
 from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown
 from .qemu import Pace, read_shape
+from .questions import FAMILIES, questions
 from .stopping import Budget, in_words
 from .variants import find_variant
 
@@ -48,11 +50,11 @@ class Run:
         self._block = -1
         self._estimate: Estimate | None = None
         if journal:
-            self.looks = stopping.looks_of(journal.header)
+            self.looks = looks_of(journal.header)
             self.plan = [Boot(**entry) for entry in journal.header["plan"]]
         else:
-            self.looks = stopping.plan_looks(matrix.blocks, matrix.most_blocks, budget_s)
-            self.plan = matrix.plan(seed, self.looks.blocks[-1])
+            self.looks = plan_looks(matrix.blocks, matrix.most_blocks, budget_s)
+            self.select(matrix.plan(seed, self.looks.blocks[-1]))
 
     @classmethod
     def new(cls, matrix_file: Path, seed: int | None, budget_s: float | None = None) -> "Run":
@@ -77,6 +79,19 @@ class Run:
         """Return the boots that still have to run, in order."""
         done = self.journal.finished() | set(self.journal.skipped) if self.journal else set()
         return [boot for boot in self.plan if boot.boot not in done]
+
+    def select(self, boots: list[Boot]) -> None:
+        """Plan these boots and no others, and what each look may decide with so many cells."""
+        if self.journal:
+            return
+        self.plan = boots
+        self.looks = self.looks.shared(self.cells())
+
+    def cells(self) -> dict[str, int]:
+        """How many cells the plan compares, by the family that Holm corrects together."""
+        header: Any = {"matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in self.plan]}
+        families = [question.family for question in questions(header)]
+        return {family: families.count(family) for family in FAMILIES}
 
     def check_budget(self, boots: list[Boot]) -> None:
         """Refuse a budget that does not hold one block, before anything is built or booted."""
@@ -113,7 +128,6 @@ class Run:
 
     def _create(self, boots: list[Boot]) -> None:
         assert self._accelerator
-        self.plan = boots
         made_from = provenance.collect(self.kernels.values(), self._accelerator, self._shape)
         if self._instrument:
             made_from |= {"instrument": self._instrument.provenance(),

@@ -68,13 +68,18 @@ def p_of_each(log_ratios: Sequence[Sequence[float]], seed: Sequence[int],
     Holm needs to find the most extreme cell at alpha.
     """
     found: list[float | None] = [None] * len(log_ratios)
-    resamples = max(RESAMPLES, math.ceil(4 * len(log_ratios) / alpha) - 1)
+    resamples = resamples_for(len(log_ratios), alpha)
     for pairs in sorted({len(row) for row in log_ratios} - {0}):
         mine = [i for i, row in enumerate(log_ratios) if len(row) == pairs]
         values = permutation_p([log_ratios[i] for i in mine], seed, resamples)
         for i, value in zip(mine, values):
             found[i] = float(value)
     return found
+
+
+def resamples_for(cells: int, alpha: float = ALPHA) -> int:
+    """How many random draws show a p small enough for Holm over so many cells, and half of it."""
+    return max(RESAMPLES, math.ceil(4 * cells / alpha) - 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

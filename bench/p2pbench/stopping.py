@@ -1,9 +1,9 @@
 """Sequential stopping: a budget of time is spent on the cells that it can still decide.
 
-The looks are planned before the first boot: after the matrix's `blocks`, then each after half as
-many blocks again, up to its `most_blocks`. comparisons.py says what a look may decide, and why the
-error rate holds. What a look decides stands in the journal, with the boots that it makes needless:
-those of which every cell is settled. A second boot of an A/A cell is only run beside its first.
+The looks are planned before the first boot; looks.py says when they are, what each may decide, and
+why the error rate holds. What a look decides stands in the journal, with the boots that it makes
+needless: those of which every cell is settled. A second boot of an A/A cell is only run beside its
+first.
 
 When the budget does not hold another block, the run ends with the look that would have come next.
 That look is at an unplanned number of blocks, which time decides and not the data, so the number
@@ -17,52 +17,17 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from .comparisons import Comparison, answers, compare_all
 from .errors import BenchError
-from .journal import Header, Journal, LookRecord, PlannedBoot, Skipped
+from .journal import Journal, LookRecord, PlannedBoot, Skipped
+from .looks import Looks, looks_of
 from .questions import Question, questions
 from .significance import ALPHA
 from .stats import Samples, planned_pairs
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-@dataclass(frozen=True)
-class Looks:
-    """When a run looks at its data: after how many blocks, the last look at its end."""
-
-    blocks: tuple[int, ...]
-    budget_s: float | None = None
-
-    @property
-    def alpha(self) -> float:
-        """The error rate of each look."""
-        return ALPHA / len(self.blocks)
-
-    def as_json(self) -> dict[str, Any]:
-        """What the header of the journal keeps."""
-        return {"budget_s": self.budget_s, "looks": list(self.blocks), "alpha_per_look": self.alpha}
-
-
-def plan_looks(first: int, most: int, budget_s: float | None) -> Looks:
-    """One look without a budget; else looks that grow by half, the last at `most` blocks."""
-    if budget_s is None:
-        return Looks((first,))
-    blocks = [first]
-    while blocks[-1] < most:
-        blocks.append(min(most, -(-blocks[-1] * 3 // 2)))
-    return Looks(tuple(blocks), budget_s)
-
-
-def looks_of(header: Header) -> Looks:
-    """The looks that a run was planned with; older runs have one."""
-    said = cast("Mapping[str, Any]", header).get("stopping")
-    if not said:
-        return Looks((header["matrix"]["blocks"],))
-    return Looks(tuple(said["looks"]), said["budget_s"])
 
 
 def parse_budget(given: str) -> float:
@@ -150,6 +115,7 @@ def section(journal: Journal, found: Sequence[Comparison]) -> dict[str, Any]:
         "used_looks": taken + (1 if still_open or not taken else 0),
         "settled": len(cells) - still_open,
         "open": still_open,
+        "rates": _rates(looks),
         "skipped_boots": list(journal.skipped),
         "skipped_why": list(dict.fromkeys(journal.skipped.values())),
     }
@@ -165,10 +131,21 @@ def notes(journal: Journal) -> list[str]:
                 for reason in dict.fromkeys(reasons)]
     return [
         f"this run had a budget of {in_words(looks.budget_s)}: its verdicts were looked at after "
-        f"{', '.join(map(str, looks.blocks))} blocks, as far as it came, each time at an error "
-        f"rate of {100 * looks.alpha:.3g} % and with intervals of {100 * (1 - looks.alpha):.4g} %, "
-        f"so that all looks together stay at {100 * ALPHA:.3g} %; a verdict stays as it is",
+        f"{', '.join(map(str, looks.blocks))} blocks, as far as it came; {_rates(looks)}; a "
+        "verdict stays as it is",
         *left_out]
+
+
+def _rates(looks: Looks) -> str:
+    """What each look may decide, and how all of them together keep to the error rate."""
+    deciding = looks.deciding("cells")
+    said = (f"better or worse wants a p of at most {100 * looks.deciding_share('cells'):.3g} % "
+            f"after Holm and can be found {'after' if len(deciding) == 1 else 'from'} "
+            f"{deciding[0]} blocks{'' if len(deciding) == 1 else ' on'}")
+    if len(deciding) < len(looks.blocks):
+        said += ", since with fewer no p is that small"
+    return (f"intervals are of {100 * (1 - looks.alpha):.4g} %, {said}; so "
+            f"all looks together stay at {100 * ALPHA:.3g} %")
 
 
 def disagreements(journal: Journal, found: Sequence[Comparison]) -> list[str]:

@@ -49,11 +49,21 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
 def render_comparison(made: Mapping[str, Any], console: Console) -> None:
     """Print what two runs say about each other: `made` is what compare.compare() returns."""
     cells = [cell for compare in made["compares"] for cell in compare["cells"]]
+    for doubt in made["doubts"]:
+        console.print(Text(f"{doubt}.", style="bold red"))
     line = Text(f"{made['b']['run']} against {made['a']['run']}: ", style="bold")
     line.append(words.headline({"cells": cells}) + ".", style="not bold")
     console.print(line)
+    if made["too_few"]:
+        console.print(Text(f"{made['too_few']}.", style="yellow"))
+    for name in ("a", "b"):
+        console.print(Text(f"{name.upper()}, {made[name]['run']}: {made[name]['aa']}.",
+                           style="dim"))
     for compare in made["compares"]:
         _compared(compare, compare["name"], console)
+    if any(cell["blocks_needed"] for cell in cells):
+        console.print(Text("In brackets: the number of boots in each run that would decide.",
+                           style="dim"))
     for note in dict.fromkeys(note for cell in cells for note in cell["notes"]):
         console.print(Text(f"Note: {note}.", style="dim"))
     console.print(Text("Nothing is paired between runs: what else changed between them is in the "

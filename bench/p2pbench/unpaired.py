@@ -11,6 +11,12 @@ a_i and b_j are the boots' figures of one cell in the two runs, n_a and n_b of t
               the runs (scipy.stats.permutation_test, permutation_type="independent")
     Holm      over all cells that the two runs have in common
     verdict   as estimate.py has it, from this interval and p after Holm
+    fewest    There are C(n_a + n_b, n_a) ways to exchange the boots, so p is never under 2 over
+              that: m cells need the n boots in each run with m 2 / C(2n, n) <= 0.05
+    boots     that would decide, in each run: the n for which z(0.975) sqrt(pi/2) s / sqrt(n) is
+              the distance of the difference of medians from the margin, s^2 = s_a^2 + s_b^2; where
+              it is beyond the margin at least the fewest, and the n for which
+              z(1 - 0.025/m) s / sqrt(n) is the difference of the means (estimate.py, of pairs)
 
 What changed between the runs besides the kernels (another load of the machine, another day) is in
 the difference too, which a block of one run would have in both of its boots.
@@ -27,7 +33,7 @@ from typing import Any
 import numpy as np
 import scipy.stats  # type: ignore[import]
 
-from .estimate import Interval, bootstrap, fewest_for_bootstrap
+from .estimate import Interval, blocks_for, bootstrap, fewest_for_bootstrap, normal
 from .significance import ALPHA, RESAMPLES
 
 FEWEST_BOOTS = 3
@@ -43,10 +49,12 @@ class Difference:
     note: str
 
 
-def difference(a: Sequence[float], b: Sequence[float], seed: Sequence[int]) -> Difference:
+def difference(a: Sequence[float], b: Sequence[float], seed: Sequence[int],
+               resamples: int = RESAMPLES) -> Difference:
     """How the figures of two runs differ; both have at least one, all above 0."""
     sides = np.log(np.asarray(a, dtype=float)), np.log(np.asarray(b, dtype=float))
-    middle, p = float(_difference(np.median, *sides, axis=-1)), _permutation_p(sides, seed)
+    middle, p = float(_difference(np.median, *sides, axis=-1)), \
+        _permutation_p(sides, seed, resamples)
     fewest = min(len(a), len(b))
     if fewest < FEWEST_BOOTS:
         return Difference(middle, None, p,
@@ -60,6 +68,35 @@ def difference(a: Sequence[float], b: Sequence[float], seed: Sequence[int]) -> D
     note = (f"{len(a)} and {len(b)} boots are too few for a bootstrap interval of 95 %, "
             "so it is widened to Welch's t")
     return Difference(middle, interval, p, note)
+
+
+def least_p(boots: Sequence[int]) -> float:
+    """The smallest p that so many boots in the two runs can have."""
+    return min(1.0, 2 / math.comb(sum(boots), boots[0])) if min(boots) > 1 else 1.0
+
+
+def fewest_boots(cells: int) -> int:
+    """The fewest boots in each run with which Holm over so many cells can find a difference."""
+    boots = 2
+    while cells * least_p((boots, boots)) > ALPHA:
+        boots += 1
+    return boots
+
+
+def boots_needed(a: Sequence[float], b: Sequence[float], margin: float, cells: int) -> int | None:
+    """How many boots in each run would decide (formula above); None under 3 of them."""
+    if min(len(a), len(b)) < FEWEST_BOOTS:
+        return None
+    sides, edge = (np.log(np.asarray(a)), np.log(np.asarray(b))), math.log1p(margin)
+    spread = math.sqrt(sum(float(np.var(side, ddof=1)) for side in sides))
+    middle = abs(float(_difference(np.median, *sides, axis=-1)))
+    needed = [min(len(a), len(b)) + 1, fewest_for_bootstrap(),
+              blocks_for(normal(1 - ALPHA / 2) * math.sqrt(math.pi / 2) * spread,
+                         abs(middle - edge))]
+    if middle > edge:
+        apart = abs(float(_difference(np.mean, *sides, axis=-1)))
+        needed += [fewest_boots(cells), blocks_for(normal(1 - ALPHA / (2 * cells)) * spread, apart)]
+    return max(needed)
 
 
 def _difference(middle: Any, a: Any, b: Any, axis: int) -> Any:
@@ -79,10 +116,10 @@ def _welch(sides: tuple[Any, Any]) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def _permutation_p(sides: tuple[Any, Any], seed: Sequence[int]) -> float:
+def _permutation_p(sides: tuple[Any, Any], seed: Sequence[int], resamples: int) -> float:
     if min(map(len, sides)) < 2:
         return 1.0
     return float(scipy.stats.permutation_test(
         sides, partial(_difference, np.mean), permutation_type="independent",
-        n_resamples=RESAMPLES, vectorized=True, axis=-1,
+        n_resamples=resamples, vectorized=True, axis=-1,
         random_state=np.random.default_rng(list(seed))).pvalue)

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import words
-from .significance import ALPHA, fewest_pairs
+from .looks import Looks, looks_from
 
 Record = Mapping[str, Any]
-_NOT_WHOLE, _ALARM = "NOT WHOLE", "A/A ALARM"
+NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
 
 
 def sentences(report: Record) -> list[str]:
@@ -48,7 +48,7 @@ def ratios(cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
 
 def is_alarming(sentence: str) -> bool:
     """Whether a sentence of the verdict says that the rest of it is in doubt."""
-    return sentence.startswith((_NOT_WHOLE, _ALARM))
+    return sentence.startswith((NOT_WHOLE, ALARM))
 
 
 def _throughput(compares: Sequence[Record]) -> str:
@@ -192,36 +192,45 @@ def _trust(report: Record) -> tuple[bool, str]:
     # rule: a report whose A/A raises an alarm says so on top
     told = [*(check + paths if alarms else paths + check), *_too_few(report)]
     if problems:
-        told.insert(0, f"{_NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
+        told.insert(0, f"{NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
     return bool(problems or alarms), ". ".join(told) + "."
 
 
 def _self_check(aa: Record | None) -> str:
     """A kernel against itself must show no difference."""
-    if aa is None or not aa["cells"]:
+    cells = _cells(aa["compares"]) if aa else []
+    paired = [cell for cell in cells if cell["pairs"]]
+    if aa is None or not cells:
         return "No A/A check in this run"
+    if not paired:
+        return f"No A/A check in this run: {words.without_pairs(cells)}"
     if aa["alarms"]:
         if aa.get("headline"):  # names the cells
             return str(aa["headline"]).rstrip(".")
-        return (f"{_ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
+        return (f"{ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
-    equal = sum(cell["verdict"] == "equivalent" for cell in _cells(aa["compares"]))
-    return (f"A/A: a kernel against itself differs in none of {words.plural(aa['cells'], 'cell')} "
-            f"({equal} equivalent)")
+    equal = sum(cell["verdict"] == "equivalent" for cell in paired)
+    rest = words.without_pairs(cells)
+    return (f"A/A: a kernel against itself differs in none of {words.plural(len(paired), 'cell')} "
+            f"({equal} equivalent{'; ' + rest if rest else ''})")
 
 
 def _too_few(report: Record) -> list[str]:
     """That no difference, however large, could have been called one with so few blocks."""
-    alpha = (report["stopping"] or {}).get("alpha_per_look", ALPHA)
+    looks = looks_from(report["stopping"]) if report["stopping"] else Looks((1,))
     found = []
-    for cells, what in ((_cells(report["compares"]), "call any of {} better or worse"),
-                        (_cells((report["aa"] or {"compares": []})["compares"]),
-                         "raise an A/A alarm in any of {}")):
-        pairs = max((len(cell["pairs"]) for cell in cells), default=0)
-        needed = fewest_pairs(sum(bool(cell["pairs"]) for cell in cells), alpha)
+    for family, compares, what in (
+            ("cells", report["compares"], "call any of {} better or worse"),
+            ("aa", (report["aa"] or {"compares": []})["compares"],
+             "raise an A/A alarm in any of {}")):
+        cells = _cells(compares)
+        paired = [len(cell["pairs"]) for cell in cells if cell["pairs"]]
+        pairs, needed = max(paired, default=0), looks.fewest(family, len(paired))
         if 0 < pairs < needed:
+            rest = words.without_pairs(cells)
             found.append(f"{words.plural(pairs, 'block')} cannot "
-                         f"{what.format(words.plural(len(cells), 'cell'))}, which takes {needed}")
+                         f"{what.format(words.plural(len(paired), 'cell'))}, which takes {needed}"
+                         f"{f' ({rest})' if rest else ''}")
     return found
 
 

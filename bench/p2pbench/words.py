@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -138,6 +139,14 @@ def headline(compare: Mapping[str, Any]) -> str:
         if mine:
             parts.append(f"{len(mine)} {verdict}{extreme(verdict, mine)}")
     return f"{plural(len(cells), 'cell')} compared: " + ", ".join(parts)
+
+
+def without_pairs(cells: Sequence[Mapping[str, Any]]) -> str:
+    """The cells that have no pair, by metric: "16 cells of instructions per I/O have no pair"."""
+    found = Counter(cell["metric"] for cell in cells if not cell["pairs"])
+    told = " and ".join(f"{plural(number, 'cell')} of {METRICS[metric].name}"
+                        for metric, number in found.items())
+    return f"{told} {'has' if found.total() == 1 else 'have'} no pair" if told else ""
 
 
 def gaps(cells: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -153,6 +153,95 @@ def test_a_report_of_the_first_schema_is_read_and_one_of_the_future_refused_by_n
         reports.read(file)
 
 
+def test_what_is_in_doubt_in_an_input_is_said_first_in_every_form(
+    runs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compare, "RESULTS", tmp_path)
+    a, b = runs("a", 1e8), runs("bb", 0.9e8)
+    itself = a["compares"][0] | {"cells": []}
+    a["aa"] = {"cells": 8, "alarms": 1, "insn_spread": None, "compares": [itself],
+               "headline": "A/A ALARM: 1 of 8 cells differ from themselves (page/bar)"}
+    b |= {"ok": False, "problems": ["1 boot of the plan not run: b0", "b1 lost"]}
+    for report_ in (a, b):
+        (tmp_path / report_["run"] / "report.json").write_text(json.dumps(report_))
+    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
+    doubts = ["A, a, is in doubt: A/A ALARM: 1 of 8 cells differ from themselves (page/bar).",
+              "B, bb, is in doubt: NOT WHOLE: 1 boot of the plan not run: b0; b1 lost."]
+    out = capsys.readouterr().out
+    assert " ".join(out.split()).startswith(" ".join(doubts))
+    assert "B, bb: no A/A check" in out
+    markdown = (tmp_path / "compare" / "a--bb.md").read_text()
+    assert markdown.split("\n\n")[1].startswith(f"- **{doubts[0]}**\n- **{doubts[1]}**\n")
+    html = (tmp_path / "compare" / "a--bb.html").read_text()
+    verdict = html.split('aria-label="verdict"')[1]
+    assert verdict.index(doubts[0]) < verdict.index(doubts[1]) < verdict.index("<strong>")
+    made = json.loads((tmp_path / "compare" / "a--bb.json").read_text())
+    assert [f"{doubt}." for doubt in made["doubts"]] == doubts
+    assert made["a"]["aa"].startswith("A/A ALARM") and made["b"]["problems"] == b["problems"]
+
+
+def test_inputs_without_a_doubt_say_what_their_aa_showed(synthetic: Any, tmp_path: Path) -> None:
+    made = []
+    for number, name in enumerate(("a", "bb")):
+        run = synthetic({"page/host": 1e8, "page/bar": 1e8}, twice=True)
+        run.header |= {"run": name, "seed": number}
+        (tmp_path / name).mkdir()
+        made.append(report.build(run.write(tmp_path / name)))
+    found = compare.compare(*made)
+    assert found["doubts"] == [] and found["a"]["aa"] == "A/A: no alarm in 2 cells"
+
+
+def test_runs_too_small_for_any_difference_say_so_and_how_many_boots_it_takes(
+    synthetic: Any, tmp_path: Path
+) -> None:
+    made = []
+    for number, (name, speed) in enumerate((("a", 1e8), ("bb", 0.5e8))):
+        run = synthetic({"page/host": 1e8, "page/bar": speed}, blocks=3, workloads=WORKLOADS)
+        run.header |= {"run": name, "seed": number}
+        (tmp_path / name).mkdir()
+        made.append(report.build(run.write(tmp_path / name)))
+    found = compare.compare(*made)
+    # 4 cells: 2 / C(10, 5) = 1/126 is the first p that is small enough, 2 / C(8, 4) = 1/35 is not.
+    assert found["too_few"] == ("3 and 3 boots cannot call any of 4 cells better or worse, which "
+                                "takes 5 in each run")
+    lost = {cell["blocks_needed"] for cell in found["compares"][1]["cells"]}
+    assert verdicts(found)["throughput page/bar"] == {"inconclusive"}
+    assert lost == {6}  # of which a bootstrap interval is made
+    for path in compare.write(found, tmp_path / "compare"):
+        assert "cannot call any of 4 cells" in path.read_text()
+    assert "boots a run that" in (tmp_path / "compare" / "a--bb.md").read_text()
+
+
+def test_runs_that_are_large_enough_do_not_speak_of_it(runs: Any) -> None:
+    made = compare.compare(runs("a", 1e8), runs("bb", 0.9e8))
+    assert made["too_few"] == ""
+    assert {cell["blocks_needed"] for one in made["compares"] for cell in one["cells"]} == {None}
+
+
+@pytest.mark.parametrize("cells", [1, 4, 98, 1000])
+def test_the_fewest_boots_are_those_that_can_decide_at_all(cells: int) -> None:
+    fewest = unpaired.fewest_boots(cells)
+    for boots, decides in ((fewest, True), (fewest - 1, False)):
+        a, b = ([level + i / 100 for i in range(boots)] for level in (1.0, 2.0))
+        p = unpaired.difference(a, b, [1], significance.resamples_for(cells)).p
+        assert (max(significance.holm([p] * cells)) <= ALPHA) == decides
+        assert boots > 6 or p == pytest.approx(unpaired.least_p((boots, boots)))
+
+
+def test_the_boots_that_would_decide_do_decide() -> None:
+    draw = np.random.default_rng(3)
+    a, b = np.exp(draw.normal(0, 0.02, (2, 6)))
+    needed = unpaired.boots_needed(a.tolist(), b.tolist(), 0.02, 1)
+    assert needed and 6 < needed < 200
+    decided = 0
+    for number in range(20):
+        a, b = np.exp(draw.normal(0, 0.02, (2, 3 * needed)))
+        decided += verdict_of(unpaired.difference(a.tolist(), b.tolist(), [number]).interval,
+                              0.02) == "equivalent"
+    assert decided >= 15
+    assert unpaired.boots_needed([1.0, 1.1], [1.0, 1.1, 1.2], 0.02, 1) is None
+
+
 def test_few_boots_have_wide_intervals_and_fewer_none() -> None:
     a, b = [1.0, 1.01, 0.99], [0.90, 0.91, 0.89]
     found = unpaired.difference(a, b, [1])

@@ -119,6 +119,18 @@ def test_every_report_with_a_second_boot_says_what_its_aa_showed(run: Any, tmp_p
         "equivalent"}
 
 
+def test_aa_cells_that_an_absent_instrument_left_empty_are_not_counted(
+        run: Any, tmp_path: Path) -> None:
+    for boot in run.boots:
+        for result in boot["workloads"]:
+            if result.get("counts"):
+                result["counts"] |= {"per_io": None, "reason": "the plugin did not load"}
+    made = report.build(run.write(tmp_path))
+    assert (made["aa"]["cells"], made["aa"]["without_pairs"], made["aa"]["alarms"]) == (0, 2, 0)
+    assert made["aa"]["headline"] == (
+        "A/A: nothing was compared: 2 cells of instructions per I/O have no pair")
+
+
 def test_an_aa_alarm_stands_on_top_of_the_report_and_is_no_failure(
         synthetic: Any, tmp_path: Path) -> None:
     run = counted(synthetic, COST | {"page-aa": 5110.0})

@@ -60,6 +60,18 @@ def test_the_figures_are_those_of_the_report(whole: dict[str, Any]) -> None:
     assert made["series"] == {"patches": 32, "insertions": 1620, "deletions": 1388}
 
 
+def test_the_ratio_is_that_of_the_pairs_and_the_schema_says_so(whole: dict[str, Any]) -> None:
+    compare = next(one for one in whole["compares"] if reference._is_published(one))
+    pairs, ratios = compare["cells"][0]["pairs"], (0.5, 1.0, 4.0)
+    for pair, base, ratio in zip(pairs, (8.0, 1.0, 2.0), ratios):
+        pair["baseline"]["bytes_per_s"], pair["candidate"]["bytes_per_s"] = base, base * ratio
+    compare["cells"][0]["ratio"] = 1.0
+    cell = reference.summary(whole)["cells"][0]
+    assert len(pairs) == 3 and (cell["page"], cell["pageless"], cell["ratio"]) == (2.0, 4.0, 1.0)
+    schema = json.loads(reference.SCHEMA_FILE.read_text())
+    assert "not the quotient of those two medians" in schema["description"]
+
+
 def test_what_was_not_measured_is_null(whole: dict[str, Any]) -> None:
     bare = whole | dict.fromkeys(("aa", "memory", "instructions", "static"))
     made = reference.summary(bare)
@@ -121,6 +133,7 @@ def test_a_run_with_problems_is_no_reference(tmp_path: Path, whole: dict[str, An
 
 @pytest.mark.parametrize(("change", "words"), [
     (lambda report: report.update(aa=None), "has no A/A check"),
+    (lambda report: report["aa"].update(cells=0, headline="A/A: nothing was"), "nothing was"),
     (lambda report: report["aa"].update(alarms=1, headline="A/A ALARM: 1 of 8"), "ALARM: 1 of 8"),
     (lambda report: report["provenance"].update(repository={"dirty": True}),
      "changes that no commit has"),

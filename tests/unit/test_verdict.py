@@ -42,6 +42,25 @@ def test_blocks_that_suffice_are_not_spoken_of(whole: dict[str, Any]) -> None:
     assert "which takes" not in verdict.sentences(whole)[-1]
 
 
+def test_cells_without_a_pair_are_named_and_not_counted(whole: dict[str, Any]) -> None:
+    for compare in [whole["compares"][0], *whole["aa"]["compares"]]:
+        counted = compare["cells"][0] | {"metric": "instructions", "pairs": [], "missing": []}
+        compare["cells"] = compare["cells"] + [counted] * 16
+    trust = verdict.sentences(whole)[-1]
+    rest = "16 cells of instructions per I/O have no pair"
+    cells = sum(bool(cell["pairs"]) for one in whole["compares"] for cell in one["cells"])
+    assert f"differs in none of 8 cells (0 equivalent; {rest})" in trust
+    assert f"3 blocks cannot call any of {cells} cells better or worse" in trust
+    assert f"3 blocks cannot raise an A/A alarm in any of 8 cells, which takes 10 ({rest})" in trust
+
+
+def test_a_check_without_any_pair_is_no_check(whole: dict[str, Any]) -> None:
+    for cell in whole["aa"]["compares"][0]["cells"]:
+        cell["pairs"] = []
+    assert "No A/A check in this run: 8 cells of throughput have no pair" in (
+        verdict.sentences(whole)[-1])
+
+
 def test_what_was_not_measured_is_not_spoken_of(whole: dict[str, Any]) -> None:
     whole |= {"instructions": None, "memory": None, "aa": None}
     said = verdict.sentences(whole)
