@@ -256,7 +256,7 @@ def test_the_plan_of_a_run_counts_its_cells_before_any_data(monkeypatch: pytest.
                                                             tmp_path: Path) -> None:
     monkeypatch.setattr("p2pbench.run.RESULTS", tmp_path)
     for name, cells, deciding in (("quick", {"cells": 48, "aa": 22}, (12, 16)),
-                                  ("full", {"cells": 98, "aa": 38}, (14, 21, 24))):
+                                  ("full", {"cells": 130, "aa": 38}, (14, 21, 24))):
         made = Run.new(find_matrix(name), 1, 1200.0)
         assert made.cells() == cells
         assert made.looks.deciding("cells") == made.looks.deciding("aa") == deciding
