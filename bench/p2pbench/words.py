@@ -68,6 +68,14 @@ def decimal(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"
 
 
+def short(value: float) -> str:
+    """A round number that needs little room: 600, 2.5 k, 1.5 M."""
+    for unit, factor in ((" M", 1e6), (" k", 1e3), ("", 1)):
+        if value >= factor:
+            break
+    return f"{value / factor:g}{unit}"
+
+
 def signed(value: float | None) -> str:
     """A difference per I/O with its sign."""
     if value is None:

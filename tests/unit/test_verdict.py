@@ -18,7 +18,7 @@ def test_every_subject_has_one_sentence(whole: dict[str, Any]) -> None:
     throughput, work, ordinary, memory, trust = verdict.sentences(whole)
     assert throughput.startswith("Throughput, pageless against page through peer memory: ")
     assert "inconclusive in all 10 cases" in throughput
-    assert work == ("Work per P2P I/O: pageless executes 0.54 to 5.4 % fewer instructions than "
+    assert work == ("Work per P2P I/O: pageless executes 0.55 to 5.5 % fewer instructions than "
                     "page (2 paths).")
     assert ordinary.startswith("Everybody else's I/O, median over 8 paths against stock: page +")
     assert "1/545 of the memory and 1/4,149 of the time" in memory
