@@ -128,6 +128,15 @@ def test_the_page_never_scrolls_sideways(page: Page) -> None:
     assert len(edges) > 3 and max(edges) <= page.width
 
 
+def test_the_functions_that_differ_show_their_last_column_on_a_desktop(page: Page) -> None:
+    """The difference decides: nobody looks for it where nothing says that a table goes on."""
+    hidden = page.ask("""
+        return [...document.querySelectorAll('.functions .table')]
+            .filter(box => box.scrollWidth > box.clientWidth)
+            .map(box => box.getAttribute('aria-label'))""")
+    assert hidden == [] or page.width < 500
+
+
 def luminance(colour: str) -> float:
     """The relative luminance of rgb(...), as WCAG defines it."""
     parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
