@@ -19,19 +19,20 @@ def memory_svg(memory: Mapping[str, Any], variants: list[str]) -> str:
     points = memory["points"]
     sizes = _sizes(points)
     line = [size / _GIB * memory["page_line_bytes_per_gib"] for size in sizes]
-    said = "Memory that registering a BAR takes, against its size, by variant; the dashed line " \
+    said = "Memory that registering a BAR takes, against its size, by variant; the broad line " \
            "is a struct page of 64 bytes for every 4 KiB."
     with svg.plot("memory", said, _HEIGHT_INCH) as made:
         axes = _axes(made.figure, points, ["overhead_bytes"], line)
         axes.set_title("memory taken by registering", loc="left", color=COLOURS["fg"], fontsize=10)
-        axes.plot(sizes, line, "--", color=COLOURS["fg"], linewidth=0.9, zorder=5)
+        # Broad and below the curves: where struct pages are all that it takes, one lies on it.
+        axes.plot(sizes, line, color=COLOURS["muted"], alpha=0.35, linewidth=6, zorder=1)
         # Named in the middle, below the line: the curves' own names stand at the right.
         middle = len(sizes) // 2
-        axes.annotate("64 B per 4 KiB", (sizes[middle], line[middle]), (8, -15),
+        axes.annotate("64 B per 4 KiB", (sizes[middle], line[middle]), (10, -18),
                       textcoords="offset points", color=COLOURS["muted"], fontsize=9)
         for variant, mine in _by_variant(points).items():
             _curve(axes, mine, "overhead_bytes", variant, variant_shade(variants, variant))
-        _size_ticks(axes.yaxis, *axes.get_ylim())
+        _size_ticks(axes.yaxis, _powers(*axes.get_ylim()))
     return made.svg
 
 
@@ -64,7 +65,7 @@ def _axes(figure: Any, points: Points, keys: Sequence[str], also: Sequence[float
     axes.set_ylim(min(values) / 2.5, max(values) * 2)
     svg.bare(axes, "bottom", "left")
     axes.minorticks_off()
-    _size_ticks(axes.xaxis, sizes[0], sizes[-1], "\n")
+    _size_ticks(axes.xaxis, _up_to_last(_powers(sizes[0], sizes[-1]), sizes[-1]), "\n")
     axes.set_xlabel("size of the BAR", color=COLOURS["muted"])
     axes.grid(True, color=COLOURS["line"], linewidth=0.4)
     axes.set_axisbelow(True)
@@ -114,11 +115,20 @@ def _sizes(points: Points) -> list[int]:
     return sorted({point["bar_bytes"] for point in points})
 
 
-def _size_ticks(axis: Any, low: float, high: float, before_unit: str = " ") -> None:
+def _powers(low: float, high: float) -> list[int]:
     """Powers of four, or every second, third, ... where there would be too many."""
     first, last = math.ceil(math.log(max(low, 1), 4)), math.floor(math.log(high, 4) + 1e-9)
     step = max(1, math.ceil((last - first + 1) / 7))
-    ticks = [4 ** power for power in range(first, last + 1, step)]
+    return [4 ** power for power in range(first, last + 1, step)]
+
+
+def _up_to_last(powers: Sequence[int], last: int) -> list[int]:
+    """The ticks of an axis that ends with `last`, which has one; what is too close to it has none.
+    """
+    return [power for power in powers if 4 * power <= last] + [last]
+
+
+def _size_ticks(axis: Any, ticks: Sequence[int], before_unit: str = " ") -> None:
     axis.set_ticks(ticks)
     axis.set_ticklabels([_short(words.amount(tick)).replace(" ", before_unit) for tick in ticks])
 

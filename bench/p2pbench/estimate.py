@@ -112,7 +112,9 @@ def bootstrap(samples: tuple[Any, ...], statistic: Any, seed: Sequence[int],
         low, high = float(bounds.low), float(bounds.high)
         if math.isfinite(low) and math.isfinite(high):
             break
-    note = "" if method == "BCa" else "BCa has no value for these data; percentile interval"
+    note = "" if method == "BCa" else (
+        "these figures differ too little for the bootstrap's correction (BCa), so the interval is "
+        "its plain percentiles")
     return Interval(low, high, method, note, confidence)
 
 

@@ -56,11 +56,12 @@ def _draw_axes(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
 def _draw_row(axes: Any, row: int, cell: Mapping[str, Any]) -> None:
     colour = COLOURS[cell["verdict"]]
     across = axes.get_yaxis_transform()
-    axes.text(0, row - 0.28, label(cell["workload"]), transform=across, color=COLOURS["fg"])
+    axes.text(0, row - 0.28, label(cell["workload"]), transform=across, color=COLOURS["fg"],
+              fontsize=9)
     figure = "" if cell["ratio"] is None else f"{change(cell['ratio'])} "
     interval = "" if cell["interval"] is None else f"{change_range(cell['interval'])} "
     axes.text(1, row - 0.28, f"{figure}{interval}{cell['verdict']}", transform=across,
-              color=colour, horizontalalignment="right")
+              color=colour, fontsize=9, horizontalalignment="right")
     if cell["ratio"] is None:
         return
     if cell["interval"]:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from . import bars, plots, provenance_rows, words
 from .functions import LEAST
 from .verdict import is_alarming, ratios
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-_FILTERS = ("amount", "blocks", "change", "change_range", "count", "decimal", "gaps", "label",
-            "plural", "probability", "rate", "signed", "span")
+_FILTERS = ("amount", "blocks", "bounded", "change", "change_range", "count", "decimal", "gaps",
+            "label", "least_p", "no_line", "plural", "pool_use", "probability", "rate", "signed",
+            "span")
 # Sections that a run may lack, as a person calls them.
 _OPTIONAL = {"instructions": "instruction counts", "memory": "memory curve",
              "aa": "A/A check", "stopping": "sequential stopping", "static": "static sizes"}
@@ -48,6 +50,7 @@ def _content(report: Mapping[str, Any]) -> dict[str, Any]:
         "providers": rows,
         "provenance": provenance_rows.rows(report["provenance"]),
         "patches": provenance_rows.patches(report["provenance"]),
+        "dirty": (report["provenance"].get("repository") or {}).get("dirty", False),
     }
 
 
@@ -63,7 +66,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update({name: getattr(words, name) for name in _FILTERS})
     environment.filters.update(
-        against=_against, bytes=_bytes, fitted=_fitted, has_p=_has_p,
+        against=_against, breakable=_breakable, bytes=_bytes, fitted=_fitted, has_p=_has_p,
         insn_spread=_insn_spread, pipe=_pipe, sentence=_sentence, signed_bytes=_signed_bytes,
         subsystems=bars.subsystems_of, tight=_tight)
     environment.tests.update(proves_data=words.proves_data, alarming=is_alarming)
@@ -114,6 +117,11 @@ def _pipe(text: object) -> str:
 def _tight(text: str) -> str:
     """The text with its figures kept on one line with their units."""
     return re.sub(r"(\d) (%|[KMGT]iB|B|[mµn]?s)(?!\w)", "\\1\N{NO-BREAK SPACE}\\2", text)
+
+
+def _breakable(name: str) -> Markup:
+    """A dotted name for HTML that breaks behind its dots."""
+    return Markup(".<wbr>").join(name.split("."))
 
 
 def _sentence(text: str) -> str:

@@ -35,7 +35,7 @@ def draw(report: Record) -> dict[str, Any]:
     }
     return {
         **found, "any": any(found.values()), "functions": functions(stacked),
-        "subsystems": [(svg.subsystem_shade(name), name) for name in bars.subsystems_of(stacked)],
+        "subsystems": [(svg.subsystem_shade(name), name) for name in bars.parts_of(stacked)],
         "variants": _legend(variants, {cell["variant"] for cell in report["cells"]}),
         "candidates": _legend(variants, {name for cell in ordinary for name in cell["candidates"]}),
     }

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import words
+
 _HASH_SHOWN = 16
 _LISTED = ("patches", "fragments")
+# Bytes, on the host and in the shape of a guest.
+_SIZES = ("memory_bytes", "memory", "disk", "cmb", "bar")
 
 
 def rows(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -35,20 +39,26 @@ def patches(provenance: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _condensed(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the symbols, which are a table of the instructions and no provenance."""
     variants = {
         name: {key: f"{len(value)} (listed below)" if key in _LISTED and value else value
                for key, value in variant.items() if key not in ("base", "variant")}
         for name, variant in provenance.get("variants", {}).items()
     }
-    return {**provenance, **({"variants": variants} if variants else {})}
+    rest = {key: value for key, value in provenance.items() if key != "symbols"}
+    return {**rest, **({"variants": variants} if variants else {})}
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """A nested record as rows of dotted name and text."""
+    """A nested record as rows of dotted name and text; what is empty has none."""
     if isinstance(value, dict):
         return [row for key, one in value.items() for row in _flat(one, f"{name}.{key}".strip("."))]
     if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
         return [row for i, one in enumerate(value, 1) for row in _flat(one, f"{name}.{i}")]
     if isinstance(value, list):
         return [(name, ", ".join(map(str, value)) or "none")]
+    if isinstance(value, int) and name.rpartition(".")[2] in _SIZES:
+        return [(name.removesuffix("_bytes"), words.amount(value))]
+    if value == "":
+        return []
     return [(name, "–" if value is None else str(value))]

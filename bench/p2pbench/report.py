@@ -34,6 +34,8 @@ from .stats import Sample, Samples, value_of
 SCHEMA = reports.SCHEMA
 SCHEMA_FILE = reports.SCHEMA_FILE
 PAGE_BYTES = 4096
+# What provenance.py says where there is no git.
+_NO_COMMIT = "unknown"
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
 
 
@@ -291,9 +293,12 @@ def _values(boots: Iterable[Boot], *path: str) -> list[float]:
 
 
 def _is_whole(boot: Boot) -> bool:
-    """Whether everything had come back to the pool when it was taken down."""
-    pool = (boot["teardown"] or {}).get("pool") or {}
-    return bool(pool) and pool.get("available") == pool.get("size")
+    """Whether everything had come back to the pool when it was taken down.
+
+    What a disk with its queues in the CMB holds of it is gone before, and stays.
+    """
+    before, after = ((one or {}).get("pool") or {} for one in (boot["setup"], boot["teardown"]))
+    return bool(after) and after.get("available") == before.get("available")
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -432,12 +437,15 @@ def _commands(boots: Iterable[Boot]) -> list[dict[str, str]]:
 
 
 def _reproduce(header: Header) -> str:
-    """The one command; a matrix that is not one of configs/matrix is named by its file."""
+    """The commit and the one command; a matrix that is not of configs/matrix is named by its file.
+    """
     name, file = header["matrix"]["name"], header["matrix"]["file"]
     known = Path(file).parent in (Path("configs/matrix"), ROOT / "configs" / "matrix")
     budget = looks_of(header).budget_s
-    return f"make bench MATRIX={shlex.quote(name if known or not file else file)} " \
-           f"SEED={header['seed']}" + (f" BUDGET={budget:g}s" if budget else "")
+    commit = (header["provenance"].get("repository") or {}).get("commit", _NO_COMMIT)
+    return (f"git checkout {commit} && " if commit != _NO_COMMIT else "") + \
+        f"make bench MATRIX={shlex.quote(name if known or not file else file)} " \
+        f"SEED={header['seed']}" + (f" BUDGET={budget:g}s" if budget else "")
 
 
 def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:

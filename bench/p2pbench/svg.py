@@ -19,11 +19,12 @@ from matplotlib.figure import Figure  # type: ignore[import]
 WIDTH_INCH = 4.9
 _STYLE: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
 _SHADES = ("page", "fg", "muted", "line", "band", "worse", "better", "equivalent", "inconclusive",
-           "invalid", *(f"v{i}" for i in range(1, 5)), *(f"s{i}" for i in range(1, 10)))
+           "invalid", *(f"v{i}" for i in range(1, 5)), *(f"s{i}" for i in range(1, 11)))
 # Stand-ins that the file format can write, replaced by what the page defines.
 COLOURS = {name: f"#0102{number:02x}" for number, name in enumerate(_SHADES, 3)}
 MARKERS = {"v1": "o", "v2": "s", "v3": "D", "v4": "^"}
-_SUBSYSTEMS = ("block", "nvme", "nvmet", "rdma core", "rxe", "p2pdma", "dma", "genalloc", "other")
+_SUBSYSTEMS = ("block", "nvme", "nvmet", "rdma core", "rxe", "p2pdma", "dma", "genalloc", "other",
+               "null_blk")
 
 
 class Plot:

@@ -1,7 +1,7 @@
 """The verdict: at most five plain sentences, made from the data of a report, said first everywhere.
 
-One subject each: throughput, instructions of a P2P I/O, what everybody else pays, memory and time
-to register, and whether to trust it all. The last comes first when the answer is no.
+One subject each: memory and time to register, throughput, instructions of a P2P I/O, what everybody
+else pays, and whether to trust it all. The last comes first when the answer is no.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
 
 def sentences(report: Record) -> list[str]:
     """The verdict of a report; subjects that the run does not measure are left out."""
-    found = [_throughput(report["compares"]), _peer_work(report), _ordinary_work(report),
-             _registering(report["memory"])]
+    found = [_registering(report["memory"]), _throughput(report["compares"]), _peer_work(report),
+             _ordinary_work(report)]
     doubt, trust = _trust(report)
     said = [sentence for sentence in found if sentence]
     return [trust, *said] if doubt else [*said, trust]
@@ -35,13 +35,29 @@ def of_kind(report: Record, kind: str) -> list[Record]:
 
 
 def ratios(cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
-    """Instructions against the baseline by candidate: the paths with their ratios."""
+    """Instructions against the baseline by candidate: the paths with the ratios of their medians.
+    """
     found: dict[str, list[tuple[str, float]]] = {}
     for cell in cells:
         base = cell["variants"].get(cell["baseline"])
         for candidate in cell["candidates"]:
             if base and base["per_io"] and candidate in cell["variants"]:
                 ratio = cell["variants"][candidate]["per_io"] / base["per_io"]
+                found.setdefault(candidate, []).append((cell["path"], ratio))
+    return found
+
+
+def _paired(report: Record, cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
+    """The same, each ratio as the comparisons have it: of pairs, the one that has a verdict.
+
+    A path without a comparison keeps the ratio of its medians; an invalid one has no ratio.
+    """
+    found: dict[str, list[tuple[str, float]]] = {}
+    for cell in cells:
+        for candidate, medians in ratios([cell]).items():
+            compared = _counted(report, [cell], candidate)
+            ratio = compared[0]["ratio"] if compared else medians[0][1]
+            if ratio is not None:
                 found.setdefault(candidate, []).append((cell["path"], ratio))
     return found
 
@@ -80,7 +96,7 @@ def _sides(compare: Record) -> tuple[str, str]:
 
 
 def _tally(cells: Sequence[Record]) -> str:
-    """How many of which verdict; of what is open, how wide the intervals are."""
+    """How many of which verdict; of what is open, what these intervals cannot show."""
     counts = {verdict: [cell for cell in cells if cell["verdict"] == verdict]
               for verdict in words.VERDICTS}
     there = {verdict: mine for verdict, mine in counts.items() if mine}
@@ -91,12 +107,21 @@ def _tally(cells: Sequence[Record]) -> str:
         text = f"of {words.plural(len(cells), 'case')} " + ", ".join(
             f"{len(mine)} {verdict}{words.extreme(verdict, mine)}"
             for verdict, mine in there.items())
-    widths = [math.sqrt(cell["interval"]["high"] / cell["interval"]["low"]) - 1
-              for cell in counts["inconclusive"] if cell["interval"]]
-    if widths:
-        text += (f" (the typical interval reaches ±{statistics.median(widths) * 100:.2g} %, "
-                 f"the margin is ±{counts['inconclusive'][0]['margin'] * 100:g} %)")
-    return text
+    if there.keys() <= {"inconclusive", "equivalent"} and counts["inconclusive"]:
+        text = f"no difference shown; {text}"
+    return text + _unseen(counts["inconclusive"])
+
+
+def _unseen(cells: Sequence[Record]) -> str:
+    """How wide the median interval is, and the loss that would just lie beyond the margin."""
+    widths = [math.sqrt(cell["interval"]["high"] / cell["interval"]["low"])
+              for cell in cells if cell["interval"]]
+    if not widths:
+        return ""
+    width, margin = statistics.median(widths), cells[0]["margin"]
+    loss = (1 - 1 / width / (1 + margin)) * 100
+    return (f" (the median interval is ±{(width - 1) * 100:.2g} %, the margin ±{margin * 100:g} %: "
+            f"a loss below about {loss:.{2 if loss >= 10 else 1}g} % would not be seen)")
 
 
 def _elsewhere(cells: Sequence[Record]) -> str:
@@ -114,9 +139,12 @@ def _peer_work(report: Record) -> str:
     if section and section["absent"]:
         return f"Instructions per I/O were not counted: {section['absent'].rstrip('.')}."
     cells = of_kind(report, "p2p")
-    told = [f"{candidate} executes {_span(found)} instructions than {cells[0]['baseline']} "
-            f"({words.plural(len(found), 'path')}{_verdicts(report, cells, candidate)})"
-            for candidate, found in ratios(cells).items()]
+    told = []
+    for candidate, found in _paired(report, cells).items():
+        verdicts = _by_verdict(_counted(report, cells, candidate))
+        told.append(f"{candidate} executes {_span(found)} instructions than "
+                    f"{cells[0]['baseline']} ({words.plural(len(found), 'path')}"
+                    f"{': ' if verdicts else ''}{verdicts})")
     return f"Work per P2P I/O: {'; '.join(told)}." if told else ""
 
 
@@ -143,25 +171,44 @@ def _ordinary_work(report: Record) -> str:
     """What everybody else pays: instructions of I/O that has nothing to do with P2P."""
     cells = of_kind(report, "ordinary")
     told = []
-    for candidate, found in ratios(cells).items():
-        path, most = max(found, key=lambda one: one[1])
-        middle = statistics.median(ratio for _, ratio in found)
-        told.append(f"{candidate} {words.change(middle)} (most: {words.change(most)}, {path}"
-                    f"{_verdicts(report, cells, candidate)})")
+    for candidate, found in _paired(report, cells).items():
+        verdicts = _by_verdict(_counted(report, cells, candidate))
+        told.append(f"{candidate}: {_middle_and_worst(found)}{', ' if verdicts else ''}{verdicts}")
     if not told:
         return ""
-    return (f"Everybody else's I/O, median over {words.plural(len(cells), 'path')} against "
+    return (f"Everybody else's I/O, {words.plural(len(cells), 'path')} against "
             f"{cells[0]['baseline']}: {'; '.join(told)}.")
 
 
-def _verdicts(report: Record, cells: Iterable[Record], candidate: str) -> str:
-    """How many of these counted cells have which verdict: ": 7 equivalent, 5 inconclusive"."""
+def _middle_and_worst(found: Sequence[tuple[str, float]]) -> str:
+    """Of these paths the median, and the one that costs most, or saves least."""
+    path, most = max(found, key=lambda one: one[1])
+    middle = statistics.median(ratio for _, ratio in found)
+    said = "no change in the median" if _is_nothing(middle) else f"median {_amount_of(middle)}"
+    if _is_nothing(most):
+        return f"{said}, no path more"
+    if most < 1:
+        return f"{said}, every path fewer, the least {_percent((1 - most) * 100)} % ({path})"
+    return f"{said}, the worst path {words.change(most)} ({path})"
+
+
+def _is_nothing(ratio: float) -> bool:
+    """Whether a ratio rounds to no change."""
+    return words.change(ratio) == words.change(1)
+
+
+def _by_verdict(cells: Iterable[Record]) -> str:
+    """How many of these cells have which verdict: "7 equivalent, 5 inconclusive"."""
+    found = Counter(cell["verdict"] for cell in cells)
+    return ", ".join(f"{found[one]} {one}" for one in words.VERDICTS if found[one])
+
+
+def _counted(report: Record, cells: Iterable[Record], candidate: str) -> list[Record]:
+    """What the comparisons say of these counted cells and a candidate."""
     names = {cell["workload"] for cell in cells}
-    found = Counter(cell["verdict"] for compare in report["compares"]
-                    if compare["candidate"]["variant"] == candidate
-                    for cell in compare["cells"] if cell["workload"] in names)
-    told = [f"{found[verdict]} {verdict}" for verdict in words.VERDICTS if found[verdict]]
-    return ": " + ", ".join(told) if told else ""
+    return [cell for compare in report["compares"]
+            if compare["candidate"]["variant"] == candidate
+            for cell in compare["cells"] if cell["workload"] in names]
 
 
 def _registering(memory: Record | None) -> str:
@@ -209,10 +256,10 @@ def _self_check(aa: Record | None) -> str:
             return str(aa["headline"]).rstrip(".")
         return (f"{ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
-    equal = sum(cell["verdict"] == "equivalent" for cell in paired)
     rest = words.without_pairs(cells)
-    return (f"A/A: a kernel against itself differs in none of {words.plural(len(paired), 'cell')} "
-            f"({equal} equivalent{'; ' + rest if rest else ''})")
+    return (f"A/A: a kernel is better or worse than itself in none of "
+            f"{words.plural(len(paired), 'cell')} ({_by_verdict(paired)}"
+            f"{'; ' + rest if rest else ''})")
 
 
 def _too_few(report: Record) -> list[str]:

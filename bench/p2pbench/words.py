@@ -21,6 +21,9 @@ METRICS = {THROUGHPUT: Metric("throughput", "more is better"),
            INSTRUCTIONS: Metric("instructions per I/O", "fewer is better")}
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
 MANY_BLOCKS = 1000
+# How far off its farthest point may be for a fitted line to say anything, in parts of the line.
+MOST_OFF = 0.5
+_PAGE = 4096
 
 
 def plural(number: int, what: str) -> str:
@@ -76,6 +79,14 @@ def decimal(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"
 
 
+def short(value: float) -> str:
+    """A round number that needs little room: 600, 2.5 k, 1.5 M."""
+    for unit, factor in ((" M", 1e6), (" k", 1e3), ("", 1)):
+        if value >= factor:
+            break
+    return f"{value / factor:g}{unit}"
+
+
 def signed(value: float | None) -> str:
     """A difference per I/O with its sign."""
     if value is None:
@@ -109,6 +120,31 @@ def amount(bytes_: float | None) -> str:
             break
         size /= 1024
     return f"{bytes_:.0f} B" if unit == "B" else f"{_three(size)} {unit}"
+
+
+def pool_use(bytes_: float | None) -> str:
+    """The most that a pool was seen to have given out; of what is short nothing may be seen."""
+    return "not caught" if bytes_ == 0 else amount(bytes_)
+
+
+def no_line(fit: Mapping[str, Any]) -> str:
+    """Why a fitted line describes nothing; "" when it does."""
+    if fit["worst"] > MOST_OFF:
+        return f"no line: the farthest point is {fit['worst'] * 100:.0f} % off"
+    return "no line: its slope cannot be told from 0" if fit["per_gib"]["low"] < 0 else ""
+
+
+def bounded(points: Sequence[Mapping[str, Any]]) -> str:
+    """Why the allocator's bitmap grows no more, and what that costs; "" where a bit is a page."""
+    coarse = [(amount(point["bar_bytes"]), point) for point in points
+              if point["items"] and (point.get("granule") or 0) > _PAGE]
+    if not coarse:
+        return ""
+    pieces = ", ".join(f"{amount(point['granule'])} at {bar}" for bar, point in coarse)
+    pages = ", ".join(f"{amount(point['bar_bytes'] / _PAGE / 8)} at {bar}" for bar, point in coarse)
+    return ("The bitmap's size is bounded (patch pageless/0033: 512 KiB of bits, from a BAR of 16 GiB on). "
+            f"Beyond that a bit stands for more than a page ({pieces}), and an allocation of 4 KiB takes "
+            f"that much of the pool; with a bit for each page the bitmap would take {pages}.")
 
 
 def span(ns: float | None) -> str:
@@ -159,6 +195,24 @@ def gaps(cells: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{boot}: {reason} ({', '.join(names) if len(names) < 3 else plural(len(names), 'cell')})"
         for (boot, reason), names in found.items()
     ]
+
+
+def least_p(compares: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Of the first compare with a p (Holm) that could not be smaller, why; by its name.
+
+    The least p of n pairs is 2 / 2^n (significance.py), and Holm takes it as often as there are
+    cells. Where a run had several looks, or too many pairs for an exact test, p is another.
+    """
+    tested = sum(cell.get("p") is not None for compare in compares for cell in compare["cells"])
+    for compare in compares:
+        for cell in compare["cells"]:
+            every = 2 ** len(cell["pairs"])
+            if cell.get("p") == 2 / every and cell["p_holm"] == 2 / every * tested:
+                return {compare["name"]:
+                        f"{probability(cell['p_holm'])} is the least that p (Holm) can be here: "
+                        f"{len(cell['pairs'])} pairs give no p under 2/{every:,}, and there are "
+                        f"{plural(tested, 'cell')}."}
+    return {}
 
 
 def evidence_sentence(totals: Mapping[str, Any]) -> str:

@@ -33,6 +33,22 @@ def test_a_print_is_black_on_white_and_leaves_nothing_folded(
     assert folded == 0
 
 
+def test_on_paper_the_functions_that_differ_show_their_last_column(
+    browser: Any, pages_made: dict[str, Path]
+) -> None:
+    """On A4, 718 pixels between the margins; what is small in a table is no larger than the rest.
+    """
+    shown(browser, pages_made["published"], 718, "light", "print")
+    edges = browser.execute_script("""
+        return [...document.querySelectorAll('.functions table')]
+            .map(one => one.getBoundingClientRect().right)""")
+    assert edges and max(edges) <= 718
+    assert browser.execute_script("""
+        return [...document.querySelectorAll('table .small')].filter(
+            one => parseFloat(getComputedStyle(one).fontSize)
+                   > parseFloat(getComputedStyle(one.closest('table')).fontSize)).length""") == 0
+
+
 def test_the_list_of_runs_and_a_comparison_fit_a_phone(browser: Any, tmp_path: Path) -> None:
     a = samples.quick()
     b = a | {"run": "another", "created": "2026-11-24T00:00:00+00:00"}

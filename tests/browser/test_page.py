@@ -69,6 +69,56 @@ def test_every_plot_can_be_seen(page: Page) -> None:
         assert box["texts"] > 2 and box["marks"] > 2, box
 
 
+def test_no_text_of_a_plot_is_cut_or_lies_on_another(page: Page) -> None:
+    """A pixel of air is asked of what stands in a line, so that figures do not run together."""
+    wrong = page.ask("""
+        const found = [];
+        for (const plot of document.querySelectorAll('figure svg')) {
+            const edge = plot.getBoundingClientRect();
+            const texts = [...plot.querySelectorAll('text')].map(
+                one => ({said: one.textContent, box: one.getBoundingClientRect()}));
+            texts.forEach((one, i) => {
+                if (one.box.left < edge.left || one.box.right > edge.right)
+                    found.push([one.said, 'cut']);
+                for (const other of texts.slice(i + 1))
+                    if (one.box.left < other.box.right + 1 && other.box.left < one.box.right + 1
+                        && one.box.top < other.box.bottom - 3 && other.box.top < one.box.bottom - 3)
+                        found.push([one.said, other.said]);
+            });
+        }
+        return found""")
+    assert wrong == []
+
+
+def test_every_part_of_a_stack_lies_inside_its_axes_and_its_sum_beside_it(page: Page) -> None:
+    """What ends outside is cut off, and a bar that is cut looks like any other."""
+    stacks = page.ask("""
+        const coloured = /var\\(--s\\d+\\)/;
+        return [...document.querySelectorAll('figure svg')].map(plot => {
+            const parts = [...plot.querySelectorAll('path')]
+                .filter(one => coloured.test(one.getAttribute('style')));
+            const clip = plot.querySelector('clipPath rect');
+            const axes = clip && clip.getBBox();
+            return {name: plot.getAttribute('aria-label'),
+                    left: axes && axes.x, right: axes && axes.x + axes.width,
+                    shades: new Set(parts.map(one => one.style.fill)).size,
+                    parts: parts.map(one => one.getBBox()).map(box => [box.x, box.x + box.width]),
+                    texts: [...plot.querySelectorAll('text')].map(one => {
+                        const box = one.getBoundingClientRect();
+                        const to = plot.getScreenCTM().inverse();
+                        return [one.textContent.trim(), box.left * to.a + to.e,
+                                box.right * to.a + to.e]})};
+        }).filter(one => one.name.startsWith('Instructions per I/O by subsystem'))""")
+    assert stacks or "quick" in page.url
+    for stack in stacks:
+        sums = re.findall(r"[\d,.]+(?=[,;]|$)", stack["name"].split(": ", 2)[2])
+        beside = [text for text in stack["texts"] if text[0] in sums]
+        assert stack["shades"] >= 2 and len(stack["parts"]) >= 3, stack
+        assert len(beside) >= len(sums) > 0, stack
+        for part in stack["parts"] + [text[1:] for text in beside]:
+            assert stack["left"] - 1 <= part[0] < part[1] <= stack["right"] + 1, stack
+
+
 def test_the_page_never_scrolls_sideways(page: Page) -> None:
     """Wide tables scroll in boxes of their own. A phone would zoom out, so ask for the width."""
     assert page.ask("return document.documentElement.scrollWidth") <= page.width
@@ -76,6 +126,15 @@ def test_the_page_never_scrolls_sideways(page: Page) -> None:
         return [...document.querySelectorAll('.table')]
             .map(box => box.getBoundingClientRect().right)""")
     assert len(edges) > 3 and max(edges) <= page.width
+
+
+def test_the_functions_that_differ_show_their_last_column_on_a_desktop(page: Page) -> None:
+    """The difference decides: nobody looks for it where nothing says that a table goes on."""
+    hidden = page.ask("""
+        return [...document.querySelectorAll('.functions .table')]
+            .filter(box => box.scrollWidth > box.clientWidth)
+            .map(box => box.getAttribute('aria-label'))""")
+    assert hidden == [] or page.width < 500
 
 
 def luminance(colour: str) -> float:

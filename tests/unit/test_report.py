@@ -183,7 +183,7 @@ def test_the_json_fits_its_schema_and_the_schema_refuses_what_is_not_there(
 class Addresses(HTMLParser):
     """Collects what a browser could load, and whether the tags are balanced."""
 
-    VOID = {"meta", "link", "br"}
+    VOID = {"meta", "link", "br", "wbr"}
 
     def __init__(self) -> None:
         super().__init__()
@@ -247,11 +247,50 @@ def test_the_command_to_reproduce_it_has_matrix_and_seed(run: Any, tmp_path: Pat
     assert made["reproduce"] == "make bench MATRIX='/tmp/my own.toml' SEED=1"
 
 
+def test_the_command_to_reproduce_it_begins_with_the_commit(run: Any, tmp_path: Path) -> None:
+    run.header["provenance"]["repository"] = {"commit": "c0ffee", "dirty": True}
+    made = made_of(run, tmp_path)
+    assert made["reproduce"] == "git checkout c0ffee && make bench MATRIX=quick SEED=1"
+    for file in ("report.md", "report.html"):
+        assert "The run had changes that no commit has." in (tmp_path / file).read_text()
+    run.header["provenance"]["repository"] = {"commit": "unknown", "dirty": False}
+    (tmp_path / "none").mkdir()
+    assert made_of(run, tmp_path / "none")["reproduce"] == "make bench MATRIX=quick SEED=1"
+    assert "no commit has" not in (tmp_path / "none" / "report.html").read_text()
+
+
 def test_the_cost_of_registering_is_told(run: Any, tmp_path: Path) -> None:
     made = made_of(run, tmp_path)
     host, bar = made["providers"]
     assert host["register_ns"] is None
     assert (bar["register_ns"], bar["register_bytes"], bar["pools_whole"]) == (3200000, 1 << 20, 8)
+
+
+def test_a_pool_with_the_disks_queues_in_it_is_whole_when_all_the_rest_is_back(
+    run: Any, tmp_path: Path
+) -> None:
+    for boot in run.boots:
+        if boot["provider"] == "bar":
+            boot["setup"]["pool"]["available"] = boot["teardown"]["pool"]["available"] = 60 << 20
+    run.boot("b3-page-bar")["teardown"]["pool"]["available"] -= 4096
+    assert made_of(run, tmp_path)["providers"][1]["pools_whole"] == 7
+
+
+def test_provenance_has_no_empty_rows_no_symbols_and_sizes_that_can_be_read(
+    run: Any, tmp_path: Path
+) -> None:
+    run.header["provenance"] |= {
+        "symbols": [{"function": "gone_elsewhere", "object": "block/bio.o", "subsystem": "block",
+                     "in": ["page"], "absent": ["stock"]}],
+        "instrument": {"name": "insncount", "reason": ""},
+        "host": {"cpu": "fast", "memory_bytes": 25 << 30},
+        "qemu": {"shape": {"memory": 1 << 30, "cpus": 2}}}
+    made_of(run, tmp_path)
+    rows = (tmp_path / "report.md").read_text().split("## Provenance")[1]
+    assert "| host.memory | 25.0 GiB |" in rows and "| qemu.shape.memory | 1.00 GiB |" in rows
+    assert "| qemu.shape.cpus | 2 |" in rows and "| instrument.name | insncount |" in rows
+    assert "instrument.reason" not in rows and "gone_elsewhere" not in rows
+    assert "qemu.<wbr>shape.<wbr>memory" in (tmp_path / "report.html").read_text()
 
 
 def test_the_same_journal_gives_the_same_report(run: Any, tmp_path: Path) -> None:

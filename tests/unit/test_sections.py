@@ -7,11 +7,11 @@ import jsonschema
 import pytest
 
 import samples
-from p2pbench import pages, plots, reports, svg
+from p2pbench import pages, plots, reports, svg, words
 from p2pbench.schema import validator
 
 # A figure of each section that is nowhere else.
-FIGURES = {"instructions": ("52,435", "dma_map_sg_attrs", "bvec_inlined_away"),
+FIGURES = {"instructions": ("51,911", "dma_map_sg_attrs", "bvec_inlined_away"),
            "memory": ("4.12 GiB", "9.80 µs", "8.00 MiB"), "static": ("1,144", "-2,214 bytes"),
            "aa": ("differ by at most 0.21 %",), "stopping": ("b6-page-bar, b7-page-bar", "0.0167")}
 
@@ -43,6 +43,67 @@ def test_a_section_is_in_both_pages_or_said_to_be_absent(
             assert figure in full and figure not in lacking, figure
         assert "This run has no " not in full
         assert lacking.count("This run has no ") == 1
+
+
+def both(report: dict[str, Any]) -> list[str]:
+    """Both pages, each sentence on a line."""
+    return [" ".join(make(report).split()) for make in (pages.markdown, pages.html)]
+
+
+def test_its_words_are_explained_before_the_first_table(whole: dict[str, Any]) -> None:
+    for page, table in zip(both(whole), ("|--", "<table")):
+        for word in ("pageless", "cmb+sqes", "qd1", "none"):
+            assert word in page[:page.index(table)]
+        assert page.index("no I/O scheduler") < page.index(table)
+
+
+def test_a_bitmap_that_grows_no_more_says_what_that_costs(whole: dict[str, Any]) -> None:
+    said = "(16.0 KiB at 64.0 GiB), and an allocation of 4 KiB takes that much of the pool; with " \
+           "a bit for each page the bitmap would take 2.00 MiB at 64.0 GiB."
+    assert not any("a bit for each page" in page for page in both(whole))
+    for point in whole["memory"]["points"]:
+        if point["items"] and point["bar_bytes"] == 64 << 30:
+            point["granule"] = 16384
+    assert all(said in page for page in both(whole))
+
+
+@pytest.mark.parametrize("change, said", [
+    ({"worst": 2.514}, "no line: the farthest point is 251 % off"),
+    ({"per_gib": {"value": 9999.0, "low": -1.0, "high": 20000.0}},
+     "no line: its slope cannot be told from 0"),
+])
+def test_a_line_that_describes_nothing_is_not_drawn_up(
+    whole: dict[str, Any], change: dict[str, Any], said: str
+) -> None:
+    whole["memory"]["fits"][3] |= change
+    assert all(said in page and "9.80 µs" not in page and "10.0 µs" not in page
+               for page in both(whole))
+
+
+def test_a_range_that_reads_like_its_median_is_left_out(whole: dict[str, Any]) -> None:
+    point = whole["memory"]["points"][-2]
+    point["overhead_bytes"] = {"median": 3 << 32, "min": (3 << 32) - 4096, "max": (3 << 32) + 4096}
+    assert all("12.0 GiB" in page and "12.0 GiB – 12.0 GiB" not in page for page in both(whole))
+
+
+def test_a_pool_that_was_never_seen_in_use_was_not_caught(whole: dict[str, Any]) -> None:
+    for cell in whole["cells"]:
+        if cell["evidence"]:
+            cell["evidence"]["pool_used"] = 0
+    assert pages.markdown(whole).count("| not caught |") == sum(
+        bool(cell["evidence"]) for cell in whole["cells"])
+    assert "<td>not caught</td>" in pages.html(whole)
+
+
+def test_the_least_p_that_a_run_can_give_is_named_where_it_stands(whole: dict[str, Any]) -> None:
+    cells = [{"pairs": [{}] * 12, "p": p, "p_holm": holm, "interval": None}
+             for p, holm in ((0.3, 0.6), (2 / 4096, 4 / 4096))]
+    compares = [{"name": name, "cells": [cell]} for name, cell in zip("ab", cells)]
+    assert words.least_p(compares) == {
+        "b": "< 0.001 is the least that p (Holm) can be here: 12 pairs give no p under 2/4,096, "
+             "and there are 2 cells."}
+    assert words.least_p(compares[:1]) == {}
+    assert words.least_p(whole["compares"]) == {}  # without any p
 
 
 def test_the_order_is_verdict_tables_plots_evidence_and_how_to_repeat_it(
@@ -81,6 +142,7 @@ def test_a_stack_has_a_part_for_each_subsystem_and_the_sum_beside_it(
     drawn = plots.draw(whole)
     first = drawn["stacks"][0]["svg"]
     assert all(f"var(--{shade})" in first for shade, _ in drawn["subsystems"])
+    assert "other" not in [name for _, name in drawn["subsystems"]]
     cell = whole["instructions"]["cells"][0]
     assert f"{cell['variants']['page']['per_io']:,.0f}" in first
 

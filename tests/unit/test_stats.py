@@ -101,7 +101,7 @@ def test_degenerate_data_fall_back_to_the_percentile_interval_and_say_so() -> No
     interval = interval_of([0.01] * 8, SEED)
     assert interval and interval.method == "percentile"
     assert interval.low == interval.high == pytest.approx(0.01)
-    assert "BCa has no value" in interval.note
+    assert "plain percentiles" in interval.note
 
 
 def test_two_pairs_give_a_ratio_but_no_interval_and_no_verdict(synthetic: Any) -> None:
