@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import words
+from .insncount import PERF
 from .looks import Looks, looks_from
 
 Record = Mapping[str, Any]
@@ -145,7 +146,9 @@ def _peer_work(report: Record) -> str:
         told.append(f"{candidate} executes {_span(found)} instructions than "
                     f"{cells[0]['baseline']} ({words.plural(len(found), 'path')}"
                     f"{': ' if verdicts else ''}{verdicts})")
-    return f"Work per P2P I/O: {'; '.join(told)}." if told else ""
+    by_perf = section and section["instrument"] == PERF
+    return (f"Work per P2P I/O{' (of the whole kernel, by perf stat)' if by_perf else ''}: "
+            f"{'; '.join(told)}.") if told else ""
 
 
 def _span(found: Sequence[tuple[str, float]]) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .insncount import PERF
 from .questions import INSTRUCTIONS, LESS_IS_BETTER, THROUGHPUT
 
 
@@ -142,9 +143,10 @@ def bounded(points: Sequence[Mapping[str, Any]]) -> str:
         return ""
     pieces = ", ".join(f"{amount(point['granule'])} at {bar}" for bar, point in coarse)
     pages = ", ".join(f"{amount(point['bar_bytes'] / _PAGE / 8)} at {bar}" for bar, point in coarse)
-    return ("The bitmap's size is bounded (patch pageless/0033: 512 KiB of bits, from a BAR of 16 GiB on). "
-            f"Beyond that a bit stands for more than a page ({pieces}), and an allocation of 4 KiB takes "
-            f"that much of the pool; with a bit for each page the bitmap would take {pages}.")
+    return ("The bitmap's size is bounded (patch pageless/0033: 512 KiB of bits, from a BAR of 16 GiB "
+            f"on). Beyond that a bit stands for more than a page ({pieces}), and an allocation of "
+            "4 KiB takes that much of the pool; with a bit for each page the bitmap would take "
+            f"{pages}.")
 
 
 def span(ns: float | None) -> str:
@@ -175,6 +177,18 @@ def headline(compare: Mapping[str, Any]) -> str:
         if mine:
             parts.append(f"{len(mine)} {verdict}{extreme(verdict, mine)}")
     return f"{plural(len(cells), 'cell')} compared: " + ", ".join(parts)
+
+
+def counted_by(instrument: str) -> str:
+    """What the figures of an instrument are, in a sentence or two."""
+    if instrument == PERF:
+        return ("Instructions of the whole kernel on all CPUs, the idle loop included, per I/O: "
+                "medians over the boots. Counted by perf stat, which knows neither functions nor "
+                "subsystems here.")
+    return ("Instructions of the kernel's I/O path, per I/O, attributed by function and summed by "
+            "subsystem: medians over the boots. What belongs to no subsystem (scheduling, timers, "
+            'copies, the idle loop) stands under "other" and is not part of the path.'
+            + (f" Counted by {instrument}." if instrument else ""))
 
 
 def without_pairs(cells: Sequence[Mapping[str, Any]]) -> str:

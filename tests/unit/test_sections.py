@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 import samples
-from p2pbench import pages, plots, reports, svg, words
+from p2pbench import pages, plots, reports, svg, verdict, words
 from p2pbench.schema import validator
 
 # A figure of each section that is nowhere else.
@@ -195,3 +195,13 @@ def test_what_a_machine_says_cannot_become_markup_in_a_plot(whole: dict[str, Any
     whole["memory"]["points"][0]["variant"] = "<b>"
     html = pages.html(whole)
     assert "<script>" not in html and "<b>" not in html
+
+
+def test_perf_stat_is_not_taken_for_a_count_by_function(whole: dict[str, Any]) -> None:
+    assert "attributed by function" in pages.html(whole)
+    whole["instructions"]["instrument"] = "perf stat"
+    for text in (pages.html(whole), pages.markdown(whole)):
+        assert "Instructions of the whole kernel on all CPUs" in text
+        assert "attributed by function" not in text
+    assert "Work per P2P I/O (of the whole kernel, by perf stat)" in " ".join(
+        verdict.sentences(whole))

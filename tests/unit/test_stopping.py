@@ -72,8 +72,8 @@ def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> No
     made = report.write(tmp_path)
     assert made["ok"], made["problems"]
     assert ("after 3, 5, 8, 12 blocks, as far as it came; intervals are of 98.75 %, better or "
-            "worse wants a p of at most 2.5 % after Holm and can be found from 8 blocks on, since with "
-            "fewer no p is that small; so all looks together stay at 5 %") in made["notes"][0]
+            "worse wants a p of at most 2.5 % after Holm and can be found from 8 blocks on, since "
+            "with fewer no p is that small; so all looks together stay at 5 %") in made["notes"][0]
     assert made["notes"][1] == ("9 boots were skipped: every cell of it is settled (look 1, after "
                                 "3 blocks)")
     assert made["not_run"] == [] and made["totals"]["boots"]["skipped"] == 9
