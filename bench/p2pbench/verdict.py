@@ -120,7 +120,7 @@ def _unseen(cells: Sequence[Record]) -> str:
         return ""
     width, margin = statistics.median(widths), cells[0]["margin"]
     loss = (1 - 1 / width / (1 + margin)) * 100
-    return (f" (the median interval is ±{(width - 1) * 100:.2g} %, the margin ±{margin * 100:g} %: "
+    return (f" (median interval ±{(width - 1) * 100:.2g} %, margin ±{margin * 100:g} %: "
             f"a loss below about {loss:.{2 if loss >= 10 else 1}g} % would not be seen)")
 
 
@@ -252,8 +252,8 @@ def _self_check(aa: Record | None) -> str:
             return str(aa["headline"]).rstrip(".")
         return (f"{_ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
-    return (f"A/A: a kernel is better or worse than itself in none of "
-            f"{words.plural(aa['cells'], 'cell')} ({_by_verdict(_cells(aa['compares']))})")
+    return (f"A/A: no kernel better or worse than itself ({words.plural(aa['cells'], 'cell')}: "
+            f"{_by_verdict(_cells(aa['compares']))})")
 
 
 def _too_few(report: Record) -> list[str]:
