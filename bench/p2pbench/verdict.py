@@ -121,7 +121,7 @@ def _unseen(cells: Sequence[Record]) -> str:
         return ""
     width, margin = statistics.median(widths), cells[0]["margin"]
     loss = (1 - 1 / width / (1 + margin)) * 100
-    return (f" (the median interval is ±{(width - 1) * 100:.2g} %, the margin ±{margin * 100:g} %: "
+    return (f" (median interval ±{(width - 1) * 100:.2g} %, margin ±{margin * 100:g} %: "
             f"a loss below about {loss:.{2 if loss >= 10 else 1}g} % would not be seen)")
 
 
@@ -260,9 +260,8 @@ def _self_check(aa: Record | None) -> str:
         return (f"{ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
     rest = words.without_pairs(cells)
-    return (f"A/A: a kernel is better or worse than itself in none of "
-            f"{words.plural(len(paired), 'cell')} ({_by_verdict(paired)}"
-            f"{'; ' + rest if rest else ''})")
+    return (f"A/A: no kernel better or worse than itself ({words.plural(len(paired), 'cell')}: "
+            f"{_by_verdict(paired)}{'; ' + rest if rest else ''})")
 
 
 def _too_few(report: Record) -> list[str]:
