@@ -17,8 +17,8 @@ def whole() -> dict[str, Any]:
 def test_every_subject_has_one_sentence(whole: dict[str, Any]) -> None:
     memory, throughput, work, ordinary, trust = verdict.sentences(whole)
     assert throughput.startswith("Throughput, pageless against page through peer memory: ")
-    assert ("no difference shown; inconclusive in all 10 cases (median interval ±39 %, margin ±2 %: "
-            "a loss below about 30 % would not be seen)") in throughput
+    assert ("no difference shown; inconclusive in all 10 cases (median interval ±39 %, margin "
+            "±2 %: a loss below about 30 % would not be seen)") in throughput
     assert work == ("Work per P2P I/O: pageless executes 0.55 to 5.5 % fewer instructions than "
                     "page (2 paths).")
     assert ordinary.startswith("Everybody else's I/O, 8 paths against stock: page: median 0.04 % "
