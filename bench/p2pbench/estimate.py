@@ -40,8 +40,8 @@ from .significance import ALPHA, RESAMPLES, fewest_pairs
 CONFIDENCE = 1 - ALPHA
 FEWEST_PAIRS = 3
 MOST_BLOCKS = 10_000
-# Doubles that a batch of resamples may take at a time: what stays in a CPU's cache is three times
-# as fast as what does not, and the draws are the same.
+# Doubles that a batch of resamples may take at a time: few enough for a CPU's cache. The draws
+# do not depend on it.
 _BATCH_DOUBLES = 100_000
 
 
