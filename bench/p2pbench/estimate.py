@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,8 @@ from .significance import ALPHA, RESAMPLES, fewest_pairs
 CONFIDENCE = 1 - ALPHA
 FEWEST_PAIRS = 3
 MOST_BLOCKS = 10_000
-# Doubles that a batch of resamples may take at a time: what stays in a CPU's cache is three times
-# as fast as what does not, and the draws are the same.
+# Doubles that a batch of resamples may take at a time: few enough for a CPU's cache. The draws
+# do not depend on it.
 _BATCH_DOUBLES = 100_000
 
 
@@ -71,7 +71,7 @@ def interval_of(log_ratios: Sequence[float], seed: Sequence[int],
     """The interval of the median of `log_ratios`; None under 3 of them (see above)."""
     if len(log_ratios) < FEWEST_PAIRS:
         return None
-    interval = bootstrap((np.asarray(log_ratios),), np.median, seed, confidence)
+    interval = bootstrap((_ranks(log_ratios),), _median_by_rank(log_ratios), seed, confidence)
     if len(log_ratios) >= fewest_for_bootstrap(confidence):
         return interval
     low, high = _student(log_ratios, confidence)
@@ -86,6 +86,25 @@ def interval_of(log_ratios: Sequence[float], seed: Sequence[int],
         "; ".join(filter(None, (interval.note, note))),
         confidence,
     )
+
+
+def _ranks(values: Sequence[float]) -> Any:
+    """The places of the values in their order, as small numbers: the median of those is quick."""
+    ranks = np.empty(len(values), dtype=np.min_scalar_type(len(values)))
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
+
+
+def _median_by_rank(values: Sequence[float]) -> Callable[..., Any]:
+    """The median of resamples that are given as ranks; to the bit that of numpy of the values."""
+    order = np.sort(values)
+
+    def median(ranks: Any, axis: int) -> Any:
+        middle = sorted({(ranks.shape[axis] - 1) // 2, ranks.shape[axis] // 2})
+        places = np.partition(ranks, middle, axis=axis).take(middle, axis=axis)
+        return order[places].mean(axis=axis)
+
+    return median
 
 
 def bootstrap(samples: tuple[Any, ...], statistic: Any, seed: Sequence[int],

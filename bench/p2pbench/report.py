@@ -23,6 +23,7 @@ from rich.console import Console
 from . import (aa, comparisons, files, index, instructions, memory, pages, reports, static,
                stopping, terminal, verdict, words)
 from .errors import BenchError
+from .garbage import seldom_collected
 from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
 from .looks import looks_of
 from .paths import RESULTS, ROOT
@@ -83,6 +84,7 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
     return report
 
 
+@seldom_collected()
 def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     """Make report.json, report.md and report.html in `run_dir` and return the report.
 

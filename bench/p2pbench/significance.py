@@ -27,7 +27,7 @@ import scipy.stats  # type: ignore[import]
 ALPHA = 0.05
 RESAMPLES = 9999
 # What is held in memory at a time: numbers in a batch of signs, and cells.
-_BATCH_DOUBLES = 1_000_000
+_BATCH_DOUBLES = 100_000
 _CELLS = 100
 
 
