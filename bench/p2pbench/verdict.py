@@ -191,7 +191,7 @@ def _middle_and_worst(found: Sequence[tuple[str, float]]) -> str:
     if _is_nothing(most):
         return f"{said}, no path more"
     if most < 1:
-        return f"{said}, every path fewer, the least {_percent((1 - most) * 100)} % ({path})"
+        return f"{said}, every path fewer, the least by {_percent((1 - most) * 100)} %"
     return f"{said}, the worst path {words.change(most)} ({path})"
 
 

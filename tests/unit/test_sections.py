@@ -8,6 +8,7 @@ import pytest
 
 import samples
 from p2pbench import pages, plots, reports, svg, verdict, words
+from p2pbench.objects import OTHER, SUBSYSTEMS
 from p2pbench.schema import validator
 
 # A figure of each section that is nowhere else.
@@ -145,6 +146,11 @@ def test_a_stack_has_a_part_for_each_subsystem_and_the_sum_beside_it(
     assert "other" not in [name for _, name in drawn["subsystems"]]
     cell = whole["instructions"]["cells"][0]
     assert f"{cell['variants']['page']['per_io']:,.0f}" in first
+
+
+def test_every_subsystem_has_a_colour_of_its_own() -> None:
+    names = {name for name, _ in SUBSYSTEMS} | {OTHER}
+    assert len({svg.subsystem_shade(name) for name in names}) == len(names)
 
 
 def test_ten_functions_at_most_and_the_largest_difference_first(whole: dict[str, Any]) -> None:

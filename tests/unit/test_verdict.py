@@ -50,7 +50,7 @@ def test_ratios_are_those_that_have_the_verdicts(whole: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("factors, said", [
     ((1, 1, 1.0004), "no change in the median, the worst path +0.04 % (null_blk randread 32k none"),
-    ((0.9, 0.998, 0.9995), "median 0.20 % fewer, every path fewer, the least 0.05 % (null_blk "),
+    ((0.9, 0.998, 0.9995), "median 0.20 % fewer, every path fewer, the least by 0.05 %."),
     ((0.9, 1, 1), "no change in the median, no path more"),
     ((0.9, 1.02, 1.03), "median 2.0 % more, the worst path +3.0 % (null_blk"),
 ])
