@@ -216,8 +216,9 @@ class BootRun:
         self._keep(workload, answer)
         entry["evidence"] = answer["evidence"]
         try:
-            entry["metrics"] = fio.metrics(workload, answer)
-            fio.check_clock(workload, entry["metrics"]["runtime_s"], took_s)
+            figures = fio.metrics(workload, answer)
+            fio.check_clock(workload, figures["runtime_s"], took_s)
+            entry["metrics"] = figures
         except fio.FioError as error:
             entry |= {"status": "failed", "error": {
                 "step": "fio", "expected": "a run without errors and its figures in JSON",

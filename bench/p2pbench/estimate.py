@@ -30,7 +30,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats  # type: ignore[import]
@@ -155,30 +155,46 @@ def blocks_needed(log_ratios: Sequence[float], margin: float, alpha: float = ALP
     """How many blocks would decide (formula above), at most MOST_BLOCKS; None under 3 pairs."""
     if len(log_ratios) < FEWEST_PAIRS:
         return None
-    middle, edge = abs(float(np.median(log_ratios))), math.log1p(margin)
-    spread = float(np.std(log_ratios, ddof=1))
+    return needed_to_decide(len(log_ratios), Scatter(
+        float(np.median(log_ratios)), float(np.mean(log_ratios)),
+        float(np.std(log_ratios, ddof=1))), margin, alpha, cells, share, fewest_pairs(cells, share))
+
+
+class Scatter(NamedTuple):
+    """Of differences of ln: their median and mean, and s of the formula above."""
+
+    median: float
+    mean: float
+    spread: float
+
+
+def needed_to_decide(there: int, found: Scatter, margin: float, alpha: float, cells: int,
+                     share: float, fewest: int) -> int:
+    """The most of what each part of a verdict needs (formula above), one more than are there.
+
+    fewest: the n under which no p can be small enough.
+    """
+    middle, edge = abs(found.median), math.log1p(margin)
     needed = [
-        len(log_ratios) + 1,
+        there + 1,
         fewest_for_bootstrap(1 - alpha),
-        blocks_for(normal(1 - alpha / 2) * math.sqrt(math.pi / 2) * spread, abs(middle - edge)),
+        _blocks_for(_normal(1 - alpha / 2) * math.sqrt(math.pi / 2) * found.spread,
+                    abs(middle - edge)),
     ]
     if middle > edge:
-        needed += [
-            fewest_pairs(cells, share),
-            blocks_for(normal(1 - share / (2 * cells)) * spread, abs(float(np.mean(log_ratios)))),
-        ]
+        needed += [fewest, _blocks_for(_normal(1 - share / (2 * cells)) * found.spread,
+                                       abs(found.mean))]
     return max(needed)
 
 
-def blocks_for(spread: float, distance: float) -> int:
+def _blocks_for(spread: float, distance: float) -> int:
     """The n for which spread / sqrt(n) is the distance, at most MOST_BLOCKS."""
     if spread >= distance * math.sqrt(MOST_BLOCKS):
         return MOST_BLOCKS
     return math.ceil((spread / distance) ** 2)
 
 
-def normal(probability: float) -> float:
-    """The quantile of the normal distribution."""
+def _normal(probability: float) -> float:
     return float(scipy.stats.norm.ppf(probability))
 
 

@@ -84,7 +84,8 @@ def build_image(kernel: Kernel) -> Path:
     image = cache_dir() / "images" / f"{key}.cpio"
     if not image.is_file():
         with locked("image"):
-            _write_image(image, content)
+            if not image.is_file():
+                _write_image(image, content)
     return image
 
 

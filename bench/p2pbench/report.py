@@ -34,7 +34,6 @@ from .stats import Sample, Samples, value_of
 
 SCHEMA = reports.SCHEMA
 SCHEMA_FILE = reports.SCHEMA_FILE
-PAGE_BYTES = 4096
 # What provenance.py says where there is no git.
 _NO_COMMIT = "unknown"
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
@@ -264,7 +263,7 @@ def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
                 if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
         before = _values(mine, "setup", "register", "free_pages_before")
         after = _values(mine, "setup", "register", "free_pages_after")
-        taken = [(b - a) * PAGE_BYTES for b, a in zip(before, after)]
+        taken = [(b - a) * memory.PAGE for b, a in zip(before, after)]
         rows.append({
             **cell,
             "n": sum(boot["setup"] is not None for boot in mine),

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 import scipy.stats  # type: ignore[import]
 
-from .estimate import Interval, blocks_for, bootstrap, fewest_for_bootstrap, normal
+from .estimate import Interval, Scatter, bootstrap, fewest_for_bootstrap, needed_to_decide
 from .significance import ALPHA, RESAMPLES
 
 FEWEST_BOOTS = 3
@@ -87,16 +87,11 @@ def boots_needed(a: Sequence[float], b: Sequence[float], margin: float, cells: i
     """How many boots in each run would decide (formula above); None under 3 of them."""
     if min(len(a), len(b)) < FEWEST_BOOTS:
         return None
-    sides, edge = (np.log(np.asarray(a)), np.log(np.asarray(b))), math.log1p(margin)
+    sides = np.log(np.asarray(a)), np.log(np.asarray(b))
     spread = math.sqrt(sum(float(np.var(side, ddof=1)) for side in sides))
-    middle = abs(float(_difference(np.median, *sides, axis=-1)))
-    needed = [min(len(a), len(b)) + 1, fewest_for_bootstrap(),
-              blocks_for(normal(1 - ALPHA / 2) * math.sqrt(math.pi / 2) * spread,
-                         abs(middle - edge))]
-    if middle > edge:
-        apart = abs(float(_difference(np.mean, *sides, axis=-1)))
-        needed += [fewest_boots(cells), blocks_for(normal(1 - ALPHA / (2 * cells)) * spread, apart)]
-    return max(needed)
+    median, mean = (float(_difference(middle, *sides, axis=-1)) for middle in (np.median, np.mean))
+    return needed_to_decide(min(len(a), len(b)), Scatter(median, mean, spread), margin, ALPHA,
+                            cells, ALPHA, fewest_boots(cells))
 
 
 def _difference(middle: Any, a: Any, b: Any, axis: int) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .insncount import PERF
+from .memory import PAGE
 from .questions import INSTRUCTIONS, LESS_IS_BETTER, THROUGHPUT
 
 
@@ -24,7 +25,6 @@ VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
 MANY_BLOCKS = 1000
 # How far off its farthest point may be for a fitted line to say anything, in parts of the line.
 MOST_OFF = 0.5
-_PAGE = 4096
 
 
 def plural(number: int, what: str) -> str:
@@ -138,11 +138,11 @@ def no_line(fit: Mapping[str, Any]) -> str:
 def bounded(points: Sequence[Mapping[str, Any]]) -> str:
     """Why the allocator's bitmap grows no more, and what that costs; "" where a bit is a page."""
     coarse = [(amount(point["bar_bytes"]), point) for point in points
-              if point["items"] and (point.get("granule") or 0) > _PAGE]
+              if point["items"] and (point.get("granule") or 0) > PAGE]
     if not coarse:
         return ""
     pieces = ", ".join(f"{amount(point['granule'])} at {bar}" for bar, point in coarse)
-    pages = ", ".join(f"{amount(point['bar_bytes'] / _PAGE / 8)} at {bar}" for bar, point in coarse)
+    pages = ", ".join(f"{amount(point['bar_bytes'] / PAGE / 8)} at {bar}" for bar, point in coarse)
     return ("The bitmap's size is bounded (patch pageless/0033: 512 KiB of bits, from a BAR of "
             f"16 GiB on). Beyond that a bit stands for more than a page ({pieces}), and an "
             "allocation of 4 KiB takes that much of the pool; with a bit for each page the bitmap "
