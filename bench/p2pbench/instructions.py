@@ -66,6 +66,7 @@ def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
     return {
         "instrument": ", ".join(sorted({str(one["instrument"]) for one in counted})),
         "absent": "" if counted else (reasons or ["no boot has counted yet"])[0],
+        "boot_s": _boot_times(boots),
         "cells": [cell for name, one in workloads.items()
                   if (cell := _cell(one, found[name], absent))],
         "symbols": symbols,
@@ -85,6 +86,22 @@ def _absent(symbols: Iterable[Mapping[str, Any]]) -> set[tuple[str, str, str]]:
     """Variant, object and name of the functions that a build does not have by any name."""
     return {(variant, str(one.get("object")), plain_name(one["function"])) for one in symbols
             for variant in one["absent"] if variant not in one.get("as", {})}
+
+
+def _boot_times(boots: Sequence[Boot]) -> dict[str, float] | None:
+    """What a boot to a ready agent takes with the instrument loaded and without, medians in s.
+
+    Of the kernels that are booted both ways, and not with the large BARs of the memory curve.
+    """
+    times: dict[str, dict[str, list[float]]] = {"count": {}, "fio": {}}
+    for boot in boots:
+        if boot["boot_s"] and boot.get("kind") in times:
+            times[boot["kind"]].setdefault(boot["variant"], []).append(boot["boot_s"])
+    both = times["count"].keys() & times["fio"].keys()
+    if not both:
+        return None
+    return {name: statistics.median([one for variant in both for one in times[kind][variant]])
+            for name, kind in (("counted", "count"), ("plain", "fio"))}
 
 
 def _cell(workload: Workload, results: Iterable[_Result],

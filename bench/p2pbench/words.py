@@ -191,6 +191,16 @@ def counted_by(instrument: str) -> str:
             + (f" Counted by {instrument}." if instrument else ""))
 
 
+def slowdown(section: Mapping[str, Any]) -> str:
+    """What the plugin costs a guest: "With the plugin a boot ... takes 5.0 s, ..."; or ""."""
+    boot_s = section.get("boot_s")
+    if not boot_s or section["instrument"] in ("", PERF):
+        return ""
+    return (f"With the plugin a boot to a ready agent takes {boot_s['counted']:.1f} s, without it "
+            f"{boot_s['plain']:.1f} s (medians): {boot_s['counted'] / boot_s['plain']:.2f} times "
+            "as long.")
+
+
 def without_pairs(cells: Sequence[Mapping[str, Any]]) -> str:
     """The cells that have no pair, by metric: "16 cells of instructions per I/O have no pair"."""
     found = Counter(cell["metric"] for cell in cells if not cell["pairs"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from p2pbench import insncount, instructions, plots
+from p2pbench import insncount, instructions, plots, words
 from p2pbench.objects import Function
 
 WORK = {"name": "nvme-read-4k-merge-mq-deadline", "rw": "read", "bs": 4096, "iodepth": 16,
@@ -28,12 +28,13 @@ def counts(**functions: float) -> dict[str, Any]:
             "reason": ""}
 
 
-def boot(variant: str, found: dict[str, Any] | None, status: str = "ok", **more: Any) -> Any:
+def boot(variant: str, found: dict[str, Any] | None, status: str = "ok", kind: str = "count",
+         boot_s: float | None = 4.0, **more: Any) -> Any:
     result = {"name": WORK["name"], "status": status, "error": None,
               "reasons": [] if status == "ok" else ["why"],
               "metrics": None, "evidence": EVIDENCE, "counts": found}
-    return {"boot": f"b0-{variant}-count", "variant": variant, "provider": "count",
-            "kind": "count", "workloads": [result | more]}
+    return {"boot": f"b0-{variant}-{kind}", "variant": variant, "provider": kind, "kind": kind,
+            "boot_s": boot_s, "workloads": [result | more]}
 
 
 def test_figures_are_medians_and_a_function_that_was_cut_in_two_counts_as_one() -> None:
@@ -111,6 +112,21 @@ def test_an_absent_instrument_is_said_with_its_reason() -> None:
     section = instructions.section(header(), [boot("page", insncount.absent("", "QEMU 5: no"))])
     assert section
     assert (section["instrument"], section["absent"], section["cells"]) == ("", "QEMU 5: no", [])
+
+
+def test_what_the_plugin_costs_a_guest_is_told_from_boots_of_the_same_kernels() -> None:
+    counted = [boot("page", counts(a=100), boot_s=one) for one in (4.0, 5.0, 6.0)]
+    plain = [boot("page", None, kind="fio", boot_s=one) for one in (3.0, 4.0, 5.0)]
+    others = [boot("stock", counts(a=100), boot_s=90.0), boot("page", None, boot_s=None),
+              boot("page", None, kind="memory", boot_s=80.0)]
+    section = instructions.section(header(), [*counted, *plain, *others])
+    assert section
+    assert section["boot_s"] == {"counted": 5.0, "plain": 4.0}
+    assert words.slowdown(section) == ("With the plugin a boot to a ready agent takes 5.0 s, "
+                                       "without it 4.0 s (medians): 1.25 times as long.")
+    assert words.slowdown(section | {"instrument": insncount.PERF}) == ""
+    alone = instructions.section(header(), counted)
+    assert alone and alone["boot_s"] is None and words.slowdown(alone) == ""
 
 
 def test_a_run_that_counts_nothing_has_no_section() -> None:
