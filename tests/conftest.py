@@ -20,13 +20,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                           "or the directory of a build")
 
 
-# Each kernel whose rxe can use peer memory, to be measured and to be checked.
-PEER_KERNELS = {"peer_kernel": ("page", "pageless"), "debug_kernel": ("page", "pageless-kunit")}
+# Each kernel whose rxe can use peer memory, to be measured and to be checked; and the one with
+# tests of its own.
+KERNELS = {"peer_kernel": ("page", "pageless"), "debug_kernel": ("page", "pageless-kunit"),
+           "kunit_kernel": ("pageless-kunit",)}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = metafunc.config.getoption("--kernel")
-    for fixture, variants in PEER_KERNELS.items():
+    for fixture, variants in KERNELS.items():
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, [asked] if asked else variants, indirect=True,
                                  ids=[Path(asked).name] if asked else None, scope="session")
@@ -47,6 +49,12 @@ def peer_kernel(request: pytest.FixtureRequest) -> Kernel:
 @pytest.fixture(scope="session")
 def debug_kernel(request: pytest.FixtureRequest) -> Kernel:
     """The same under every checker that the kernel has."""
+    return open_kernel(request.param, "debug")
+
+
+@pytest.fixture(scope="session")
+def kunit_kernel(request: pytest.FixtureRequest) -> Kernel:
+    """The one of them that tests itself."""
     return open_kernel(request.param, "debug")
 
 

@@ -7,35 +7,29 @@ from typing import Any
 import pytest
 
 from p2pbench.accel import Accelerator
-from p2pbench.kernel import Kernel, build
+from p2pbench.kernel import Kernel
 from p2pbench.qemu import Guest, Pace, read_shape
-from p2pbench.variants import find_variant
 
 SUITES = {"blk-dma-direct", "pci-p2pdma"}
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Kernel:
-    return build(find_variant("pageless-kunit"), "debug")
-
-
-@pytest.fixture(scope="module")
-def log(kernel: Kernel, accelerator: Accelerator,
+def log(kunit_kernel: Kernel, accelerator: Accelerator,
         tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The kernel's log of a boot in which the tests ran."""
     console = tmp_path_factory.mktemp("kunit") / "console.log"
     # Thousands of cases under every checker take as long as many ordinary boots.
     pace = Pace(scale=30.0, boots=1)
-    with Guest(kernel, accelerator, read_shape("qemu"), pace, console,
+    with Guest(kunit_kernel, accelerator, read_shape("qemu"), pace, console,
                "log_buf_len=8M") as guest:
         lines: list[str] = guest.channel.order("kernel-log")["lines"]
     return lines
 
 
 @pytest.fixture(scope="module")
-def parser(kernel: Kernel) -> ModuleType:
+def parser(kunit_kernel: Kernel) -> ModuleType:
     """The kernel's own KTAP parser."""
-    sys.path.insert(0, str(kernel.devel / "tools" / "testing" / "kunit"))
+    sys.path.insert(0, str(kunit_kernel.devel / "tools" / "testing" / "kunit"))
     try:
         import kunit_parser
     finally:
