@@ -44,6 +44,7 @@ def _series_check(args: argparse.Namespace) -> None:
         complaints += seriescheck.boot_points(variant, args.points.split(","))
     if complaints:
         raise BenchError(f"{len(complaints)} complaint(s):\n  " + "\n  ".join(complaints))
+    print(f"{variant.name}: each of {len(variant.patches())} patches stands alone")
 
 
 _COMMANDS = {"linux": _linux, "tree": _tree, "series-export": _series_export,
