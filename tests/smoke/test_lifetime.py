@@ -28,6 +28,16 @@ def start_load(guest: Guest, runtime_s: float, bs: int = 16384, iodepth: int = 8
     wait_for(lambda: counters(guest)["requests"] > before + 50, "load on the peer memory")
 
 
+def start_switching(guest: Guest) -> None:
+    """Let the CPUs switch between processes until the load ends.
+
+    Then QEMU's CPUs forget what they know of the page tables, so that a use of peer memory that is
+    unmapped faults; a load alone can go on for long without.
+    """
+    must(guest, "for cpu in 0 1; do (while ! test -e /tmp/ended; do /bin/true; done) "
+                ">/dev/null 2>&1 & done")
+
+
 def wait_for(reached: Callable[[], bool], what: str) -> None:
     """Wait until something is so; a machine where it never is must not hang the test."""
     end = time.monotonic() + PATIENCE_S
@@ -49,10 +59,11 @@ def pool_is_whole(guest: Guest) -> None:
 
 def test_a_provider_that_is_removed_and_comes_back_under_load_costs_no_io(
         make_guest: GuestMaker, peer_kernel: Kernel) -> None:
-    """Several times: a CPU may still know a mapping that is gone, so that once proves little."""
+    """Several times, while other processes run: see start_switching()."""
     with peer_guest(make_guest, peer_kernel) as guest:
         device = must(guest, f"cd {DRIVER} && echo 0*").strip()
         start_load(guest, 20.0, bs=65536, iodepth=32)
+        start_switching(guest)
         for _round in range(6):
             before = counters(guest)
             must(guest, f"echo {device} >{DRIVER}/unbind")
