@@ -192,13 +192,13 @@ def counted_by(instrument: str) -> str:
 
 
 def slowdown(section: Mapping[str, Any]) -> str:
-    """What the plugin costs a guest: "With the plugin a boot ... takes 5.0 s, ..."; or ""."""
+    """What the plugin costs a guest: "A boot with the plugin ... takes 5.0 s ..."; or ""."""
     boot_s = section.get("boot_s")
     if not boot_s or section["instrument"] in ("", PERF):
         return ""
-    return (f"With the plugin a boot to a ready agent takes {boot_s['counted']:.1f} s, without it "
-            f"{boot_s['plain']:.1f} s (medians): {boot_s['counted'] / boot_s['plain']:.2f} times "
-            "as long.")
+    return (f"A boot with the plugin, and one CPU, takes {boot_s['counted']:.1f} s to a ready "
+            f"agent, one without it {boot_s['plain']:.1f} s (medians): "
+            f"{boot_s['counted'] / boot_s['plain']:.2f} times as long.")
 
 
 def without_pairs(cells: Sequence[Mapping[str, Any]]) -> str:

@@ -122,8 +122,9 @@ def test_what_the_plugin_costs_a_guest_is_told_from_boots_of_the_same_kernels() 
     section = instructions.section(header(), [*counted, *plain, *others])
     assert section
     assert section["boot_s"] == {"counted": 5.0, "plain": 4.0}
-    assert words.slowdown(section) == ("With the plugin a boot to a ready agent takes 5.0 s, "
-                                       "without it 4.0 s (medians): 1.25 times as long.")
+    assert words.slowdown(section) == (
+        "A boot with the plugin, and one CPU, takes 5.0 s to a ready agent, one without it 4.0 s "
+        "(medians): 1.25 times as long.")
     assert words.slowdown(section | {"instrument": insncount.PERF}) == ""
     alone = instructions.section(header(), counted)
     assert alone and alone["boot_s"] is None and words.slowdown(alone) == ""
