@@ -1,5 +1,6 @@
 """A fio that fails in a real guest fails its cell, keeps what it said, and spares the boot."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,31 @@ from p2pbench.matrix import Boot, Workload, find_matrix, read_matrix
 from p2pbench.qemu import Pace, read_shape
 
 
+# What is changed in the jobs of one direction, and the record of a smoke boot with that.
+Run = Callable[[str, str, str], dict[str, Any]]
+
+
 @pytest.fixture
-def record(page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path,
-           monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A smoke boot in which the jobs of randread name an engine that there is not."""
+def run_with(page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path,
+             monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what runs a smoke boot in which the jobs of a direction say something else."""
     real = fio.job_file
 
-    def job_file(workload: Workload, seed: int) -> str:
-        job = real(workload, seed)
-        return job.replace("libaio", "nosuch") if workload.rw == "randread" else job
+    def run(rw: str, old: str, new: str) -> dict[str, Any]:
+        def job_file(workload: Workload, seed: int) -> str:
+            job = real(workload, seed)
+            return job.replace(old, new) if workload.rw == rw else job
 
-    monkeypatch.setattr(fio, "job_file", job_file)
-    boot = Boot("b0-page-bar", 0, 0, "page", "bar")
-    return BootRun(boot, read_matrix(find_matrix("smoke")), 1, tmp_path / "raw", print).run(
-        page_kernel, accelerator, read_shape("qemu"), Pace(), tmp_path / "console.log")
+        monkeypatch.setattr(fio, "job_file", job_file)
+        boot = Boot("b0-page-bar", 0, 0, "page", "bar")
+        return BootRun(boot, read_matrix(find_matrix("smoke")), 1, tmp_path / "raw", print).run(
+            page_kernel, accelerator, read_shape("qemu"), Pace(), tmp_path / "console.log")
+    return run
 
 
 def test_a_fio_error_fails_its_cell_alone_and_keeps_the_raw_output(
-        record: dict[str, Any], tmp_path: Path) -> None:
+        run_with: Run, tmp_path: Path) -> None:
+    record = run_with("randread", "libaio", "nosuch")
     entries = {entry["name"]: entry for entry in record["workloads"]}
     failed = entries.pop("randread-16k-qd1")
     assert failed["status"] == "failed"
@@ -39,3 +47,11 @@ def test_a_fio_error_fails_its_cell_alone_and_keeps_the_raw_output(
     assert {entry["status"] for entry in entries.values()} == {"ok"}
     assert record["status"] == "ok"
     assert record["teardown"]["pool"]["available"] == record["teardown"]["pool"]["size"]
+
+
+def test_a_clock_that_ran_unevenly_leaves_its_cell_without_figures(run_with: Run) -> None:
+    """A run that is shorter than asked is what such a clock looks like."""
+    record = run_with("randread", "runtime=", "runtime=20ms\n#")
+    (failed,) = [one for one in record["workloads"] if one["name"] == "randread-16k-qd1"]
+    assert (failed["status"], failed["metrics"]) == ("failed", None)
+    assert "the clock of the machine under test jumped" in failed["error"]["got"]
