@@ -2,7 +2,7 @@
 # The Debian packages that p2pbench uses: list them, or install those that are missing.
 set -eu
 
-kernel="linux-source-6.1 make gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils cpio
+kernel="linux-source-6.1 make gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils lz4 cpio
 	git ccache sparse pahole"
 guest="qemu-system-x86 qemu-system-common busybox-static fio nvme-cli rdma-core iproute2
 	libjansson-dev util-linux pkgconf"

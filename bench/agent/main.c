@@ -87,10 +87,20 @@ static void stdio_channel(void)
 	channel_open(STDIN_FILENO, out);
 }
 
+/* Until there is an order with a scale, the kernel's command line has it. */
+static void boot_scale(void)
+{
+	const char *scale = getenv("P2PAGENT_SCALE");
+
+	if (scale && strtod(scale, NULL) > 0)
+		deadline_scale = strtod(scale, NULL);
+}
+
 static void guest_init(void)
 {
 	int port;
 
+	boot_scale();
 	pid1_mounts();
 	pid1_lo_up();
 	port = pid1_channel();

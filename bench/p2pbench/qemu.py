@@ -185,23 +185,29 @@ class Guest:
                 code = self._qemu.wait(timeout=2)
             except subprocess.TimeoutExpired:
                 reason += "; QEMU was still running and was killed"
-        lines = self.console_tail()
+        lines = self._console_lines()
         panic = [line for line in lines if "Kernel panic" in line]
         if panic:
             reason = f"the guest's kernel panicked: {panic[0].split('] ', 1)[-1]}"
         elif code is not None and code < 0:
             reason = f"QEMU was killed by {signal.Signals(-code).name}"
-        elif code:
-            reason = f"QEMU ended with exit status {code}: {(lines or ['no word'])[-1]}"
-        return LostMachine(Lost(error.stage, reason, lines))
+        elif code is not None:
+            said = [line for line in lines if "reboot: Power down" not in line]
+            what = (f"QEMU ended with exit status {code}" if code else
+                    "the guest powered off" if len(said) < len(lines) else "the guest reset")
+            reason = f"{what}: {(said or ['no word'])[-1]}"
+        return LostMachine(Lost(error.stage, reason, lines[-_CONSOLE_LINES:]))
 
     def console_tail(self) -> list[str]:
         """Return the last lines of the guest's console and of QEMU's own messages."""
+        return self._console_lines()[-_CONSOLE_LINES:]
+
+    def _console_lines(self) -> list[str]:
         try:
             text = self.console.read_text(errors="replace")
         except OSError:
             return []
-        return [line.rstrip("\r") for line in text.splitlines() if line.strip()][-_CONSOLE_LINES:]
+        return [line.rstrip("\r") for line in text.splitlines() if line.strip()]
 
     def _start(self) -> None:
         disk = os.memfd_create("p2pbench-disk")
@@ -252,8 +258,10 @@ class Guest:
         machine = "pc-q35-7.0" if shape.bar > _BAR_BELOW_THE_HOLE else "q35"
         # A guest that gets no CPU for some ticks takes its timer for broken, and panics. With MSI-X
         # e1000e misses QEMU's interrupt for a link that is up, and looks again 2 s later.
-        cmdline = ("console=ttyS0 panic=-1 oops=panic nokaslr no_timer_check e1000e.IntMode=0 "
-                   f"quiet {self._cmdline}").rstrip()
+        patience = self._pace.boot_deadline_s() / _BOOT_DEADLINE_S
+        cmdline = ("console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic nokaslr no_timer_check "
+                   f"e1000e.IntMode=0 P2PAGENT_SCALE={patience:.1f} quiet "
+                   f"{self._cmdline}").rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
             str(find_tool("qemu-system-x86_64")), "-nodefaults", "-no-user-config", "-display",

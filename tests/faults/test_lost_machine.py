@@ -45,6 +45,22 @@ def test_a_guest_that_panics_is_lost_with_the_panic_and_the_console(
     assert any("Attempted to kill init" in line for line in caught.value.lost.console)
 
 
+def test_a_panic_is_named_however_long_the_trace_behind_it(make_guest: GuestMaker,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qemu, "_CONSOLE_LINES", 1)
+    with no_qemu_left(), pytest.raises(LostMachine, match="panicked: Kernel panic") as caught:
+        with make_guest("rdinit=/bin/true"):
+            pytest.fail("it booted")
+    assert len(caught.value.lost.console) == 1
+
+
+def test_an_agent_that_gives_up_at_boot_is_lost_with_its_last_word(
+        make_guest: GuestMaker) -> None:
+    with no_qemu_left(), pytest.raises(LostMachine, match="the guest powered off: .*0.0 s"):
+        with make_guest("P2PAGENT_SCALE=0.0001"):
+            pytest.fail("it had all the time that it wanted")
+
+
 def test_a_guest_that_never_gets_ready_is_lost_after_the_deadline(
         make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qemu, "_FIRST_BOOT_DEADLINE_S", 0.5)
