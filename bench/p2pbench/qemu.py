@@ -258,9 +258,10 @@ class Guest:
         machine = "pc-q35-7.0" if shape.bar > _BAR_BELOW_THE_HOLE else "q35"
         # A guest that gets no CPU for some ticks takes its timer for broken, and panics. With MSI-X
         # e1000e misses QEMU's interrupt for a link that is up, and looks again 2 s later.
+        # quiet is first, or the early console has all that the kernel says until then.
         patience = self._pace.boot_deadline_s() / _BOOT_DEADLINE_S
-        cmdline = ("console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic nokaslr no_timer_check "
-                   f"e1000e.IntMode=0 P2PAGENT_SCALE={patience:.1f} quiet "
+        cmdline = ("quiet console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic nokaslr "
+                   f"no_timer_check e1000e.IntMode=0 P2PAGENT_SCALE={patience:.1f} "
                    f"{self._cmdline}").rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [

@@ -54,6 +54,12 @@ def test_a_panic_is_named_however_long_the_trace_behind_it(make_guest: GuestMake
     assert len(caught.value.lost.console) == 1
 
 
+def test_a_panic_before_there_is_a_console_is_named(make_guest: GuestMaker) -> None:
+    with no_qemu_left(), pytest.raises(LostMachine, match="panicked: .*place for new RAMDISK"):
+        with make_guest("mem=16M"):
+            pytest.fail("there was room for its initramfs")
+
+
 def test_an_agent_that_gives_up_at_boot_is_lost_with_its_last_word(
         make_guest: GuestMaker) -> None:
     with no_qemu_left(), pytest.raises(LostMachine, match="the guest powered off: .*0.0 s"):
