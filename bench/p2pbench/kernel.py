@@ -102,7 +102,7 @@ def expected(variant: Variant, flavour: str) -> Kernel:
 
 
 def build(variant: Variant, flavour: str) -> Kernel:
-    """Return the variant's kernel, from the cache or built now (about 9 minutes on 2 cores)."""
+    """Return the variant's kernel, from the cache or built now (10 to 25 minutes on 2 cores)."""
     inputs = _inputs(variant, flavour)
     kernel = _kernel(variant, flavour, inputs)
     if _complete(kernel):
@@ -134,7 +134,7 @@ def _complete(kernel: Kernel) -> bool:
 def _build(kernel: Kernel, inputs: dict[str, object]) -> None:
     started = time.monotonic()
     label = f"{kernel.variant.name} ({kernel.flavour})"
-    print(f"building the {label} kernel: about 9 minutes on 2 cores, once", flush=True)
+    print(f"building the {label} kernel: 10 to 25 minutes on 2 cores, once", flush=True)
     tree = make_tree(kernel.variant)
     objects = tree / f"obj-{kernel.flavour}"
     configure(tree, objects, asked_options(kernel.variant, kernel.flavour))
