@@ -90,10 +90,11 @@ static void stdio_channel(void)
 /* Until there is an order with a scale, the kernel's command line has it. */
 static void boot_scale(void)
 {
-	const char *scale = getenv("P2PAGENT_SCALE");
+	const char *text = getenv("P2PAGENT_SCALE");
+	double scale = text ? strtod(text, NULL) : 0;
 
-	if (scale && strtod(scale, NULL) > 0)
-		deadline_scale = strtod(scale, NULL);
+	if (scale > 0)
+		deadline_scale = scale;
 }
 
 static void guest_init(void)

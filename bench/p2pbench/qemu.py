@@ -198,11 +198,8 @@ class Guest:
             reason = f"{what}: {(said or ['no word'])[-1]}"
         return LostMachine(Lost(error.stage, reason, lines[-_CONSOLE_LINES:]))
 
-    def console_tail(self) -> list[str]:
-        """Return the last lines of the guest's console and of QEMU's own messages."""
-        return self._console_lines()[-_CONSOLE_LINES:]
-
     def _console_lines(self) -> list[str]:
+        """Return the lines of the guest's console and of QEMU's own messages."""
         try:
             text = self.console.read_text(errors="replace")
         except OSError:
@@ -259,9 +256,10 @@ class Guest:
         # A guest that gets no CPU for some ticks takes its timer for broken, and panics. With MSI-X
         # e1000e misses QEMU's interrupt for a link that is up, and looks again 2 s later.
         # quiet is first, or the early console has all that the kernel says until then.
-        patience = self._pace.boot_deadline_s() / _BOOT_DEADLINE_S
+        # The agent is as patient as we are, but has no order yet that could say so.
         cmdline = ("quiet console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic nokaslr "
-                   f"no_timer_check e1000e.IntMode=0 P2PAGENT_SCALE={patience:.1f} "
+                   f"no_timer_check e1000e.IntMode=0 P2PAGENT_SCALE="
+                   f"{self._pace.boot_deadline_s() / _BOOT_DEADLINE_S:.1f} "
                    f"{self._cmdline}").rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
