@@ -82,9 +82,15 @@ def compare_all(header: Header, boots: Iterable[Boot], looks: Sequence[Look] = (
                     for one in answers(samples, asked, settled, look.record["look"])
                     if one.verdict != "inconclusive"}
     samples = Samples(header, boots, set(left_out))
-    last = answers(samples, asked, settled, len(planned) + 1)
+    last = answers(samples, asked, settled, last_look(looks) + 1)
     found = settled | {one.question.name: one for one in last}
     return [found[question.name] for question in asked if question.name in found]
+
+
+def last_look(looks: Sequence[Look]) -> int:
+    """The number of the last planned look that was taken, counted from 1; 0 before the first."""
+    return max((look.record["look"] for look in looks if look.record["why"] == "planned"),
+               default=0)
 
 
 def answers(samples: Samples, asked: Sequence[Question], settled: Mapping[str, Comparison],

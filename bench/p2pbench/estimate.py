@@ -22,6 +22,11 @@ d_i = ln(c_i / b_i) of pair i, n pairs, confidence 1 - alpha.
               the fewest pairs for that (significance.py), and the n for which
               z(1-share/2k) s / sqrt(n) is |mean d|, with k cells in Holm's family and what a look
               may spend on better and worse as share (looks.py)
+    found     the difference that n pairs are as likely to call better or worse as not: beyond the
+              margin by the half width h of the interval, and by t(1-share/2k, n-1) s / sqrt(n)
+              away from 0, as a permutation test of few pairs wants (R. A. Fisher, see
+              significance.py, found t to be close to it); s / sqrt(n) = h / (z(1-alpha/2)
+              sqrt(pi/2)), as above
 """
 
 from __future__ import annotations
@@ -185,6 +190,14 @@ def needed_to_decide(there: int, found: Scatter, margin: float, alpha: float, ce
         needed += [fewest, _blocks_for(_normal(1 - share / (2 * cells)) * found.spread,
                                        abs(found.mean))]
     return max(needed)
+
+
+def least_found(half_width: float, pairs: int, margin: float, alpha: float, cells: int,
+                share: float) -> float:
+    """The |ln ratio| that is found in half of the runs ("found" above); 2 pairs or more."""
+    error = half_width / (_normal(1 - alpha / 2) * math.sqrt(math.pi / 2))
+    quantile = float(scipy.stats.t.isf(share / (2 * cells), pairs - 1))
+    return max(math.log1p(margin) + half_width, quantile * error)
 
 
 def _blocks_for(spread: float, distance: float) -> int:

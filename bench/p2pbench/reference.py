@@ -74,6 +74,8 @@ def _refuse(report: Record) -> None:
     reasons = [*report["problems"]]
     if aa is None or aa["alarms"] or not aa["cells"]:
         reasons.append(aa["headline"] if aa else "it has no A/A check")
+    if repository.get("commit", reports.NO_COMMIT) == reports.NO_COMMIT:
+        reasons.append("it was run outside git, so that no commit is known to run again")
     if repository.get("dirty"):
         reasons.append("it was run with changes that no commit has")
     if reasons:

@@ -34,8 +34,6 @@ from .stats import Sample, Samples, value_of
 
 SCHEMA = reports.SCHEMA
 SCHEMA_FILE = reports.SCHEMA_FILE
-# What provenance.py says where there is no git.
-_NO_COMMIT = "unknown"
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
 
 
@@ -443,8 +441,8 @@ def _reproduce(header: Header) -> str:
     name, file = header["matrix"]["name"], header["matrix"]["file"]
     known = Path(file).parent in (Path("configs/matrix"), ROOT / "configs" / "matrix")
     budget = looks_of(header).budget_s
-    commit = (header["provenance"].get("repository") or {}).get("commit", _NO_COMMIT)
-    return (f"git checkout {commit} && " if commit != _NO_COMMIT else "") + \
+    commit = (header["provenance"].get("repository") or {}).get("commit", reports.NO_COMMIT)
+    return (f"git checkout {commit} && " if commit != reports.NO_COMMIT else "") + \
         f"make bench MATRIX={shlex.quote(name if known or not file else file)} " \
         f"SEED={header['seed']}" + (f" BUDGET={budget:g}s" if budget else "")
 

@@ -20,6 +20,8 @@ KNOWN = (SCHEMA, _FIRST)
 _ADDED = ("instructions", "memory", "static", "aa", "stopping")
 _UNTESTED = ("p", "p_holm", "look")
 _MOST_SENTENCES = 5
+# What a provenance says where there is no git.
+NO_COMMIT = "unknown"
 
 
 class UnreadableReport(BenchError):

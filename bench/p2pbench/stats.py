@@ -62,6 +62,9 @@ class Samples:
         self.header = header
         self.plan = [boot for boot in header["plan"] if boot["boot"] not in left_out
                      and (until is None or boot["block"] < until)]
+        self._of_cell: dict[tuple[str, str, str], list[PlannedBoot]] = defaultdict(list)
+        for boot in sorted(self.plan, key=lambda boot: (boot["block"], boot["index"])):
+            self._of_cell[boot["variant"], boot["provider"], boot.get("kind", "fio")].append(boot)
         self._boots = {boot["boot"]: boot for boot in boots}
         self._results = {
             name: {result["name"]: result for result in boot["workloads"]}
@@ -89,13 +92,7 @@ class Samples:
 
     def boots_of(self, cell: Cell, kind: str = "fio") -> list[PlannedBoot]:
         """The planned boots of a cell, in the order of the blocks."""
-        mine = [
-            boot
-            for boot in self.plan
-            if (boot["variant"], boot["provider"]) == (cell["variant"], cell["provider"])
-            and boot.get("kind", "fio") == kind
-        ]
-        return sorted(mine, key=lambda boot: (boot["block"], boot["index"]))
+        return self._of_cell.get((cell["variant"], cell["provider"], kind), [])
 
 
 def doubts_about(provider: str, workload: Workload, result: WorkloadResult) -> list[str]:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .comparisons import Comparison, answers, compare_all
+from .comparisons import Comparison, answers, compare_all, last_look
 from .errors import BenchError
 from .journal import Journal, LookRecord, PlannedBoot, Skipped
 from .looks import Looks, looks_of
@@ -73,7 +73,7 @@ def take_look(journal: Journal, block: int, elapsed_s: float) -> Sequence[Compar
     Each look is taken once; what it decided is in the journal when this returns.
     """
     looks = looks_of(journal.header)
-    taken = sum(look.record["why"] == "planned" for look in journal.looks)
+    taken = last_look(journal.looks)
     due = [number for number, blocks in enumerate(looks.blocks[:-1], 1)
            if blocks <= block and number > taken]
     if not due or not _to_come(journal):

@@ -8,7 +8,8 @@ a_i and b_j are the boots' figures of one cell in the two runs, n_a and n_b of t
               no resampling reaches 95 %: there it is widened to hold Welch's t interval of the
               means (B. L. Welch, Biometrika 34 (1947)). Under 3 boots a side: no interval
     p         of a permutation test of the difference of the means of ln, boots exchanged between
-              the runs (scipy.stats.permutation_test, permutation_type="independent")
+              the runs (scipy.stats.permutation_test, permutation_type="independent"): exact up to
+              8 boots in each, by seeded random draws beyond, as of pairs (significance.py)
     Holm      over all cells that the two runs have in common
     verdict   as estimate.py has it, from this interval and p after Holm
     fewest    There are C(n_a + n_b, n_a) ways to exchange the boots, so p is never under 2 over
@@ -37,6 +38,7 @@ from .estimate import Interval, Scatter, bootstrap, fewest_for_bootstrap, needed
 from .significance import ALPHA, RESAMPLES
 
 FEWEST_BOOTS = 3
+EXACT_WAYS = math.comb(16, 8)
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,9 @@ def _welch(sides: tuple[Any, Any]) -> tuple[float, float]:
 def _permutation_p(sides: tuple[Any, Any], seed: Sequence[int], resamples: int) -> float:
     if min(map(len, sides)) < 2:
         return 1.0
+    ways = math.comb(sum(map(len, sides)), len(sides[0]))
+    if ways <= EXACT_WAYS:
+        resamples = max(resamples, ways)
     return float(scipy.stats.permutation_test(
         sides, partial(_difference, np.mean), permutation_type="independent",
         n_resamples=resamples, vectorized=True, axis=-1,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import words
+from .estimate import least_found
 from .insncount import PERF
 from .looks import Looks, looks_from
 
@@ -22,7 +23,7 @@ NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
 
 def sentences(report: Record) -> list[str]:
     """The verdict of a report; subjects that the run does not measure are left out."""
-    found = [_registering(report["memory"]), _throughput(report["compares"]), _peer_work(report),
+    found = [_registering(report["memory"]), _throughput(report), _peer_work(report),
              _ordinary_work(report)]
     doubt, trust = _trust(report)
     said = [sentence for sentence in found if sentence]
@@ -68,8 +69,9 @@ def is_alarming(sentence: str) -> bool:
     return sentence.startswith((NOT_WHOLE, ALARM))
 
 
-def _throughput(compares: Sequence[Record]) -> str:
+def _throughput(report: Record) -> str:
     """The variants against each other through peer memory; else the matrix's first question."""
+    compares: Sequence[Record] = report["compares"]
     timed = [compare for compare in compares
              if compare["cells"] and compare["cells"][0]["metric"] == "throughput"]
     if compares and not any(compare["cells"] for compare in compares):
@@ -82,8 +84,8 @@ def _throughput(compares: Sequence[Record]) -> str:
     cells = [cell for compare in mine for cell in compare["cells"]]
     about = first["title"] if len(mine) == 1 else (
         "{1} against {0} through peer memory".format(*_sides(first)))
-    rest = [cell for compare in timed if compare not in mine for cell in compare["cells"]]
-    return f"Throughput, {about}: {_tally(cells)}{_elsewhere(rest)}."
+    rest = [compare for compare in timed if compare not in mine]
+    return f"Throughput, {about}: {_tally(cells)}{_unseen(report, cells)}{_elsewhere(rest)}."
 
 
 def _is_peer(compare: Record) -> bool:
@@ -97,7 +99,7 @@ def _sides(compare: Record) -> tuple[str, str]:
 
 
 def _tally(cells: Sequence[Record]) -> str:
-    """How many of which verdict; of what is open, what these intervals cannot show."""
+    """How many cells have which verdict."""
     counts = {verdict: [cell for cell in cells if cell["verdict"] == verdict]
               for verdict in words.VERDICTS}
     there = {verdict: mine for verdict, mine in counts.items() if mine}
@@ -106,32 +108,43 @@ def _tally(cells: Sequence[Record]) -> str:
         text = f"{verdict} in all {len(cells)} cases{words.extreme(verdict, mine)}"
     else:
         text = f"of {words.plural(len(cells), 'case')} " + ", ".join(
-            f"{len(mine)} {verdict}{words.extreme(verdict, mine)}"
-            for verdict, mine in there.items())
+            f"{len(mine)} {verdict}{words.extreme(verdict, mine)}" for verdict, mine in there.items())
     if there.keys() <= {"inconclusive", "equivalent"} and counts["inconclusive"]:
         text = f"no difference shown; {text}"
-    return text + _unseen(counts["inconclusive"])
+    return text
 
 
-def _unseen(cells: Sequence[Record]) -> str:
-    """How wide the median interval is, and the loss that would just lie beyond the margin."""
-    widths = [math.sqrt(cell["interval"]["high"] / cell["interval"]["low"])
-              for cell in cells if cell["interval"]]
-    if not widths:
+def _unseen(report: Record, cells: Sequence[Record]) -> str:
+    """Of the open cells: how wide the median interval is, and the loss they would rather miss."""
+    mine = [cell for cell in cells if cell["verdict"] == "inconclusive" and cell["interval"]]
+    if not mine:
         return ""
-    width, margin = statistics.median(widths), cells[0]["margin"]
-    loss = (1 - 1 / width / (1 + margin)) * 100
-    return (f" (median interval ±{(width - 1) * 100:.2g} %, margin ±{margin * 100:g} %: "
-            f"a loss below about {loss:.{2 if loss >= 10 else 1}g} % would not be seen)")
+    width = statistics.median(
+        math.sqrt(cell["interval"]["high"] / cell["interval"]["low"]) for cell in mine)
+    margin, pairs = mine[0]["margin"], max(len(cell["pairs"]) for cell in mine)
+    said = f"median interval ±{(width - 1) * 100:.2g} %, margin ±{margin * 100:g} %"
+    looks, tested = _looks(report), len(_paired_cells(report["compares"]))
+    if pairs >= looks.fewest("cells", tested):
+        least = least_found(math.log(width), pairs, margin, looks.alpha, tested,
+                            looks.deciding_share("cells"))
+        loss = -math.expm1(-least) * 100
+        said += (f": a loss below about {loss:.{2 if loss >= 10 else 1}g} % would rather be "
+                 "missed than found")
+    return f" ({said})"
 
 
-def _elsewhere(cells: Sequence[Record]) -> str:
-    counts = [(sum(cell["verdict"] == verdict for cell in cells), verdict)
-              for verdict in ("invalid", "worse", "better")]
-    told = ", ".join(f"{number} {verdict}" for number, verdict in counts if number)
+def _elsewhere(compares: Sequence[Record]) -> str:
+    """Of the other compares: how many cells differ, and in what."""
+    told = []
+    for compare in compares:
+        found = Counter(cell["verdict"] for cell in compare["cells"])
+        told += [f"{found[verdict]} {verdict} ({compare['title']})"
+                 for verdict in ("invalid", "worse", "better") if found[verdict]]
+    cells = len(_cells(compares))
     if not cells:
         return ""
-    return f"; of {words.plural(len(cells), 'other case')} {told or 'none better or worse'}"
+    return (f"; of {words.plural(cells, 'other case')} "
+            f"{', '.join(told) or 'none better or worse'}")
 
 
 def _peer_work(report: Record) -> str:
@@ -143,12 +156,12 @@ def _peer_work(report: Record) -> str:
     told = []
     for candidate, found in _paired(report, cells).items():
         verdicts = _by_verdict(_counted(report, cells, candidate))
-        told.append(f"{candidate} executes {_span(found)} instructions than "
-                    f"{cells[0]['baseline']} ({words.plural(len(found), 'path')}"
-                    f"{': ' if verdicts else ''}{verdicts})")
+        told.append(f"{candidate} executes {_span(found)} than {cells[0]['baseline']} "
+                    f"({words.plural(len(found), 'path')}{': ' if verdicts else ''}{verdicts})")
     by_perf = section and section["instrument"] == PERF
-    return (f"Work per P2P I/O{' (of the whole kernel, by perf stat)' if by_perf else ''}: "
-            f"{'; '.join(told)}.") if told else ""
+    which = "of the whole kernel's instructions, by perf stat," if by_perf else (
+        "of the instructions of the I/O path")
+    return f"Work per P2P I/O: {which} {'; '.join(told)}." if told else ""
 
 
 def _span(found: Sequence[tuple[str, float]]) -> str:
@@ -179,7 +192,7 @@ def _ordinary_work(report: Record) -> str:
         told.append(f"{candidate}: {_middle_and_worst(found)}{', ' if verdicts else ''}{verdicts}")
     if not told:
         return ""
-    return (f"Everybody else's I/O, {words.plural(len(cells), 'path')} against "
+    return (f"Everybody else's I/O, instructions of {words.plural(len(cells), 'path')} against "
             f"{cells[0]['baseline']}: {'; '.join(told)}.")
 
 
@@ -230,7 +243,7 @@ def _registering(memory: Record | None) -> str:
             f"{least['variant']} {words.amount(small[0])} and {words.span(small[1])}, "
             f"{most['variant']} {words.amount(large[0])} and {words.span(large[1])}; that is "
             f"{words.fraction(small[0], large[0])} memory and "
-            f"{words.fraction(small[1], large[1])} time.")
+            f"{words.fraction(small[1], large[1])} time{words.step(least)}.")
 
 
 def _trust(report: Record) -> tuple[bool, str]:
@@ -249,7 +262,7 @@ def _trust(report: Record) -> tuple[bool, str]:
 def _self_check(aa: Record | None) -> str:
     """A kernel against itself must show no difference."""
     cells = _cells(aa["compares"]) if aa else []
-    paired = [cell for cell in cells if cell["pairs"]]
+    paired = _paired_cells(aa["compares"]) if aa else []
     if aa is None or not cells:
         return "No A/A check in this run"
     if not paired:
@@ -260,20 +273,22 @@ def _self_check(aa: Record | None) -> str:
         return (f"{ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
     rest = words.without_pairs(cells)
-    return (f"A/A: no kernel better or worse than itself ({words.plural(len(paired), 'cell')}: "
+    kernels = " and ".join(sorted({one["baseline"]["variant"] for one in aa["compares"]}))
+    return (f"A/A: {kernels} nowhere better or worse than itself "
+            f"({words.plural(len(paired), 'cell')}: "
             f"{_by_verdict(paired)}{'; ' + rest if rest else ''})")
 
 
 def _too_few(report: Record) -> list[str]:
     """That no difference, however large, could have been called one with so few blocks."""
-    looks = looks_from(report["stopping"]) if report["stopping"] else Looks((1,))
+    looks = _looks(report)
     found = []
     for family, compares, what in (
             ("cells", report["compares"], "call any of {} better or worse"),
             ("aa", (report["aa"] or {"compares": []})["compares"],
              "raise an A/A alarm in any of {}")):
         cells = _cells(compares)
-        paired = [len(cell["pairs"]) for cell in cells if cell["pairs"]]
+        paired = [len(cell["pairs"]) for cell in _paired_cells(compares)]
         pairs, needed = max(paired, default=0), looks.fewest(family, len(paired))
         if 0 < pairs < needed:
             rest = words.without_pairs(cells)
@@ -281,6 +296,14 @@ def _too_few(report: Record) -> list[str]:
                          f"{what.format(words.plural(len(paired), 'cell'))}, which takes {needed}"
                          f"{f' ({rest})' if rest else ''}")
     return found
+
+
+def _looks(report: Record) -> Looks:
+    return looks_from(report["stopping"]) if report["stopping"] else Looks((1,))
+
+
+def _paired_cells(compares: Iterable[Record]) -> list[Record]:
+    return [cell for cell in _cells(compares) if cell["pairs"]]
 
 
 def _cells(compares: Iterable[Record]) -> list[Record]:

@@ -56,11 +56,13 @@ def change(ratio: float | None) -> str:
 
 
 def change_range(interval: Mapping[str, Any] | None) -> str:
-    """The bounds of an interval as changes in percent: "[-14, -9]"."""
+    """The bounds of an interval as changes in percent: "[-14.2, -8.9]"; never so
+    rounded that a bound and the margin could be taken for each other."""
     if interval is None:
         return "–"
     bounds = [(interval[key] - 1) * 100 for key in ("low", "high")]
-    return "[" + ", ".join(_percent(bound, _digits(bounds)) for bound in bounds) + "]"
+    digits = max(1, _digits(bounds))
+    return "[" + ", ".join(_percent(bound, digits) for bound in bounds) + "]"
 
 
 def rate(bytes_per_s: float) -> str:
@@ -104,10 +106,11 @@ def probability(value: float | None) -> str:
 
 
 def fraction(part: float, whole: float) -> str:
-    """How small a part is of a whole: "1/520 of the", in per cent when it is no small part."""
+    """How small a part is of a whole: "1/520 of the", "1/18,000 of the", in per cent when it is no
+    small part."""
     if part <= 0 or whole <= 0:
         return "too little to be seen of the"
-    shown = f"1/{whole / part:,.0f}" if part * 10 <= whole else f"{part / whole * 100:.0f} %"
+    shown = f"1/{_two(whole / part)}" if part * 10 <= whole else f"{part / whole * 100:.0f} %"
     return f"{shown} of the"
 
 
@@ -142,11 +145,24 @@ def bounded(points: Sequence[Mapping[str, Any]]) -> str:
     if not coarse:
         return ""
     pieces = ", ".join(f"{amount(point['granule'])} at {bar}" for bar, point in coarse)
-    pages = ", ".join(f"{amount(point['bar_bytes'] / PAGE / 8)} at {bar}" for bar, point in coarse)
+    pages = ", ".join(f"{_bit_a_page(point)} at {bar}" for bar, point in coarse)
     return ("The bitmap's size is bounded (patch pageless/0033: 512 KiB of bits, from a BAR of "
             f"16 GiB on). Beyond that a bit stands for more than a page ({pieces}), and an "
             "allocation of 4 KiB takes that much of the pool; with a bit for each page the bitmap "
             f"would take {pages}.")
+
+
+def step(point: Mapping[str, Any]) -> str:
+    """What a bounded bitmap costs who allocates from it; "" where a bit is a page."""
+    granule = point.get("granule") or 0
+    if granule <= PAGE:
+        return ""
+    return (f" (its allocations come in steps of {amount(granule)}; in steps of a page, the bitmap "
+            f"alone would take {_bit_a_page(point)})")
+
+
+def _bit_a_page(point: Mapping[str, Any]) -> str:
+    return amount(point["bar_bytes"] / PAGE / 8)
 
 
 def span(ns: float | None) -> str:
@@ -287,6 +303,11 @@ def _digits(percents: Sequence[float]) -> int:
 def _percent(percent: float, digits: int) -> str:
     text = f"{percent:+.{digits}f}"
     return "0" if float(text) == 0 else text
+
+
+def _two(value: float) -> str:
+    """Two significant digits of a number from 10 on, with commas."""
+    return f"{round(value, 1 - math.floor(math.log10(value))):,.0f}"
 
 
 def _three(value: float) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats  # type: ignore[import]
 
-from p2pbench.estimate import blocks_needed, interval_of, verdict_of
+from p2pbench.estimate import blocks_needed, interval_of, least_found, verdict_of
 from p2pbench.looks import plan_looks
 from p2pbench.significance import ALPHA, fewest_pairs, holm, p_of_each, permutation_p
 
@@ -114,9 +114,30 @@ def test_p_is_that_of_scipys_test_on_the_data_themselves() -> None:
 
 
 def test_p_of_pairs_that_all_agree_is_2_in_2_to_the_n() -> None:
-    for pairs in (2, 3, 6, 9):
+    for pairs in (2, 3, 6, 9, 14, 15):
         assert permutation_p([[0.1] * pairs], SEED)[0] == 2 / 2**pairs
     assert p_of_each([[0.1], [], [0.1] * 6], SEED) == [1.0, None, 2 / 64]
+
+
+@pytest.mark.parametrize("pairs", [13, 14, 16, 17])
+def test_no_seed_makes_a_certain_loss_unfindable_among_130_cells(pairs: int) -> None:
+    """Of 14 pairs, 10,399 random draws would: in one seed of eight."""
+    rows = [[0.1] * pairs, *noise((129, pairs), "normal").tolist()]
+    for seed in range(12):
+        p = p_of_each(rows, (seed,))
+        assert holm([value for value in p if value is not None])[0] <= ALPHA
+
+
+@pytest.mark.parametrize(("pairs", "cells"), [(12, 98), (14, 130), (20, 48)])
+def test_the_loss_that_would_rather_be_missed_is_found_in_half_of_the_runs(pairs: int,
+                                                                            cells: int) -> None:
+    spread, z = 0.1, scipy.stats.norm.ppf(0.975)
+    half_width = z * math.sqrt(math.pi / 2) * spread / math.sqrt(pairs)
+    least = least_found(half_width, pairs, 0.02, ALPHA, cells, ALPHA)
+    for part, low, high in ((1.0, 0.35, 0.65), (0.7, 0.0, 0.3), (1.4, 0.7, 1.0)):
+        data = np.random.default_rng(8).normal(-least * part, spread, (400, pairs))
+        share = float(np.mean(permutation_p(data, SEED, 100_000) * cells <= ALPHA))
+        assert low <= share <= high, (part, share)
 
 
 def test_holm_is_that_of_his_paper() -> None:

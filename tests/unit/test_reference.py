@@ -135,8 +135,10 @@ def test_a_run_with_problems_is_no_reference(tmp_path: Path, whole: dict[str, An
     (lambda report: report.update(aa=None), "has no A/A check"),
     (lambda report: report["aa"].update(cells=0, headline="A/A: nothing was"), "nothing was"),
     (lambda report: report["aa"].update(alarms=1, headline="A/A ALARM: 1 of 8"), "ALARM: 1 of 8"),
-    (lambda report: report["provenance"].update(repository={"dirty": True}),
+    (lambda report: report["provenance"].update(repository={"commit": "1234", "dirty": True}),
      "changes that no commit has"),
+    (lambda report: report["provenance"].update(repository={"commit": "unknown", "dirty": False}),
+     "outside git"),
 ])
 def test_what_nobody_could_repeat_or_trust_is_not_published(
     tmp_path: Path, whole: dict[str, Any], change: Callable[[Any], None], words: str

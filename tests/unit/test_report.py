@@ -50,7 +50,7 @@ def test_the_terminal_gives_the_verdict_in_plain_words_first(run: Any, tmp_path:
     lines = terminal(made_of(run, tmp_path)).splitlines()
     assert re.match(
         r"Throughput, peer memory \(bar\) against host memory: worse in all 2 cases "
-        r"\(worst: rand\w+ \dk qd\d -12 % \[-1\d, -1\d\]\)\.", lines[0])
+        r"\(worst: rand\w+ \dk qd\d -12 % \[-1\d\.\d, -1\d\.\d\]\)\.", lines[0])
     assert " ".join(lines[1:3]).replace("  ", " ").strip() == (
         "All evidence valid: 32,000 P2P requests, 0 fallbacks. Data integrity: proved in every "
         "boot of 4 of 4 cells. No A/A check in this run.")

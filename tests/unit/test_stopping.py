@@ -67,6 +67,19 @@ def test_boots_whose_cells_are_settled_are_not_run_and_the_others_go_on(
     assert journal.skipped["b7-page-bar"] == "every cell of it is settled (look 1, after 3 blocks)"
 
 
+def test_looks_that_fall_due_together_are_one_look(run: Any, tmp_path: Path) -> None:
+    """The blocks between were left out: the last look that is due is taken, and none twice."""
+    journal = Journal.create(tmp_path / "journal.jsonl", run.header)
+    for boot in run.boots:
+        journal.append(boot)
+        if boot["block"] == 11:
+            break
+    assert stopping.take_look(journal, 8, 1.0)
+    taken = [look.record["look"] for look in journal.looks]
+    assert len(taken) == 1 and taken[0] > 1
+    assert not stopping.take_look(journal, 8, 1.0) and len(journal.looks) == 1
+
+
 def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> None:
     drive(run, tmp_path)
     made = report.write(tmp_path)
