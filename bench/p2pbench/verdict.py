@@ -108,7 +108,8 @@ def _tally(cells: Sequence[Record]) -> str:
         text = f"{verdict} in all {len(cells)} cases{words.extreme(verdict, mine)}"
     else:
         text = f"of {words.plural(len(cells), 'case')} " + ", ".join(
-            f"{len(mine)} {verdict}{words.extreme(verdict, mine)}" for verdict, mine in there.items())
+            f"{len(mine)} {verdict}{words.extreme(verdict, mine)}"
+            for verdict, mine in there.items())
     if there.keys() <= {"inconclusive", "equivalent"} and counts["inconclusive"]:
         text = f"no difference shown; {text}"
     return text

@@ -107,7 +107,7 @@ def test_cells_without_a_pair_are_named_and_not_counted(whole: dict[str, Any]) -
     trust = verdict.sentences(whole)[-1]
     rest = "16 cells of instructions per I/O have no pair"
     cells = sum(bool(cell["pairs"]) for one in whole["compares"] for cell in one["cells"])
-    assert f"pageless nowhere better or worse than itself (8 cells: 8 inconclusive; {rest})" in trust
+    assert f"nowhere better or worse than itself (8 cells: 8 inconclusive; {rest})" in trust
     assert f"3 blocks cannot call any of {cells} cells better or worse" in trust
     assert f"3 blocks cannot raise an A/A alarm in any of 8 cells, which takes 10 ({rest})" in trust
 
