@@ -24,6 +24,7 @@ int kmsg_format(const char *record, char *line, size_t size);
 const char *kernel_release(void);
 double uptime_s(void);
 int machine_info(json_t **result, struct failure *f);
+int machine_tools(json_t **result, struct failure *f);
 int machine_memory(json_t **result, struct failure *f);
 /* The newest line of the kernel log with this word in it; "": none. */
 void kernel_said(const char *word, char *line, size_t size);

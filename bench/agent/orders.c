@@ -43,6 +43,14 @@ static int run_info(const struct order *o, const union any_args *a,
 	return machine_info(result, f);
 }
 
+static int run_tools(const struct order *o, const union any_args *a,
+		     json_t **result, struct failure *f)
+{
+	(void)o;
+	(void)a;
+	return machine_tools(result, f);
+}
+
 static int run_setup(const struct order *o, const union any_args *a,
 		     json_t **result, struct failure *f)
 {
@@ -140,6 +148,7 @@ static int run_poweroff(const struct order *o, const union any_args *a,
 
 static const struct verb verbs[] = {
 	{ .name = "info", .table = no_args, .run = run_info },
+	{ .name = "tools", .table = no_args, .run = run_tools },
 	{ .name = "setup", .table = setup_table, .run = run_setup },
 	{ .name = "fio", .table = fio_table, .run = run_fio },
 	{ .name = "pattern", .table = pattern_table, .run = run_pattern },

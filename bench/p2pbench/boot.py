@@ -106,6 +106,8 @@ class BootRun:
     def _orders(self, guest: Guest) -> None:
         channel = guest.channel
         self.record["machine"] = channel.order("info")
+        if self._boot.index == 0:  # all boots have the same image: once a run is enough
+            self.record["machine"]["tools"] = channel.order("tools")
         workloads = self._matrix.workloads_for(self._boot.provider, self._boot.variant)
         if self._boot.kind == COUNT:
             self._run_all(guest, [one for one in workloads if one.kind == "ordinary"])

@@ -123,7 +123,7 @@ def _unseen(report: Record, cells: Sequence[Record]) -> str:
     width = statistics.median(
         math.sqrt(cell["interval"]["high"] / cell["interval"]["low"]) for cell in mine)
     margin, pairs = mine[0]["margin"], max(len(cell["pairs"]) for cell in mine)
-    said = f"median interval ±{(width - 1) * 100:.2g} %, margin ±{margin * 100:g} %"
+    said = f"median interval ±{words.two((width - 1) * 100)} %, margin ±{margin * 100:g} %"
     looks, tested = _looks(report), len(_paired_cells(report["compares"]))
     if pairs >= looks.fewest("cells", tested):
         least = least_found(math.log(width), pairs, margin, looks.alpha, tested,

@@ -110,8 +110,16 @@ def fraction(part: float, whole: float) -> str:
     small part."""
     if part <= 0 or whole <= 0:
         return "too little to be seen of the"
-    shown = f"1/{_two(whole / part)}" if part * 10 <= whole else f"{part / whole * 100:.0f} %"
+    shown = f"1/{two(whole / part)}" if part * 10 <= whole else f"{part / whole * 100:.0f} %"
     return f"{shown} of the"
+
+
+def two(value: float) -> str:
+    """Two significant digits of a number from 0 on: "18,000", "7.8", "0.12", "0"."""
+    if value == 0:
+        return "0"
+    digits = 1 - math.floor(math.log10(value))
+    return f"{round(value, digits):,.{max(0, digits)}f}"
 
 
 def amount(bytes_: float | None) -> str:
@@ -303,11 +311,6 @@ def _digits(percents: Sequence[float]) -> int:
 def _percent(percent: float, digits: int) -> str:
     text = f"{percent:+.{digits}f}"
     return "0" if float(text) == 0 else text
-
-
-def _two(value: float) -> str:
-    """Two significant digits of a number from 10 on, with commas."""
-    return f"{round(value, 1 - math.floor(math.log10(value))):,.0f}"
 
 
 def _three(value: float) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import samples
-from p2pbench import verdict
+from p2pbench import verdict, words
 
 
 @pytest.fixture
@@ -160,3 +160,9 @@ def test_memory_that_cannot_be_seen_is_no_division_by_zero(whole: dict[str, Any]
             point["overhead_bytes"] = {"median": 0, "min": -4096, "max": 4096}
     assert "pageless 0 B and 2.72 ms" in verdict.sentences(whole)[0]
     assert "too little to be seen of the memory" in verdict.sentences(whole)[0]
+
+
+@pytest.mark.parametrize("value, said", [(162.3, "160"), (24276.3, "24,000"), (7.84, "7.8"),
+                                         (0.123, "0.12"), (38.6, "39"), (0.0, "0")])
+def test_two_digits_are_never_an_exponent(value: float, said: str) -> None:
+    assert words.two(value) == said
