@@ -56,7 +56,7 @@ def publish(run: Path, directory: Path | None = None) -> list[Path]:
     _refuse(report)
     place = directory or RESULTS / "reference" / _release(report)
     texts = {
-        "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
+        "report.json": reports.as_json(report),
         "report.md": pages.markdown(report),
         "report.html": pages.html(report),
         "summary.json": json.dumps(summary(report), indent=1, ensure_ascii=False) + "\n",

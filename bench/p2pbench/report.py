@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import math
 import os
 import shlex
@@ -91,7 +90,7 @@ def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     directory = Path(run_dir)
     report = build(directory / "journal.jsonl")
     files.replace_all(directory, {
-        "report.json": json.dumps(report, indent=1, ensure_ascii=False) + "\n",
+        "report.json": reports.as_json(report),
         "report.md": pages.markdown(report),
         "report.html": pages.html(report),
     }, f"run: make report RUN={directory.name}")

@@ -340,3 +340,11 @@ def test_a_report_of_another_schema_is_refused(run: Any, tmp_path: Path) -> None
     path.write_text(path.read_text().replace("p2pbench-journal-1", "p2pbench-journal-0"))
     with pytest.raises(JournalError, match="p2pbench-journal-0"):
         report.write(tmp_path)
+
+
+def test_the_json_has_a_line_for_each_entry_and_all_of_the_report(run: Any,
+                                                                  tmp_path: Path) -> None:
+    made = made_of(run, tmp_path)
+    text = (tmp_path / "report.json").read_text()
+    assert json.loads(text) == made
+    assert len(text.splitlines()) > len(made["cells"]) * len(made["cells"][0])
