@@ -19,6 +19,8 @@ from .looks import Looks, looks_from
 
 Record = Mapping[str, Any]
 NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
+# Which instructions of an I/O were counted.
+_OF_PATH, _BY_PERF = " path instructions", " (instructions of the whole kernel, perf stat)"
 
 
 def sentences(report: Record) -> list[str]:
@@ -129,8 +131,7 @@ def _unseen(report: Record, cells: Sequence[Record]) -> str:
         least = least_found(math.log(width), pairs, margin, looks.alpha, tested,
                             looks.deciding_share("cells"))
         loss = -math.expm1(-least) * 100
-        said += (f": a loss below about {loss:.{2 if loss >= 10 else 1}g} % would rather be "
-                 "missed than found")
+        said += f": a loss under {words.two(loss)} % would rather be missed than found"
     return f" ({said})"
 
 
@@ -139,7 +140,9 @@ def _elsewhere(compares: Sequence[Record]) -> str:
     told = []
     for compare in compares:
         found = Counter(cell["verdict"] for cell in compare["cells"])
-        told += [f"{found[verdict]} {verdict} ({compare['title']})"
+        sides = " against ".join("{variant}/{provider}".format(**compare[side])
+                                 for side in ("candidate", "baseline"))
+        told += [f"{found[verdict]} {verdict} ({sides})"
                  for verdict in ("invalid", "worse", "better") if found[verdict]]
     cells = len(_cells(compares))
     if not cells:
@@ -154,15 +157,14 @@ def _peer_work(report: Record) -> str:
     if section and section["absent"]:
         return f"Instructions per I/O were not counted: {section['absent'].rstrip('.')}."
     cells = of_kind(report, "p2p")
+    by_perf = section and section["instrument"] == PERF
     told = []
     for candidate, found in _paired(report, cells).items():
         verdicts = _by_verdict(_counted(report, cells, candidate))
-        told.append(f"{candidate} executes {_span(found)} than {cells[0]['baseline']} "
-                    f"({words.plural(len(found), 'path')}{': ' if verdicts else ''}{verdicts})")
-    by_perf = section and section["instrument"] == PERF
-    which = "of the whole kernel's instructions, by perf stat," if by_perf else (
-        "of the instructions of the I/O path")
-    return f"Work per P2P I/O: {which} {'; '.join(told)}." if told else ""
+        told.append(f"{candidate} executes {_span(found)}{'' if by_perf else _OF_PATH} than "
+                    f"{cells[0]['baseline']} ({words.plural(len(found), 'path')}"
+                    f"{': ' if verdicts else ''}{verdicts})")
+    return f"Work per P2P I/O{_BY_PERF if by_perf else ''}: {'; '.join(told)}." if told else ""
 
 
 def _span(found: Sequence[tuple[str, float]]) -> str:
@@ -193,7 +195,7 @@ def _ordinary_work(report: Record) -> str:
         told.append(f"{candidate}: {_middle_and_worst(found)}{', ' if verdicts else ''}{verdicts}")
     if not told:
         return ""
-    return (f"Everybody else's I/O, instructions of {words.plural(len(cells), 'path')} against "
+    return (f"Work per ordinary I/O, {words.plural(len(cells), 'path')} against "
             f"{cells[0]['baseline']}: {'; '.join(told)}.")
 
 
@@ -242,7 +244,7 @@ def _registering(memory: Record | None) -> str:
                     for point in (least, most))
     return (f"Memory and time to register a {words.amount(least['bar_bytes'])} BAR: "
             f"{least['variant']} {words.amount(small[0])} and {words.span(small[1])}, "
-            f"{most['variant']} {words.amount(large[0])} and {words.span(large[1])}; that is "
+            f"{most['variant']} {words.amount(large[0])} and {words.span(large[1])}: "
             f"{words.fraction(small[0], large[0])} memory and "
             f"{words.fraction(small[1], large[1])} time{words.step(least)}.")
 

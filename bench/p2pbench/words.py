@@ -165,8 +165,7 @@ def step(point: Mapping[str, Any]) -> str:
     granule = point.get("granule") or 0
     if granule <= PAGE:
         return ""
-    return (f" (its allocations come in steps of {amount(granule)}; in steps of a page, the bitmap "
-            f"alone would take {_bit_a_page(point)})")
+    return f" (allocating in steps of {amount(granule)}; {_bit_a_page(point)} in steps of a page)"
 
 
 def _bit_a_page(point: Mapping[str, Any]) -> str:

@@ -92,3 +92,6 @@ def test_the_provenance_is_complete(smoke: Smoke) -> None:
     assert set(provenance["tools"]) >= {"qemu", "fio", "nvme", "rdma"}
     for boot in smoke.boots.values():
         assert boot["qemu_command"][0].endswith("qemu-system-x86_64")
+    versions = [boot["machine"]["tools"] for boot in smoke.boots.values()
+                if "tools" in boot["machine"]]
+    assert len(versions) == 1 and versions[0]["fio"] in provenance["tools"]["fio"]

@@ -209,5 +209,5 @@ def test_perf_stat_is_not_taken_for_a_count_by_function(whole: dict[str, Any]) -
     for text in (pages.html(whole), pages.markdown(whole)):
         assert "Instructions of the whole kernel on all CPUs" in text
         assert "attributed by function" not in text
-    assert "Work per P2P I/O: of the whole kernel's instructions, by perf stat, " in " ".join(
+    assert "Work per P2P I/O (instructions of the whole kernel, perf stat): " in " ".join(
         verdict.sentences(whole))
