@@ -59,17 +59,22 @@ class Board:
     bus, so that it meets its peers in the host bridge; trusted: the CPU is one whose host
     bridge the kernel trusts with that. iommu: "intel" or "amd", DMA passes an IOMMU of
     theirs. subsystem: the NVMe controller is one of several of a subsystem, which makes
-    its disk a multipath one.
+    its disk a multipath one. iops: what the disk does a second at most, so that requests wait.
     """
 
     apart: str = ""
     trusted: bool = True
     iommu: str = ""
     subsystem: bool = False
+    iops: int = 0
 
     def machine(self) -> list[str]:
         """Return the options that must come before the other devices."""
         return ["-device", f"{self.iommu}-iommu,intremap=off"] if self.iommu else []
+
+    def slow(self) -> str:
+        """Return what the options of the drive are followed by."""
+        return f",throttling.iops-total={self.iops}" if self.iops else ""
 
     def cpu(self) -> str:
         """Return what the name of the CPU is followed by."""
@@ -275,7 +280,7 @@ class Guest:
             *self._board.port("nic", 1),
             *self._board.port("bar", 2, f",pref64-reserve={reserve}"),
             "-drive", f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
-                      "aio=threads,file.locking=off",
+                      f"aio=threads,file.locking=off{self._board.slow()}",
             *self._board.nvme(f"nvme,id=nvme0,serial={NVME_SERIAL},"
                               f"cmb_size_mb={shape.cmb >> 20}"),
             "-device", f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
