@@ -184,8 +184,7 @@ def needed_to_decide(there: int, found: Scatter, margin: float, alpha: float, ce
     needed = [
         there + 1,
         fewest_for_bootstrap(1 - alpha),
-        _blocks_for(_normal(1 - alpha / 2) * math.sqrt(math.pi / 2) * found.spread,
-                    abs(middle - edge)),
+        _blocks_for(_half_width(alpha) * found.spread, abs(middle - edge)),
     ]
     if middle > edge:
         needed += [fewest, _blocks_for(_normal(1 - share / (2 * cells)) * found.spread,
@@ -196,9 +195,14 @@ def needed_to_decide(there: int, found: Scatter, margin: float, alpha: float, ce
 def least_found(half_width: float, pairs: int, margin: float, alpha: float, cells: int,
                 share: float) -> float:
     """The |ln ratio| that is found in half of the runs ("found" above); 2 pairs or more."""
-    error = half_width / (_normal(1 - alpha / 2) * math.sqrt(math.pi / 2))
+    error = half_width / _half_width(alpha)
     quantile = float(scipy.stats.t.isf(share / (2 * cells), pairs - 1))
     return max(math.log1p(margin) + half_width, quantile * error)
+
+
+def _half_width(alpha: float) -> float:
+    """Of the interval of a median of n, in units of s / sqrt(n)."""
+    return _normal(1 - alpha / 2) * math.sqrt(math.pi / 2)
 
 
 def _blocks_for(spread: float, distance: float) -> int:

@@ -72,8 +72,8 @@ class Board:
         """Return the options that must come before the other devices."""
         return ["-device", f"{self.iommu}-iommu,intremap=off"] if self.iommu else []
 
-    def slow(self) -> str:
-        """Return what the options of the drive are followed by."""
+    def drive(self) -> str:
+        """Return what the options of the disk's drive are followed by."""
         return f",throttling.iops-total={self.iops}" if self.iops else ""
 
     def cpu(self) -> str:
@@ -280,7 +280,7 @@ class Guest:
             *self._board.port("nic", 1),
             *self._board.port("bar", 2, f",pref64-reserve={reserve}"),
             "-drive", f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
-                      f"aio=threads,file.locking=off{self._board.slow()}",
+                      f"aio=threads,file.locking=off{self._board.drive()}",
             *self._board.nvme(f"nvme,id=nvme0,serial={NVME_SERIAL},"
                               f"cmb_size_mb={shape.cmb >> 20}"),
             "-device", f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",

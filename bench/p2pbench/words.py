@@ -56,8 +56,10 @@ def change(ratio: float | None) -> str:
 
 
 def change_range(interval: Mapping[str, Any] | None) -> str:
-    """The bounds of an interval as changes in percent: "[-14.2, -8.9]"; never so
-    rounded that a bound and the margin could be taken for each other."""
+    """The bounds of an interval as changes in percent: "[-14.2, -8.9]".
+
+    A digit after the point at least, to hold a bound against the margin.
+    """
     if interval is None:
         return "–"
     bounds = [(interval[key] - 1) * 100 for key in ("low", "high")]

@@ -26,7 +26,7 @@ def test_info_names_the_machine(agent: Agent) -> None:
     assert info["cpus"] >= 1
 
 
-def test_tools_have_versions_and_one_that_is_absent_has_none(agent: Agent) -> None:
+def test_the_tools_are_asked_for_their_versions(agent: Agent) -> None:
     tools = agent.result("tools")
     assert set(tools) == {"fio", "nvme", "rdma", "ip"}
 
