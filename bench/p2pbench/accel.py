@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import BenchError
-from .image import find_tool
+from .program import run, why
 from .paths import cache_dir
 
 _PROBE_S = 8.0
@@ -77,17 +77,12 @@ def _remembered(path: Path, bzimage: Path) -> str:
 
 def _probe(bzimage: Path) -> str:
     """Boot a kernel without a root: under a working KVM it panics and QEMU ends in about 1 s."""
-    command: list[str | Path] = [
-        "setpriv", "--pdeathsig", "KILL", find_tool("qemu-system-x86_64"), "-machine",
-        "q35,accel=kvm", "-cpu", "host", "-m", "512M", "-nodefaults", "-display", "none",
-        "-no-reboot", "-serial", "stdio", "-kernel", bzimage, "-append",
-        "console=ttyS0 panic=-1"]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=_PROBE_S)
+        done = run("qemu-system-x86_64", "-machine", "q35,accel=kvm", "-cpu", "host", "-m", "512M",
+                   "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel",
+                   bzimage, "-append", "console=ttyS0 panic=-1", timeout_s=_PROBE_S)
     except subprocess.TimeoutExpired:
         return f"a guest under it hung (probe ended after {_PROBE_S:.0f} s)"
-    if done.returncode == 0 and b"Linux version" in done.stdout:
+    if done.returncode == 0 and "Linux version" in done.stdout:
         return "works"
-    words = done.stderr.decode(errors="replace").strip().splitlines()
-    return f"QEMU cannot use it: {words[-1] if words else f'exit {done.returncode}'}"
+    return f"QEMU cannot use it: {why(done.stderr)}"

@@ -5,60 +5,52 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from .errors import BenchError
 from .kernel import Kernel
 from .lock import locked
 from .paths import BUILD, ROOT, cache_dir, shown
+from .program import find_tool, run, why
 from .variants import file_sha256
 
 AGENT_PORT = "org.p2pbench.agent"
 MODULE = "/lib/p2pbench/p2p_provider.ko"
 TOOLS = ("fio", "nvme", "rdma", "ip")
-_SBIN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-def find_tool(name: str) -> Path:
-    """Return a program's path; the sbin directories count although a user's PATH lacks them."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *_SBIN]))
-    if not found:
-        raise BenchError(f"{name} not found; run `make deps`")
-    return Path(found)
-
-
-def run_make(directory: Path, what: str, *args: str) -> None:
-    """Run make in a directory of ours, and say in one line why it fails."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
-    done = subprocess.run(["make", "-s", "-C", str(directory), *args], env=env, text=True,
-                          capture_output=True, stdin=subprocess.DEVNULL)
+def run_make(directory: Path, what: str, out: Path, *args: str) -> None:
+    """Run make in a directory of ours, into out, and say in one line why it fails."""
+    with locked("tools") as hold:
+        done = run("make", "-s", "-C", directory, f"O={out}", *args, hold=(hold,))
     if done.returncode:
-        words = [line for line in done.stderr.splitlines() if "rror" in line]
-        raise BenchError(f"{what} does not build: {(words or [done.stderr.strip()])[0]}")
+        raise BenchError(f"{what} does not build: {why(done.stderr)}")
 
 
 def build_agent() -> Path:
     """Build the agent and return the program."""
     out = BUILD / "agent"
-    run_make(ROOT / "bench" / "agent", "bench/agent", f"O={out}")
+    run_make(ROOT / "bench" / "agent", "bench/agent", out)
     return out / "p2pagent"
 
 
 def build_provider(kernel: Kernel) -> Path:
     """Build the provider module for a kernel and return it."""
     out = BUILD / "provider" / kernel.directory.name
-    run_make(ROOT / "bench" / "provider", "bench/provider", f"KDIR={kernel.devel}", f"O={out}")
+    run_make(ROOT / "bench" / "provider", "bench/provider", out, f"KDIR={kernel.devel}")
     return out / "p2p_provider.ko"
 
 
 def _libraries(program: Path) -> list[Path]:
-    """Return the shared objects that the loader would map for a program."""
-    done = subprocess.run(["ldd", str(program)], capture_output=True, text=True)
-    missing = re.findall(r"^\s*(\S+) => not found", done.stdout, re.M)
+    """Return the shared objects that the loader would map for a program, itself among them."""
+    if program.read_bytes()[:4] != b"\x7fELF":
+        raise BenchError(f"{program} is no program but a script, which the guest cannot run; put "
+                         "the directory of the program that it calls before it in PATH")
+    listed = run("ldd", program).stdout
+    missing = re.findall(r"^\s*(\S+) => not found", listed, re.M)
     if missing:
         raise BenchError(f"{program} needs {', '.join(missing)}, not found; is its package broken?")
-    return [Path(path) for path in re.findall(r"(/\S+) \(0x", done.stdout)]
+    return [Path(path) for path in re.findall(r"(/\S+) \(0x", listed)]
 
 
 def _content(kernel: Kernel) -> dict[str, Path]:
@@ -66,7 +58,8 @@ def _content(kernel: Kernel) -> dict[str, Path]:
     content = {"/init": build_agent(), MODULE: build_provider(kernel),
                "/bin/busybox": find_tool("busybox")}
     content |= {f"/usr/bin/{name}": find_tool(name) for name in TOOLS}
-    for program in list(content.values()):
+    programs = [content[target] for target in content if target != MODULE]
+    for program in programs:
         content |= {str(library): library for library in _libraries(program)}
     return content
 
@@ -90,30 +83,61 @@ def build_image(kernel: Kernel) -> Path:
 
 
 def _write_image(image: Path, content: dict[str, Path]) -> None:
+    """Write the image; its bytes depend on the content alone, not on times, users or a umask."""
     image.parent.mkdir(parents=True, exist_ok=True)
     root = image.parent / f".root-{os.getpid()}"
     partial = image.with_suffix(f".{os.getpid()}.new")
     try:
-        for target, source in content.items():
-            path = root / target.lstrip("/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, path)
-            path.chmod(0o755)
-        for directory in ("dev", "proc", "sys", "run", "tmp", "etc"):
-            (root / directory).mkdir(exist_ok=True)
-        for applet in subprocess.run([root / "bin" / "busybox", "--list"], capture_output=True,
-                                     text=True, check=True).stdout.split():
-            if applet not in ("busybox", *TOOLS):
-                (root / "bin" / applet).symlink_to("busybox")
-        with partial.open("wb") as stream:
-            subprocess.run("find . -print0 | LC_ALL=C sort -z | cpio -0 -o -H newc -R 0:0 "
-                           "--reproducible --quiet", shell=True, cwd=root, stdout=stream,
-                           check=True)
-            os.fsync(stream.fileno())
+        _fill(root, content)
+        _check_programs(root, content)
+        _must("sh", "-c", 'find . -exec touch -h -d @0 {} + && find . -print0 | sort -z | '
+              'cpio -0 -o -H newc -R 0:0 --reproducible --quiet >"$1" && sync "$1"',
+              "sh", str(partial), cwd=root)
         partial.rename(image)
-    except (OSError, subprocess.CalledProcessError) as error:
+    except OSError as error:
         raise BenchError(f"cannot write the guest image {shown(image)}: {error}; is the disk "
                          "full?") from None
     finally:
         partial.unlink(missing_ok=True)
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _fill(root: Path, content: dict[str, Path]) -> None:
+    """Put an image's files, links and directories below a root."""
+    for directory in ("dev", "proc", "sys", "run", "tmp", "etc"):
+        (root / directory).mkdir(parents=True)
+    for target, source in content.items():
+        path = root / target.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, path)
+        path.chmod(0o755)
+    for applet in _must(str(root / "bin" / "busybox"), "--list").split():
+        if applet not in ("busybox", *TOOLS):
+            (root / "bin" / applet).symlink_to("busybox")
+    # A library may lie where only this machine's cache of the loader finds it.
+    directories = sorted({str(Path(target).parent) for target in content if ".so" in target})
+    (root / "etc" / "ld.so.conf").write_text("".join(f"{name}\n" for name in directories))
+    _must("ldconfig", "-X", "-r", str(root))
+    _must("find", ".", "-type", "d", "-exec", "chmod", "755", "{}", "+", cwd=root)
+    (root / "etc" / "ld.so.conf").chmod(0o644)
+    (root / "etc" / "ld.so.cache").chmod(0o644)
+
+
+def _check_programs(root: Path, content: dict[str, Path]) -> None:
+    """Let the guest's own loader find every library of every program, before a boot needs it."""
+    directories = (root / "etc" / "ld.so.conf").read_text().split()
+    path = ":".join(str(root / name.lstrip("/")) for name in directories)
+    for name in TOOLS:
+        program = root / "usr" / "bin" / name
+        loader = [target for target in content if "/ld-linux" in target][0]
+        _must(str(root / loader.lstrip("/")), "--inhibit-cache", "--library-path", path, "--list",
+              str(program))
+
+
+def _must(*command: str, cwd: Path | None = None) -> str:
+    """Run a step of the image's making; return what it printed."""
+    done = run(*command, cwd=cwd)
+    if done.returncode:
+        raise BenchError(f"cannot make the guest image: {Path(command[0]).name}: "
+                         f"{why(done.stderr)}")
+    return done.stdout

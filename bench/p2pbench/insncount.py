@@ -11,9 +11,10 @@ from typing import Any
 from .accel import Accelerator
 from .errors import BenchError
 from .functions import LEAST
-from .image import find_tool, run_make
+from .image import run_make
 from .objects import OTHER, Function
 from .paths import BUILD, ROOT, cache_dir
+from .program import run, why
 from .variants import file_sha256
 
 PLUGIN = "insncount"
@@ -54,7 +55,7 @@ def choose(accelerator: Accelerator) -> Instrument:
 def build_plugin() -> Path:
     """Build bench/insncount and return it from the cache, by its content: a run keeps its own."""
     out = BUILD / "insncount"
-    run_make(ROOT / "bench" / "insncount", "bench/insncount", f"O={out}")
+    run_make(ROOT / "bench" / "insncount", "bench/insncount", out)
     built = out / "insncount.so"
     kept = cache_dir() / "plugins" / f"insncount-{file_sha256(built)[:16]}.so"
     if not kept.is_file():
@@ -70,27 +71,24 @@ def build_plugin() -> Path:
 
 def refusal(plugin: Path) -> str:
     """Say which QEMU does not load a plugin, and why; an empty string when it does."""
-    qemu = find_tool("qemu-system-x86_64")
     with tempfile.TemporaryDirectory() as directory:
         functions = Path(directory) / "functions"
         functions.write_text("1000\n")
-        command = ["setpriv", "--pdeathsig", "KILL", str(qemu), "-machine", "none", "-accel",
-                   "tcg", "-nodefaults", "-display", "none", "-monitor", "stdio", "-plugin",
-                   _argument(plugin, functions, Path(directory) / "out")]
         try:
-            done = subprocess.run(command, input="quit\n", text=True, capture_output=True,
-                                  timeout=_PROBE_S)
+            done = run("qemu-system-x86_64", "-machine", "none", "-accel", "tcg", "-nodefaults",
+                       "-display", "none", "-monitor", "stdio", "-plugin",
+                       _argument(plugin, functions, Path(directory) / "out"), stdin="quit\n",
+                       timeout_s=_PROBE_S)
         except subprocess.TimeoutExpired:
-            return f"{_version(qemu)} with the plugin did not end within {_PROBE_S:.0f} s"
+            return f"{_version()} with the plugin did not end within {_PROBE_S:.0f} s"
     if done.returncode == 0:
         return ""
-    words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-    return f"{_version(qemu)} does not load {plugin.name}: {' / '.join(words[-2:])}"
+    return f"{_version()} does not load {plugin.name}: {why(done.stderr)}"
 
 
-def _version(qemu: Path) -> str:
-    done = subprocess.run([qemu, "--version"], capture_output=True, text=True)
-    return (done.stdout.splitlines() or [f"{qemu} (it does not tell its version)"])[0]
+def _version() -> str:
+    done = run("qemu-system-x86_64", "--version")
+    return (done.stdout.splitlines() or ["QEMU (it does not tell its version)"])[0]
 
 
 def _argument(plugin: Path, functions: Path, out: Path) -> str:

@@ -5,22 +5,29 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import structs
+from . import incremental, program, progress, structs
 from .errors import BenchError
 from .lock import locked
 from .objects import compact
-from .paths import LINUX, cache_dir, shown
+from .paths import BUILD, LINUX, cache_dir, shown
 from .tree import base_tarball, make_tree
-from .variants import Variant, file_sha256, find_variant, read_base
+from .variants import RELEASE, Variant, file_sha256, find_variant, read_base
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.
-_LAYOUT = "4"
+_LAYOUT = "5"
+# What makes equal content give equal objects, for us and for ccache, beside program.environment().
+BUILD_VARIABLES = {
+    "KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "p2pbench",
+    "KBUILD_BUILD_HOST": "p2pbench", "KBUILD_BUILD_VERSION": "1", "CCACHE_NOHASHDIR": "1",
+    # A miss costs no run of the preprocessor: what a file includes tells a hit.
+    "CCACHE_DEPEND": "1"}
+# How many objects a kernel has, roughly; a kernel that is there tells it better.
+_OBJECTS = 1900
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,7 @@ def compiler() -> str:
     """Return the first line of the compiler's and the linker's version."""
     lines = []
     for tool in ("gcc", "ld"):
-        try:
-            done = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True)
-        except (FileNotFoundError, subprocess.CalledProcessError):
-            raise BenchError(f"{tool} not found; run `make deps`") from None
-        lines.append(done.stdout.splitlines()[0])
+        lines.append(program.run(tool, "--version").stdout.splitlines()[0])
     return "; ".join(lines)
 
 
@@ -102,15 +105,15 @@ def expected(variant: Variant, flavour: str) -> Kernel:
 
 
 def build(variant: Variant, flavour: str) -> Kernel:
-    """Return the variant's kernel, from the cache or built now (10 to 25 minutes on 2 cores)."""
+    """Return the variant's kernel, from the cache or built now."""
     inputs = _inputs(variant, flavour)
     kernel = _kernel(variant, flavour, inputs)
     if _complete(kernel):
         return kernel
-    with locked("kernels"):
+    with locked("kernels") as hold:
         if not _complete(kernel):
             try:
-                _build(kernel, inputs)
+                _build(kernel, inputs, hold)
             except OSError as error:
                 raise BenchError(f"cannot build the kernel: {error}; nothing half-finished was "
                                  "kept") from None
@@ -131,38 +134,51 @@ def _complete(kernel: Kernel) -> bool:
     return False
 
 
-def _build(kernel: Kernel, inputs: dict[str, object]) -> None:
+def _build(kernel: Kernel, inputs: dict[str, object], hold: int) -> None:
     started = time.monotonic()
     label = f"{kernel.variant.name} ({kernel.flavour})"
-    print(f"building the {label} kernel: 10 to 25 minutes on 2 cores, once", flush=True)
+    print(f"building the {label} kernel", flush=True)
     tree = make_tree(kernel.variant)
-    objects = tree / f"obj-{kernel.flavour}"
-    configure(tree, objects, asked_options(kernel.variant, kernel.flavour))
-    _make(tree, objects, "bzImage", "modules", name=f"-{kernel.variant.name}-{kernel.flavour}")
     scratch = kernel.directory.parent / f".{kernel.directory.name}-{os.getpid()}"
     try:
+        count = compile_tree(tree, kernel.variant, kernel.flavour, hold)
+        objects = tree / f"obj-{kernel.flavour}"
         install(tree, objects, scratch)
-        structs.keep(kernel.variant, tree, objects, scratch, build_environment())
+        structs.keep(kernel.variant, tree, objects, scratch, BUILD_VARIABLES)
         inputs |= {"key": kernel.key, "built_in_s": round(time.monotonic() - started, 1),
-                   "bzimage_sha256": file_sha256(scratch / "bzImage"),
+                   "objects_built": count, "bzimage_sha256": file_sha256(scratch / "bzImage"),
                    "config_sha256": file_sha256(scratch / "config")}
         (scratch / "build.json").write_text(json.dumps(inputs, indent=1))
         os.sync()
         scratch.rename(kernel.directory)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    print(f"built the {label} kernel in {time.monotonic() - started:.0f} s", flush=True)
+    print(f"built the {label} kernel in {time.monotonic() - started:.0f} s: {count:,} objects",
+          flush=True)
 
 
-def build_environment() -> dict[str, str]:
-    """Return an environment in which equal content gives equal objects, for us and ccache."""
-    drop = ("MAKE", "KBUILD", "ARCH", "CROSS_COMPILE", "LOCALVERSION", "O", "M", "V", "W", "C")
-    env = {key: value for key, value in os.environ.items()
-           if key not in drop and not key.startswith(("MAKE", "KBUILD_", "GIT_"))}
-    return env | {"KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "p2pbench",
-                  "KBUILD_BUILD_HOST": "p2pbench", "CCACHE_NOHASHDIR": "1", "LC_ALL": "C",
-            # A miss costs no run of the preprocessor: what a file includes tells a hit.
-            "CCACHE_DEPEND": "1"}
+def compile_tree(tree: Path, variant: Variant, flavour: str, hold: int) -> int:
+    """Build a tree's kernel and modules in its obj-<flavour>; return how many objects that took.
+
+    What the tree's index holds is built, whatever the times of its files say. Objects come from
+    the tree of the variant that is nearest in content, where one has been built. hold is the lock
+    "kernels", which the caller has.
+    """
+    objects = tree / f"obj-{flavour}"
+    content = incremental.sources(tree)
+    others = sorted((BUILD / "linux" / RELEASE).glob(f"*/obj-{flavour}"))
+    nearest = incremental.nearest(content, [objects, *others])
+    if nearest:
+        incremental.borrow(nearest, objects)
+    objects.mkdir(exist_ok=True)
+    changed = incremental.mark(tree, objects, content)
+    configure(tree, objects, asked_options(variant, flavour))
+    total = incremental.to_build(objects, changed) if nearest else _OBJECTS
+    log = objects / "make.log"
+    with progress.shown_from(log, f"{variant.name} ({flavour})", total):
+        _make(tree, objects, "bzImage", "modules", name=f"-{variant.name}-{flavour}", hold=(hold,))
+    incremental.write_list(objects, content)
+    return progress.objects_in(log)
 
 
 def make_command(tree: Path, objects: Path, *targets: str, arch: str = "x86_64",
@@ -172,18 +188,18 @@ def make_command(tree: Path, objects: Path, *targets: str, arch: str = "x86_64",
     name is what `uname -r` has behind the version. As CONFIG_LOCALVERSION it would be in a header
     that every source includes, and ccache could not use one variant's objects for another.
     """
-    cc = f"ccache {cross}gcc" if shutil.which("ccache") else f"{cross}gcc"
+    cc = f"ccache {cross}gcc" if shutil.which("ccache", path=program.search_path()) \
+        else f"{cross}gcc"
     return ["make", "-C", str(tree), f"O={objects.name}", f"-j{os.cpu_count() or 1}", f"CC={cc}",
             f"ARCH={arch}", f"CROSS_COMPILE={cross}", f"LOCALVERSION={name}", *targets]
 
 
 def _make(tree: Path, objects: Path, *targets: str, arch: str = "x86_64", cross: str = "",
-          name: str = "") -> None:
+          name: str = "", hold: tuple[int, ...] = ()) -> None:
     log = objects / "make.log"
-    command = make_command(tree, objects, "-s", *targets, arch=arch, cross=cross, name=name)
+    command = make_command(tree, objects, *targets, arch=arch, cross=cross, name=name)
     with log.open("w") as stream:
-        done = subprocess.run(command, env=build_environment(), stdin=subprocess.DEVNULL,
-                              stdout=stream, stderr=subprocess.STDOUT)
+        done = program.run(*command, extra=BUILD_VARIABLES, output=stream, hold=hold)
     if done.returncode:
         raise BenchError(_build_error(find_variant(tree.name).patches(),
                                       log.read_text(errors="replace"), log))
@@ -191,11 +207,8 @@ def _make(tree: Path, objects: Path, *targets: str, arch: str = "x86_64", cross:
 
 def _build_error(patches: list[Path], text: str, log: Path) -> str:
     """Say what broke the build, in which file, and which patches touch that file."""
-    lines = text.splitlines()
-    first = next((line for line in lines if re.search(r"\berror\b|\*\*\*|undefined reference|"
-                                                      r"No space left", line)),
-                 lines[-1] if lines else "make printed nothing")
-    message = f"kernel build failed: {first.strip()} (all of it in {shown(log)})"
+    first = program.why(text)
+    message = f"kernel build failed: {first} (all of it in {shown(log)})"
     found = re.search(r"([\w./-]+\.[chS]):\d+", first)
     if not found:
         return message
@@ -216,11 +229,11 @@ def configure(tree: Path, objects: Path, asked: str, arch: str = "x86_64", cross
     fragment = objects / "p2pbench.config"
     fragment.write_text(asked)
     _make(tree, objects, "tinyconfig", arch=arch, cross=cross)
-    done = subprocess.run([tree / "scripts" / "kconfig" / "merge_config.sh", "-m", "-O", objects,
-                           config, fragment], cwd=tree, env=build_environment(), text=True,
-                          capture_output=True)
+    merge = tree / "scripts" / "kconfig" / "merge_config.sh"
+    done = program.run(merge, "-m", "-O", objects, config, fragment, cwd=tree,
+                       extra=BUILD_VARIABLES)
     if done.returncode:
-        raise BenchError(f"merge_config.sh failed: {done.stderr.strip()}")
+        raise BenchError(f"merge_config.sh failed: {program.why(done.stderr)}")
     _make(tree, objects, "olddefconfig", arch=arch, cross=cross)
     refused = refused_options(asked, config.read_text())
     if refused and strict:
@@ -241,24 +254,14 @@ def refused_options(asked: str, config: str) -> list[str]:
             for name, value in options(asked).items() if got.get(name, "n") != value]
 
 
-def _copy(files: list[str], source: Path, target: Path) -> None:
-    """Copy files (paths relative to source) by tar, which keeps modes and links."""
-    text = "\0".join(files)
-    pack = subprocess.run(["tar", "-C", source, "--null", "-T", "-", "-cf", "-"],
-                          input=text.encode(), capture_output=True)
-    unpack = subprocess.run(["tar", "-C", target, "-xf", "-"], input=pack.stdout,
-                            capture_output=True)
-    if pack.returncode or unpack.returncode:
-        raise BenchError(f"cannot copy the kernel's headers to {target}: "
-                         f"{(pack.stderr + unpack.stderr).decode(errors='replace').strip()}")
-
-
-def _find(directory: Path, *expression: str) -> list[str]:
-    done = subprocess.run(["find", *expression, "-print0"], cwd=directory, capture_output=True,
-                          text=True)
+def _copy(source: Path, target: Path, *expression: str) -> None:
+    """Copy what find names below a directory by tar, which keeps modes and links."""
+    done = program.run("bash", "-o", "pipefail", "-c", 'target=$1; shift; find "$@" -print0 | '
+                       'tar --null -T - -cf - | tar -C "$target" -xf -', "bash", target,
+                       *expression, cwd=source)
     if done.returncode:
-        raise BenchError(f"cannot list {shown(directory)}: {done.stderr.strip()}")
-    return [name for name in done.stdout.split("\0") if name]
+        raise BenchError(f"cannot copy the kernel's headers to {target}: "
+                         f"{program.why(done.stderr)}")
 
 
 def install(tree: Path, objects: Path, target: Path) -> None:
@@ -269,11 +272,9 @@ def install(tree: Path, objects: Path, target: Path) -> None:
                          ("System.map", objects / "System.map"), ("config", objects / ".config")):
         shutil.copyfile(source, target / name)
     (target / "objects.map").write_text(compact(objects / "vmlinux.map"))
-    sources = _find(tree, ".", "arch/x86", "-maxdepth", "1", "-name", "Makefile*")
-    sources += _find(tree, "include", "scripts", "(", "-type", "f", "-o", "-type", "l", ")")
-    sources += _find(tree, "arch/x86/include", "tools/testing/kunit", "-type", "f")
-    _copy(sources, tree, devel)
-    built = _find(objects, "include", "scripts", "arch/x86/include", "Module.symvers", ".config",
-                  "-type", "f")
-    built += [name for name in ("tools/objtool/objtool",) if (objects / name).is_file()]
-    _copy(built, objects, devel)
+    _copy(tree, devel, ".", "arch/x86", "-maxdepth", "1", "-name", "Makefile*")
+    _copy(tree, devel, "include", "scripts", "(", "-type", "f", "-o", "-type", "l", ")")
+    _copy(tree, devel, "arch/x86/include", "tools/testing/kunit", "-type", "f")
+    objtool = [name for name in ("tools/objtool/objtool",) if (objects / name).is_file()]
+    _copy(objects, devel, "include", "scripts", "arch/x86/include", "Module.symvers", ".config",
+          *objtool, "-type", "f")

@@ -9,10 +9,12 @@ from .paths import cache_dir
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Let one process at a time make the thing of that name; the lock ends with its process.
+def locked(name: str) -> Iterator[int]:
+    """Let one process at a time make the thing of that name.
 
-    Not reentrant. Raises BenchError if the cache cannot be written to.
+    Yields the lock's file descriptor: a program that is given it (program.run's hold) keeps the
+    lock until it ends, even if it should outlive this process. Not reentrant. Raises BenchError
+    if the cache cannot be written to.
     """
     directory = cache_dir()
     try:
@@ -27,4 +29,4 @@ def locked(name: str) -> Iterator[None]:
         except BlockingIOError:
             print(f"waiting for another process that makes the {name}", flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        yield stream.fileno()

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 from .errors import BenchError
-from .image import TOOLS, find_tool
+from .image import TOOLS
 from .paths import BUILD, RESULTS, cache_dir, shown
+from .program import find_tool, run
 
 _PROGRAMS = ("qemu-system-x86_64", "busybox", *TOOLS, "make", "gcc", "flex", "bison", "bc", "cpio",
              "git", "ldd", "setpriv")
@@ -29,8 +29,7 @@ def _missing_programs() -> list[str]:
 
 
 def _missing_devices() -> list[str]:
-    done = subprocess.run([find_tool("qemu-system-x86_64"), "-device", "help"], text=True,
-                          capture_output=True)
+    done = run("qemu-system-x86_64", "-device", "help")
     return [name for name in _DEVICES if f'name "{name}"' not in done.stdout]
 
 

@@ -65,11 +65,12 @@ def run(*command: str | Path, cwd: Path | None = None, extra: Mapping[str, str] 
     """
     words = [str(word) for word in command]
     words[0] = str(find_tool(words[0]))
-    capture = subprocess.PIPE if output is None else output
-    errors = subprocess.PIPE if output is None else subprocess.STDOUT
+    stdout: int | IO[Any] = subprocess.PIPE if output is None else output
+    stderr = subprocess.PIPE if output is None else subprocess.STDOUT
     process = subprocess.Popen([*_GUARD, *words], cwd=cwd, env=environment(**(extra or {})),
-                               stdin=subprocess.PIPE, stdout=capture, stderr=errors, text=True,
-                               encoding="utf-8", errors="replace", process_group=0, pass_fds=hold)
+                               stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, text=True,
+                               encoding="utf-8", errors="replace", process_group=0, pass_fds=hold,
+                               umask=0o022)
     try:
         out, err = process.communicate(stdin, timeout=timeout_s)
     except BaseException:

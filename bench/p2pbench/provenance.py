@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from .accel import Accelerator
-from .image import TOOLS, build_image, find_tool
+from .image import TOOLS, build_image
 from .kernel import Kernel
 from .paths import ROOT
+from .program import run
 from .qemu import Shape
 
 
-def _first_line(*command: str | Path) -> str:
+def _first_line(*command: str) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        done = run(*command, timeout_s=10)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"unknown ({type(error).__name__})"
     return ((done.stdout or done.stderr).strip().splitlines() or ["unknown"])[0]
@@ -44,17 +45,17 @@ def _host() -> dict[str, Any]:
 
 
 def _tools() -> dict[str, str]:
-    versions = {"qemu": _first_line(find_tool("qemu-system-x86_64"), "--version"),
-                "rdma": _first_line(find_tool("rdma"), "-V"),
-                "ip": _first_line(find_tool("ip"), "-V")}
+    versions = {"qemu": _first_line("qemu-system-x86_64", "--version"),
+                "rdma": _first_line("rdma", "-V"),
+                "ip": _first_line("ip", "-V")}
     for name in TOOLS:
-        versions.setdefault(name, _first_line(find_tool(name), "--version"))
+        versions.setdefault(name, _first_line(name, "--version"))
     return versions
 
 
 def _repository() -> dict[str, Any]:
     def git(*args: str) -> str:
-        done = subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True)
+        done = run("git", *args, cwd=ROOT)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     return {"commit": git("rev-parse", "HEAD") or "unknown",

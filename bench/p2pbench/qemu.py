@@ -12,10 +12,11 @@ from types import TracebackType
 from .accel import Accelerator
 from .channel import Channel, ChannelLost
 from .errors import BenchError
-from .image import AGENT_PORT, build_image, find_tool
+from .image import AGENT_PORT, build_image
 from .kernel import Kernel
 from .located import LocatedToml, integer, size
 from .paths import CONFIGS
+from .program import environment, find_tool
 
 NVME_SERIAL = "p2pbench"
 BAR_PCI_ID = "1af4:1110"
@@ -220,7 +221,7 @@ class Guest:
             with self.console.open("wb") as stream:
                 output = None if self._interactive else stream
                 self._qemu = subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "KILL", *self.command],
+                    ["setpriv", "--pdeathsig", "KILL", *self.command], env=environment(),
                     stdin=None if self._interactive else subprocess.DEVNULL, stdout=output,
                     stderr=output, pass_fds=(disk, self._theirs.fileno()),
                     process_group=None if self._interactive else 0)

@@ -1,17 +1,16 @@
 """Every patch stands alone: it applies, builds without a new warning, and is clean in style."""
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .kernel import build_environment, configure, make_command
-from .paths import BUILD, ROOT, shown
+from .kernel import BUILD_VARIABLES, configure, make_command
+from .paths import BUILD, ROOT, cache_dir, shown
+from .program import run
 from .tree import git, make_tree
 from .variants import Variant
 
@@ -104,9 +103,8 @@ def _worktree(tree: Path) -> Path:
 
 
 def _checkpatch(work: Path, patch: Path) -> Iterator[str]:
-    done = subprocess.run([work / "scripts" / "checkpatch.pl", "--strict", "--terse",
-                           "--no-summary", "--ignore", "FILE_PATH_CHANGES", patch], cwd=work,
-                          text=True, capture_output=True)
+    done = run(work / "scripts" / "checkpatch.pl", "--strict", "--terse", "--no-summary",
+               "--ignore", "FILE_PATH_CHANGES", patch, cwd=work)
     for line in done.stdout.splitlines():
         yield f"checkpatch: {line.split(': ', 1)[-1]}"
 
@@ -121,8 +119,7 @@ def _warnings(work: Path, objects: Path, sources: list[str], arch: str = "x86_64
     targets = [name[:-2] + ".o" for name in sources if (work / name).is_file()]
     command = make_command(work, objects, "-s", "-k", "W=1", "C=1", *targets, arch=arch,
                            cross=cross)
-    done = subprocess.run(command, env=build_environment(), stdin=subprocess.DEVNULL, text=True,
-                          capture_output=True)
+    done = run(*command, extra=BUILD_VARIABLES)
     lines = [re.sub(r":\d+(:\d+)?:", ":", line.removeprefix("../"))
              for line in done.stderr.splitlines()
              if re.search(r"\b(warning|error): |\*\*\* ", line)]
@@ -171,11 +168,12 @@ def boot_points(variant: Variant, points: list[str]) -> list[str]:
         matrix = BUILD / "series-check" / f"smoke-{point}.toml"
         matrix.parent.mkdir(parents=True, exist_ok=True)
         matrix.write_text(re.sub(r'"(page|pageless)(["/])', rf'"{name}\2', text))
-        env = os.environ | {"P2PBENCH_RESULTS": str(BUILD / "series-check" / "results"),
-                            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        done = subprocess.run([sys.executable, "-m", "pytest", "-c", "bench/boots/pytest.ini",
-                               "--rootdir=bench/boots", "bench/boots", f"--matrix={matrix}"],
-                              cwd=ROOT, env=env)
+        extra = {"P2PBENCH_RESULTS": str(BUILD / "series-check" / "results"),
+                 "P2PBENCH_CACHE": str(cache_dir()), "PYTHONPATH": str(ROOT / "bench"),
+                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        done = run(sys.executable, "-m", "pytest", "-c", "bench/boots/pytest.ini",
+                   "--rootdir=bench/boots", "bench/boots", f"--matrix={matrix}", cwd=ROOT,
+                   extra=extra, output=sys.stdout)
         if done.returncode:
             complaints.append(f"{name}: the smoke cells fail")
     return complaints

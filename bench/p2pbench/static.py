@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import BenchError
 from .kernel import Kernel
 from .paths import shown
+from .program import run, why
 from .variants import Variant, read_variants
 
 # What the patches touch, what embeds that, and what a reader asks for (page, device, scatterlist);
@@ -100,13 +101,11 @@ def _code(old: Kernel, new: Kernel) -> dict[str, Any]:
     """Return what the kernel's own bloat-o-meter says of two kernels' functions."""
     script = old.devel / "scripts" / "bloat-o-meter"
     files = [str(kernel.directory / "vmlinux.symbols") for kernel in (old, new)]
-    done = subprocess.run(["/usr/bin/python3", str(script), "-t", *files], text=True,
-                          capture_output=True)
+    done = run(sys.executable, script, "-t", *files)
     counts = _COUNTS.search(done.stdout)
     if done.returncode or not counts:
-        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise BenchError(f"{shown(script)} of {old.variant.name} and {new.variant.name} failed: "
-                         f"{words[-1]}")
+                         f"{why(done.stderr or done.stdout)}")
     return {"from": old.variant.name, "to": new.variant.name, "added": int(counts[1]),
             "removed": int(counts[2]), "net_bytes": int(counts[3]),
             "functions": bloat(done.stdout)}

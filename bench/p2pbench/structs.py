@@ -7,10 +7,11 @@ import json
 import os
 import re
 import shlex
-import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import program
 from .errors import BenchError
 from .tree import git
 from .variants import Variant
@@ -25,11 +26,14 @@ _SIZE = re.compile(r"^\t/\* size: (\d+),", re.M)
 
 
 def keep(variant: Variant, tree: Path, objects: Path, target: Path,
-         environment: dict[str, str]) -> None:
-    """Write static.json and vmlinux.symbols of a finished build into a directory."""
+         extra: Mapping[str, str]) -> None:
+    """Write static.json and vmlinux.symbols of a finished build into a directory.
+
+    extra are the variables of the build's environment.
+    """
     found: dict[str, dict[str, Any]] = {}
     for unit in UNITS:
-        found |= _structs(objects, unit, target, environment)
+        found |= _structs(objects, unit, target, extra)
     (target / "static.json").write_text(json.dumps(
         {"structs": found, "series": _series(variant, tree)}, indent=1, sort_keys=True))
     # Sections without contents keep their symbols; what is left is mostly holes.
@@ -39,7 +43,7 @@ def keep(variant: Variant, tree: Path, objects: Path, target: Path,
 
 
 def _structs(objects: Path, unit: str, scratch: Path,
-             environment: dict[str, str]) -> dict[str, dict[str, Any]]:
+             extra: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return {name: {"file", "bytes"}} of one object, compiled once more with debug information.
 
     The measured kernel has none. The command is the build's own, so options and layout are too.
@@ -47,7 +51,7 @@ def _structs(objects: Path, unit: str, scratch: Path,
     made = scratch / "structs.o"
     command = f"{_compile_command(objects, unit)} -g -o {shlex.quote(str(made))}"
     try:
-        _run("sh", "-c", command, cwd=objects, env=environment)
+        _run("sh", "-c", command, cwd=objects, extra=extra)
         return parse(_run("pahole", "-I", str(made)))
     finally:
         made.unlink(missing_ok=True)
@@ -97,12 +101,9 @@ def _numstat(text: str) -> dict[str, int]:
             "deletions": sum(int(line[1]) for line in lines)}
 
 
-def _run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    try:
-        done = subprocess.run(command, cwd=cwd, env=env, text=True, capture_output=True)
-    except FileNotFoundError:
-        raise BenchError(f"{command[0]} not found; run `make deps`") from None
+def _run(*command: str, cwd: Path | None = None, extra: Mapping[str, str] | None = None) -> str:
+    done = program.run(*command, cwd=cwd, extra=extra)
     if done.returncode:
-        words = done.stderr.strip().splitlines() or ["(it said nothing)"]
-        raise BenchError(f"{command[0]} failed with exit status {done.returncode}: {words[-1]}")
+        raise BenchError(f"{command[0]} failed with exit status {done.returncode}: "
+                         f"{program.why(done.stderr)}")
     return done.stdout

@@ -5,31 +5,31 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import BenchError
 from .lock import locked
-from .paths import BUILD, cache_dir, shown
+from .paths import BUILD, ROOT, cache_dir, shown
+from .program import run, why
 from .variants import RELEASE, Base, Variant, file_sha256, read_base, series_dir
 
 # The same commits and the same patch files whatever the user's git configuration
 # and clock say.
-_GIT_ENV = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_COMMITTER_NAME": "p2pbench", "GIT_COMMITTER_EMAIL": "p2pbench@localhost",
-            "GIT_AUTHOR_NAME": "p2pbench", "GIT_AUTHOR_EMAIL": "p2pbench@localhost"}
-_EPOCH = {"GIT_COMMITTER_DATE": "1970-01-01T00:00:00Z", "GIT_AUTHOR_DATE": "1970-01-01T00:00:00Z"}
+_GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_COMMITTER_NAME": "p2pbench", "GIT_COMMITTER_EMAIL": "p2pbench@localhost",
+        "GIT_AUTHOR_NAME": "p2pbench", "GIT_AUTHOR_EMAIL": "p2pbench@localhost"}
 
 
-def git(directory: Path, *args: str, check: bool = True,
-        extra_env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def git(directory: Path, *args: str, check: bool = True, extra: Mapping[str, str] | None = None,
+        hold: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
     """Run git in a directory; a failure is an error that carries git's own words."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    result = subprocess.run(["git", "-c", "core.autocrlf=false", "-c", "gc.auto=0", *args],
-                            cwd=directory, env=env | _GIT_ENV | (extra_env or {}), text=True,
-                            errors="replace", capture_output=True)
+    # A tree of ours may belong to another user: made as root, say, and now in a container.
+    result = run("git", "-c", "core.autocrlf=false", "-c", "gc.auto=0", "-c", "safe.directory=*",
+                 *args, cwd=directory, extra=_GIT | dict(extra or {}), hold=hold)
     if check and result.returncode:
-        words = (result.stderr or result.stdout).strip().splitlines() or ["(git said nothing)"]
-        raise BenchError(f"git {args[0]} in {shown(directory)} failed: {words[-1]}")
+        raise BenchError(f"git {args[0]} in {shown(directory)} failed: "
+                         f"{why(result.stderr or result.stdout)}")
     return result
 
 
@@ -69,27 +69,29 @@ def base_repository(base: Base, sha256: str) -> Path:
     """Return a bare git repository with the base as its one commit, made once per tarball."""
     repository = cache_dir() / "base" / f"{sha256[:16]}.git"
     if not repository.is_dir():
-        with locked("base"):
+        with locked("base") as hold:
             if not repository.is_dir():
-                _unpack(base, sha256, repository)
+                _unpack(base, sha256, repository, hold)
     return repository
 
 
-def _unpack(base: Base, sha256: str, repository: Path) -> None:
+def _unpack(base: Base, sha256: str, repository: Path, hold: int) -> None:
     print(f"unpacking {base.tarball.name}", flush=True)
     scratch = repository.parent / f".unpack-{os.getpid()}"
     try:
         scratch.mkdir(parents=True)
-        subprocess.run(["tar", "-xf", base.tarball, "-C", scratch, "--strip-components=1"],
-                       check=True)
-        git(scratch, "init", "-q", "-b", "base")
-        git(scratch, "add", "-A", "-f", ".")
-        git(scratch, "commit", "-q", "-m", f"{base.package} {sha256[:16]}", extra_env=_EPOCH)
-        git(scratch, "config", "core.bare", "true")
-        (scratch / ".git").rename(repository)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise BenchError(f"cannot unpack {base.tarball} to {repository.parent}: {error}; is the "
-                         "disk full?") from None
+        git(scratch, "init", "-q", "--bare", "-b", "base", ".")
+        # A fault of the first program ends the stream without the word that --done waits for.
+        done = run("sh", "-c", '"$1" -m p2pbench.import_tar "$2" "$3" | '
+                   "git -c core.compression=1 fast-import --quiet --done --depth=0", "sh",
+                   sys.executable, base.tarball, f"{base.package} {sha256[:16]}", cwd=scratch,
+                   extra=_GIT | {"PYTHONPATH": str(ROOT / "bench")}, hold=(hold,))
+        if done.returncode:
+            raise BenchError(f"cannot unpack {base.tarball} to {repository.parent}: "
+                             f"{why(done.stderr)}")
+        scratch.rename(repository)
+    except OSError as error:
+        raise BenchError(f"cannot unpack {base.tarball} to {repository.parent}: {error}") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -108,7 +110,7 @@ def _apply_error(directory: Path, patch: Path) -> BenchError:
             hunks.append(f"{found[1]}: no such file in the base")
         elif found := re.match(r"Rejected hunk #(\d+)", line):
             hunks.append(f"{current} hunk #{found[1]}")
-    what = "; ".join(hunks) or (tried.stderr.strip().splitlines() or ["git am refused it"])[-1]
+    what = "; ".join(hunks) or why(tried.stderr)
     return BenchError(f"{shown(patch)}: does not apply to the base: {what}")
 
 

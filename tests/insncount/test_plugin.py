@@ -7,7 +7,7 @@ import pytest
 
 from p2pbench import insncount
 from p2pbench.accel import Accelerator
-from p2pbench.image import find_tool
+from p2pbench.program import find_tool
 
 HERE = Path(__file__).parent
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from p2pbench import static, structs
-from p2pbench.kernel import Kernel, build, build_environment
+from p2pbench import program, static, structs
+from p2pbench.kernel import BUILD_VARIABLES, Kernel, build
 from p2pbench.variants import find_variant, series_patches
 
 # Structures that any driver sees, where its headers declare them.
@@ -44,8 +44,8 @@ def test_a_module_built_for_the_kernel_sees_the_same_sizes(
                       f'{rows(found)[name]["bytes"][variant]}, "{name}");\n' for name in PUBLIC)
     (tmp_path / "sizes.c").write_text("#include <linux/module.h>\n" + source)
     (tmp_path / "Kbuild").write_text("obj-m := sizes.o\n")
-    done = subprocess.run(["make", "-s", "-C", kernels[variant].devel, f"M={tmp_path}", "sizes.o"],
-                          env=build_environment(), capture_output=True, text=True)
+    done = program.run("make", "-s", "-C", kernels[variant].devel, f"M={tmp_path}", "sizes.o",
+                       extra=BUILD_VARIABLES)
     assert done.returncode == 0, done.stderr
 
 

@@ -127,13 +127,13 @@ def test_each_mistake_of_the_naive_port_can_still_be_planted(tmp_path: Path) -> 
     env = {"GIT_INDEX_FILE": str(tmp_path / "index"),
            "GIT_OBJECT_DIRECTORY": str(tmp_path / "objects"),
            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(repository / "objects")}
-    tree.git(repository, "read-tree", "base", extra_env=env)
+    tree.git(repository, "read-tree", "base", extra=env)
     tree.git(repository, "apply", "--cached", *map(str, find_variant("pageless").patches()),
-             extra_env=env)
+             extra=env)
     mistakes = sorted(NAIVE.glob("*.patch"))
     refused = [patch.name for patch in mistakes
                if tree.git(repository, "apply", "--cached", "--check", str(patch), check=False,
-                           extra_env=env).returncode]
+                           extra=env).returncode]
     assert mistakes and refused == []
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from p2pbench.errors import BenchError
-from p2pbench.kernel import asked_options, build_environment, configure, install, make_command
+from p2pbench.kernel import compile_tree, install
+from p2pbench.lock import locked
 from p2pbench.paths import BUILD, ROOT
 from p2pbench.tree import git, make_tree
 from p2pbench.variants import Variant, find_variant
@@ -54,22 +55,16 @@ def build_mutant(mutant: Mutant) -> Path:
 
     In the variant's own tree, so that little is built again, and only while it builds.
     """
-    tree = make_tree(mutant.variant)
-    objects = tree / f"obj-{mutant.flavour}"
     target = WORK / f"kernel-{mutant.name}"
-    git(tree, "apply", str(mutant.patch))
-    try:
-        configure(tree, objects, asked_options(mutant.variant, mutant.flavour))
-        done = subprocess.run(make_command(tree, objects, "-s", "bzImage", "modules",
-                                           name=f"-{mutant.variant.name}-{mutant.flavour}"),
-                              env=build_environment(), text=True, capture_output=True)
-    finally:
-        git(tree, "checkout", "-q", "-f", "HEAD")
-    if done.returncode:
-        raise BenchError(f"{mutant.patch.name} does not build: {done.stderr.strip()[-500:]}")
     shutil.rmtree(target, ignore_errors=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    install(tree, objects, target)
+    with locked("kernels") as hold:
+        tree = make_tree(mutant.variant)
+        git(tree, "apply", "--index", str(mutant.patch))
+        try:
+            compile_tree(tree, mutant.variant, mutant.flavour, hold)
+            install(tree, tree / f"obj-{mutant.flavour}", target)
+        finally:
+            git(tree, "reset", "-q", "--hard", "HEAD")
     return target
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import accel, image, preflight
+from p2pbench import accel, preflight, program
 from p2pbench.errors import BenchError
 from p2pbench.paths import ROOT
 
@@ -33,7 +33,7 @@ def test_this_machine_is_complete() -> None:
 
 
 def test_a_missing_program_says_make_deps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image, "_SBIN", ())
+    monkeypatch.setattr(program, "_SBIN", ())
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(BenchError, match="not found: qemu-system-x86_64, .*fio.*`make deps`"):
         preflight.check(builds=False)

@@ -1,0 +1,106 @@
+"""What make has to build again, decided by content.
+
+make goes by times, and a checkout makes every file new. So each build leaves a list of the sources
+that its objects were made from, and before the next one all sources get one old time but those
+whose content the list does not have. Objects may then come from the tree of another variant, too.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from . import program
+from .errors import BenchError
+from .paths import shown
+from .tree import git
+
+# In the directory of the objects: a line for each source, its git blob and its path.
+_LIST = "p2pbench.sources"
+# The time of a source that has not changed: older than any object.
+_OLD = 0
+# In the record of an object: its source, and each header that it includes.
+_DEPENDENCY = re.compile(r"^(?:source_\S+ := |  )\.\./(\S+)(?: \\)?$", re.M)
+
+
+def sources(tree: Path) -> dict[str, str]:
+    """Return the blob of each file of a tree by its path, as git's index has them."""
+    entries = git(tree, "ls-files", "-s", "-z").stdout.split("\0")
+    pairs = (entry.split("\t", 1) for entry in entries if entry)
+    return {path: stage.split()[1] for stage, path in pairs}
+
+
+def nearest(content: Mapping[str, str], candidates: Iterable[Path]) -> Path | None:
+    """Return the directory of objects whose sources differ least from content, None if none has."""
+    best: Path | None = None
+    least = 0
+    for objects in candidates:
+        built = _read(objects)
+        count = len(_differing(content, built))
+        if built and (best is None or count < least):
+            best, least = objects, count
+    return best
+
+
+def borrow(source: Path, objects: Path) -> None:
+    """Copy the objects of another variant's tree, to go on with them.
+
+    The recipes of the host's tools name the directory that they were built in. They are made to
+    name the new one: every object depends on objtool, which must not be built again.
+    """
+    if source == objects:
+        return
+    shutil.rmtree(objects, ignore_errors=True)
+    copy = program.run("cp", "-a", "--reflink=auto", source, objects)
+    if copy.returncode:
+        shutil.rmtree(objects, ignore_errors=True)
+        raise BenchError(f"cannot copy {shown(source)}: {program.why(copy.stderr)}")
+    for record in (objects / "tools").rglob(".*.cmd"):
+        text = record.read_text(errors="replace")
+        record.write_text(text.replace(f"{source.parent}/", f"{objects.parent}/"))
+
+
+def mark(tree: Path, objects: Path, content: Mapping[str, str]) -> set[str]:
+    """Make every source old but those that the objects were not made from; return these.
+
+    What is returned is taken off the objects' list, so that a build which is interrupted begins
+    with them again.
+    """
+    built = _read(objects)
+    changed = _differing(content, built)
+    write_list(objects, {path: blob for path, blob in built.items() if path not in changed})
+    for path in content:
+        when = None if path in changed else (_OLD, _OLD)
+        os.utime(tree / path, when, follow_symlinks=False)
+    return changed & content.keys()
+
+
+def write_list(objects: Path, content: Mapping[str, str]) -> None:
+    """Write down what the objects are made from."""
+    partial = objects / f".{_LIST}.new"
+    partial.write_text("".join(f"{blob} {path}\n" for path, blob in content.items()))
+    partial.rename(objects / _LIST)
+
+
+def to_build(objects: Path, changed: set[str]) -> int:
+    """Return how many objects make will build again for the changed sources."""
+    count = 0
+    for record in objects.rglob(".*.o.cmd"):
+        text = record.read_text(errors="replace")
+        count += any(path in changed for path in _DEPENDENCY.findall(text))
+    return count
+
+
+def _read(objects: Path) -> dict[str, str]:
+    try:
+        lines = (objects / _LIST).read_text().splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split(" ", 1) for line in lines)
+    return {path: blob for blob, path in pairs}
+
+
+def _differing(content: Mapping[str, str], built: Mapping[str, str]) -> set[str]:
+    """Return the paths that one of the two lacks, or has with other content."""
+    return {path for path, _ in content.items() ^ built.items()}
