@@ -11,6 +11,30 @@ from p2pbench.qemu import Guest
 
 GuestMaker = Callable[..., Guest]
 
+# What a user's shell may hold: each has changed a build, an image, a message or a run somewhere.
+HOSTILE = {
+    "ARCH": "arm64", "CROSS_COMPILE": "aarch64-linux-gnu-", "LLVM": "1", "KCFLAGS": "-O3 -DEVIL",
+    "KAFLAGS": "-DEVIL", "KCPPFLAGS": "-DEVIL", "KCONFIG_CONFIG": "/nonexistent/my.config",
+    "KBUILD_OUTPUT": "/nonexistent", "KBUILD_EXTRA_SYMBOLS": "/nonexistent", "O": "/nonexistent",
+    "LOCALVERSION": "-evil", "INSTALL_MOD_STRIP": "1", "V": "1", "W": "1", "C": "1",
+    "CC": "clang", "HOSTCC": "clang", "CFLAGS": "-O0 -fsanitize=address", "CPPFLAGS": "-DEVIL",
+    "LDFLAGS": "-static", "LDLIBS": "-levil", "HOSTCFLAGS": "-DEVIL", "MAKEFLAGS": "k",
+    "MAKEFILES": "/nonexistent", "CPATH": "/nonexistent", "C_INCLUDE_PATH": "/nonexistent",
+    "LIBRARY_PATH": "/nonexistent", "GCC_EXEC_PREFIX": "/nonexistent/",
+    "COMPILER_PATH": "/nonexistent", "SOURCE_DATE_EPOCH": "1", "LD_LIBRARY_PATH": "/nonexistent",
+    "LD_RUN_PATH": "/nonexistent", "CCACHE_PREFIX": "/nonexistent",
+    "CCACHE_SLOPPINESS": "file_macro,time_macros", "CCACHE_COMPILERCHECK": "none",
+    "GIT_DIR": "/nonexistent", "GIT_WORK_TREE": "/nonexistent", "GIT_INDEX_FILE": "/nonexistent",
+    "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.autocrlf", "GIT_CONFIG_VALUE_0": "true",
+    "GREP_OPTIONS": "-v", "TAR_OPTIONS": "--exclude=*.h", "CDPATH": "/usr", "BASH_ENV": "/dev/null",
+    "POSIXLY_CORRECT": "1", "IFS": "e", "PERL5LIB": "/nonexistent", "PERL5OPT": "-Mevil",
+    "QEMU_AUDIO_DRV": "none", "LANG": "de_DE.UTF-8", "LC_ALL": "de_DE.ISO-8859-1",
+    "LANGUAGE": "de", "TZ": "Asia/Kathmandu", "PYTHONHOME": "/opt/py", "PYTHONSTARTUP": "/x",
+    "PYTHONOPTIMIZE": "2", "PYTHONIOENCODING": "ascii", "PYTHONWARNINGS": "error",
+    "PYTEST_ADDOPTS": "--collect-only -k nothing", "PYTEST_PLUGINS": "xdist",
+    "PYTEST_TIMEOUT": "2",
+}
+
 
 def start_bench(results: Path, *args: str) -> subprocess.Popen[str]:
     """Start the harness as `make bench` does, with its results in a directory of the test's."""

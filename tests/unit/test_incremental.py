@@ -1,0 +1,125 @@
+"""make builds again what differs in content from what the objects were made from, and only that."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from p2pbench import incremental, tree
+
+# Two objects, of which one includes the header; records as Kbuild writes them.
+MAKEFILE = """\
+all: first.o second.o ; @:
+first.o: ../first.c ../both.h
+second.o: ../second.c
+%.o:
+\tgcc -I.. -c -o $@ $<
+\techo 'source_$@ := $<' >.$@.cmd
+\tif [ $@ = first.o ]; then echo '  ../both.h \\\\' >>.$@.cmd; fi
+\techo $@ >>log
+"""
+FILES = {"first.c": '#include "both.h"\nint first = NUMBER;\n', "second.c": "int second;\n",
+         "both.h": "#define NUMBER 1\n"}
+
+
+def make_checkout(directory: Path, **changes: str) -> Path:
+    """Return a new checkout of the files, changed and committed."""
+    directory.mkdir()
+    tree.git(directory, "init", "-q")
+    for name, text in (FILES | {name.replace("_", "."): text
+                                for name, text in changes.items()}).items():
+        (directory / name).write_text(text)
+    (directory / "obj").mkdir()
+    (directory / "obj" / "Makefile").write_text(MAKEFILE)
+    (directory / ".git" / "info" / "exclude").write_text("obj\n")
+    tree.git(directory, "add", ".")
+    tree.git(directory, "commit", "-q", "-m", "files")
+    return directory
+
+
+def build(checkout: Path) -> list[str]:
+    """Build as the harness does; return the objects that make made."""
+    objects = checkout / "obj"
+    content = incremental.sources(checkout)
+    incremental.mark(checkout, objects, content)
+    (objects / "log").unlink(missing_ok=True)
+    subprocess.run(["make", "-s", "-C", objects], check=True)
+    incremental.write_list(objects, content)
+    return sorted((objects / "log").read_text().split()) if (objects / "log").exists() else []
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    checkout = make_checkout(tmp_path / "built")
+    assert build(checkout) == ["first.o", "second.o"]
+    return checkout
+
+
+def change(checkout: Path, name: str, text: str) -> None:
+    (checkout / name).write_text(text)
+    tree.git(checkout, "add", name)
+
+
+def test_a_checkout_that_makes_every_file_new_builds_nothing(built: Path) -> None:
+    for name in FILES:
+        os.utime(built / name)
+    assert build(built) == []
+
+
+def test_a_changed_header_builds_what_includes_it(built: Path) -> None:
+    change(built, "both.h", "#define NUMBER 2\n")
+    assert build(built) == ["first.o"]
+    assert build(built) == []
+
+
+def test_a_change_that_is_taken_back_is_built_again(built: Path) -> None:
+    """A mistake is planted in a tree, built, and taken out: its object must not stay."""
+    change(built, "second.c", "int second = 1;\n")
+    assert build(built) == ["second.o"]
+    change(built, "second.c", FILES["second.c"])
+    assert build(built) == ["second.o"]
+
+
+def test_a_build_that_was_interrupted_begins_with_its_changes_again(built: Path) -> None:
+    """It made an object of the change and had no time to say so; then the change is taken back."""
+    change(built, "second.c", "int second = 1;\n")
+    incremental.mark(built, built / "obj", incremental.sources(built))
+    subprocess.run(["make", "-s", "-C", built / "obj"], check=True)
+    change(built, "second.c", FILES["second.c"])
+    assert build(built) == ["second.o"]
+
+
+def test_the_objects_of_another_tree_are_gone_on_with(built: Path, tmp_path: Path) -> None:
+    other = make_checkout(tmp_path / "other", second_c="int second = 2;\n")
+    shutil.rmtree(other / "obj")
+    incremental.borrow(built / "obj", other / "obj")
+    assert build(other) == ["second.o"]
+    assert build(built) == []
+
+
+def test_the_tree_that_differs_least_is_the_nearest(built: Path, tmp_path: Path) -> None:
+    far = make_checkout(tmp_path / "far", second_c="int a;\n", both_h="#define NUMBER 3\n")
+    build(far)
+    wanted = incremental.sources(make_checkout(tmp_path / "new", second_c="int second = 2;\n"))
+    empty = tmp_path / "empty"
+    assert incremental.nearest(wanted, [empty, far / "obj", built / "obj"]) == built / "obj"
+    assert incremental.nearest(wanted, [empty]) is None
+
+
+def test_how_many_objects_a_change_takes_is_known_before(built: Path) -> None:
+    objects = built / "obj"
+    assert incremental.to_build(objects, {"both.h"}) == 1
+    assert incremental.to_build(objects, {"both.h", "second.c"}) == 2
+    assert incremental.to_build(objects, {"unused.h"}) == 0
+
+
+def test_the_recipes_of_borrowed_tools_name_their_new_place(built: Path, tmp_path: Path) -> None:
+    record = built / "obj" / "tools" / ".objtool.cmd"
+    record.parent.mkdir()
+    record.write_text(f"cmd := gcc -o {built}/obj/tools/objtool\n")
+    (tmp_path / "other").mkdir()
+    incremental.borrow(built / "obj", tmp_path / "other" / "obj")
+    copied = (tmp_path / "other" / "obj" / "tools" / ".objtool.cmd").read_text()
+    assert copied == f"cmd := gcc -o {tmp_path}/other/obj/tools/objtool\n"
