@@ -1,11 +1,12 @@
 """The kernels under test and real guests of them."""
 
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from p2pbench import accel
+from p2pbench import accel, progress
 from p2pbench.accel import Accelerator
 from p2pbench.kernel import Kernel, build
 from p2pbench.qemu import Board, Guest, Pace, read_shape
@@ -24,6 +25,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # tests of its own.
 KERNELS = {"peer_kernel": ("page", "pageless"), "debug_kernel": ("page", "pageless-kunit"),
            "kunit_kernel": ("pageless-kunit",)}
+
+
+# What needs no kernel first, then what needs those that are measured, then the slow ones.
+ORDER = ("style", "unit", "agent", "insncount", "browser", "linux", "faults", "smoke", "planted",
+         "kunit", "debug")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run a folder's tests in the order of ORDER; one that it does not name comes last."""
+    root = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(root).parts[0]
+        return ORDER.index(folder) if folder in ORDER else len(ORDER)
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, None, None]:
+    """Say once a minute how far the kernel is that some test waits for; workers cannot."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if hasattr(session.config, "workerinput") or not reporter:
+        yield
+        return
+    with progress.every_minute(lambda text: reporter.write_line(f"\n{text}")):
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+from . import cache
 from .errors import BenchError
 from .kernel import Kernel
 from .lock import locked
@@ -75,10 +76,12 @@ def build_image(kernel: Kernel) -> Path:
     lines = [f"{target} {file_sha256(source)}" for target, source in sorted(content.items())]
     key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
     image = cache_dir() / "images" / f"{key}.cpio"
+    cache.use(image)
     if not image.is_file():
         with locked("image"):
             if not image.is_file():
                 _write_image(image, content)
+            cache.use(image)
     return image
 
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import incremental, program, progress, structs
+from . import cache, incremental, program, progress, structs
 from .errors import BenchError
 from .lock import locked
 from .objects import compact
@@ -108,6 +108,7 @@ def build(variant: Variant, flavour: str) -> Kernel:
     """Return the variant's kernel, from the cache or built now."""
     inputs = _inputs(variant, flavour)
     kernel = _kernel(variant, flavour, inputs)
+    cache.use(kernel.directory)
     if _complete(kernel):
         return kernel
     with locked("kernels") as hold:
@@ -117,6 +118,7 @@ def build(variant: Variant, flavour: str) -> Kernel:
             except OSError as error:
                 raise BenchError(f"cannot build the kernel: {error}; nothing half-finished was "
                                  "kept") from None
+        cache.use(kernel.directory)
     return kernel
 
 
@@ -175,7 +177,8 @@ def compile_tree(tree: Path, variant: Variant, flavour: str, hold: int) -> int:
     configure(tree, objects, asked_options(variant, flavour))
     total = incremental.to_build(objects, changed) if nearest else _OBJECTS
     log = objects / "make.log"
-    with progress.shown_from(log, f"{variant.name} ({flavour})", total):
+    progress.announce(hold, f"{variant.name} ({flavour})", log, total)
+    with progress.shown():
         _make(tree, objects, "bzImage", "modules", name=f"-{variant.name}-{flavour}", hold=(hold,))
     incremental.write_list(objects, content)
     return progress.objects_in(log)

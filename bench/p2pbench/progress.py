@@ -1,13 +1,21 @@
-"""How far the build of a kernel is: on a terminal all the time, in a log once a minute."""
+"""How far the build of a kernel is: on a terminal all the time, in a log once a minute.
+
+What is being built is written into the lock that is held for it, so that another process, which
+waits for it or runs tests meanwhile, can tell, too.
+"""
 
 import contextlib
+import json
+import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
+
+from .lock import content_if_held
 
 # What make prints of each object that it makes from a source.
 _OBJECT = re.compile(r"^  (?:CC|AS)\b", re.M)
@@ -34,26 +42,52 @@ def line(label: str, done: int, total: int, elapsed_s: float) -> str:
     return f"{text}, about {left_s // 60:.0f} min {left_s % 60:02.0f} s left"
 
 
+def announce(hold: int, label: str, log: Path, total: int) -> None:
+    """Write what is being built into the lock that is held for it: file descriptor hold."""
+    text = json.dumps({"label": label, "log": str(log), "total": total, "started": time.time()})
+    os.ftruncate(hold, 0)
+    os.pwrite(hold, text.encode(), 0)
+
+
+def current() -> str:
+    """Return the line of the kernel that some process is building now; "" when none is."""
+    try:
+        build = json.loads(content_if_held("kernels"))
+        return line(build["label"], objects_in(Path(build["log"])), build["total"],
+                    time.time() - build["started"])
+    except ValueError:
+        return ""
+
+
 @contextlib.contextmanager
-def shown_from(log: Path, label: str, total: int) -> Iterator[None]:
-    """Show how far a build is while it runs; log is what its make prints."""
+def every_minute(say: Callable[[str], None]) -> Iterator[None]:
+    """Say how far the kernel is that is being built, once a minute while there is one."""
+    with _repeated(lambda: [say(text) for text in [current()] if text], _LOG_S):
+        yield
+
+
+@contextlib.contextmanager
+def shown() -> Iterator[None]:
+    """Show how far the kernel is that is being built: a line that stays, or one a minute."""
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        with every_minute(lambda text: print(text, flush=True)):
+            yield
+        return
+    with console.status(current()) as status:
+        with _repeated(lambda: status.update(current()), _TERMINAL_S):
+            yield
+
+
+@contextlib.contextmanager
+def _repeated(action: Callable[[], object], interval_s: float) -> Iterator[None]:
     ended = threading.Event()
-    started = time.monotonic()
 
-    def text() -> str:
-        return line(label, objects_in(log), total, time.monotonic() - started)
+    def repeat() -> None:
+        while not ended.wait(interval_s):
+            action()
 
-    def on_terminal() -> None:
-        with console.status(text()) as status:
-            while not ended.wait(_TERMINAL_S):
-                status.update(text())
-
-    def in_log() -> None:
-        while not ended.wait(_LOG_S):
-            print(text(), flush=True)
-
-    thread = threading.Thread(target=on_terminal if console.is_terminal else in_log, daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield

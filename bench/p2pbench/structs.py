@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,12 @@ def keep(variant: Variant, tree: Path, objects: Path, target: Path,
 
     extra are the variables of the build's environment.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for unit in UNITS:
-        found |= _structs(objects, unit, target, extra)
+    structs: dict[str, dict[str, Any]] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for part in pool.map(lambda unit: _structs(objects, unit, target, extra), UNITS):
+            structs |= part
     (target / "static.json").write_text(json.dumps(
-        {"structs": found, "series": _series(variant, tree)}, indent=1, sort_keys=True))
+        {"structs": structs, "series": _series(variant, tree)}, indent=1, sort_keys=True))
     # Sections without contents keep their symbols; what is left is mostly holes.
     symbols = target / "vmlinux.symbols"
     _run("objcopy", "--only-keep-debug", str(objects / "vmlinux"), str(symbols))
@@ -48,13 +50,13 @@ def _structs(objects: Path, unit: str, scratch: Path,
 
     The measured kernel has none. The command is the build's own, so options and layout are too.
     """
-    made = scratch / "structs.o"
-    command = f"{_compile_command(objects, unit)} -g -o {shlex.quote(str(made))}"
+    with_types = scratch / f"{unit.replace('/', '-')}.o"
+    command = f"{_compile_command(objects, unit)} -g -o {shlex.quote(str(with_types))}"
     try:
         _run("sh", "-c", command, cwd=objects, extra=extra)
-        return parse(_run("pahole", "-I", str(made)))
+        return parse(_run("pahole", "-I", str(with_types)))
     finally:
-        made.unlink(missing_ok=True)
+        with_types.unlink(missing_ok=True)
 
 
 def _compile_command(objects: Path, unit: str) -> str:
