@@ -54,31 +54,44 @@ def find_tool(name: str) -> Path:
     return Path(path)
 
 
+def start(*command: str | Path, cwd: Path | None = None, extra: Mapping[str, str] | None = None,
+          output: IO[Any] | None = None, hold: Sequence[int] = ()) -> subprocess.Popen[str]:
+    """Start a program, the first of a group of its own that ends with the harness.
+
+    extra are variables beside environment()'s. output is a file for both of its streams, which
+    are pipes otherwise. hold are file descriptors that stay open as long as anything of it runs.
+    """
+    words = [str(find_tool(str(command[0]))), *map(str, command[1:])]
+    stdout: int | IO[Any] = subprocess.PIPE if output is None else output
+    stderr = subprocess.PIPE if output is None else subprocess.STDOUT
+    return subprocess.Popen([*_GUARD, *words], cwd=cwd, env=environment(**(extra or {})),
+                            stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, text=True,
+                            encoding="utf-8", errors="replace", process_group=0, pass_fds=hold,
+                            umask=0o022)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Kill what start() started, and all that it started, and wait for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def run(*command: str | Path, cwd: Path | None = None, extra: Mapping[str, str] | None = None,
         stdin: str = "", output: IO[Any] | None = None, timeout_s: float | None = None,
         hold: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and return its exit status and what it printed, as text.
 
-    extra are variables beside environment()'s. output is a file for both of its streams instead.
-    hold are file descriptors that stay open as long as anything of it runs. When this is
-    interrupted, or the time is up (subprocess.TimeoutExpired), all that it started is killed.
+    cwd, extra, output and hold are start()'s. When this is interrupted, or the time is up
+    (subprocess.TimeoutExpired), all that the program started is killed.
     """
-    words = [str(word) for word in command]
-    words[0] = str(find_tool(words[0]))
-    stdout: int | IO[Any] = subprocess.PIPE if output is None else output
-    stderr = subprocess.PIPE if output is None else subprocess.STDOUT
-    process = subprocess.Popen([*_GUARD, *words], cwd=cwd, env=environment(**(extra or {})),
-                               stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, text=True,
-                               encoding="utf-8", errors="replace", process_group=0, pass_fds=hold,
-                               umask=0o022)
+    process = start(*command, cwd=cwd, extra=extra, output=output, hold=hold)
     try:
         out, err = process.communicate(stdin, timeout=timeout_s)
     except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        stop(process)
         raise
-    return subprocess.CompletedProcess(words, process.returncode, out or "", err or "")
+    return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
 
 
 def why(text: str) -> str:
