@@ -25,27 +25,22 @@
  * the rest of it counted although it did not run; each repetition of a string
  * instruction counts as one.
  *
- * With two virtual CPUs, their inline additions to one counter would race and
- * lose some; this version of the interface has no counters for each CPU. So
- * there may be one CPU only.
+ * One virtual CPU only: what others do between the marks is no part of the
+ * workload's work, and version 1 of the interface has no counters for each CPU.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "counters.h"
 #include "qemu_plugin.h"
 
 #define MARK_SIZE	8
 static const char begin_mark[MARK_SIZE] = { 0x0f, 0x1f, (char)0x84, 0, 'p', '2', 'p', 'B' };
 static const char end_mark[MARK_SIZE] = { 0x0f, 0x1f, (char)0x84, 0, 'p', '2', 'p', 'E' };
 
-struct function {
-	u64 start;
-	u64 count;
-};
-
-static struct function *functions;
+static u64 *functions;	/* where each begins, ascending; [0] begins at 0 */
 static size_t nr_functions;
 static FILE *out;
 static unsigned int sections;
@@ -54,48 +49,50 @@ __attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VER
 __attribute__((visibility("default")))
 int qemu_plugin_install(u64 id, const struct qemu_info *info, int argc, char **argv);
 
-/* The last function that does not begin behind an address; [0] begins at 0. */
-static struct function *function_at(u64 address)
+/* The last function that does not begin behind an address. */
+static size_t function_at(u64 address)
 {
 	size_t low = 0, high = nr_functions;
 
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 
-		if (functions[middle].start <= address)
+		if (functions[middle] <= address)
 			low = middle;
 		else
 			high = middle;
 	}
-	return &functions[low];
+	return low;
 }
 
 static void count_begin(unsigned int vcpu, void *data)
 {
 	(void)vcpu;
 	(void)data;
-	for (size_t i = 0; i < nr_functions; i++)
-		functions[i].count = 0;
+	memset(get_counters(), 0, nr_functions * sizeof(u64));
 }
 
 static void count_end(unsigned int vcpu, void *data)
 {
+	const u64 *count = get_counters();
+
 	(void)vcpu;
 	(void)data;
 	fprintf(out, "section %u\n", ++sections);
 	for (size_t i = 0; i < nr_functions; i++)
-		if (functions[i].count)
-			fprintf(out, "%llx %llu\n", functions[i].start, functions[i].count);
+		if (count[i])
+			fprintf(out, "%llx %llu\n", functions[i], count[i]);
 	fprintf(out, "end %u\n", sections);
 	fflush(out);
 }
 
 static void look_for_mark(struct qemu_plugin_insn *insn)
 {
-	const void *code = qemu_plugin_insn_data(insn);
+	char code[MARK_SIZE];
 
 	if (qemu_plugin_insn_size(insn) != MARK_SIZE)
 		return;
+	copy_code(insn, code, MARK_SIZE);
 	if (!memcmp(code, begin_mark, MARK_SIZE))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, count_begin,
 						       QEMU_PLUGIN_CB_NO_REGS, NULL);
@@ -107,27 +104,25 @@ static void look_for_mark(struct qemu_plugin_insn *insn)
 static void translated(u64 id, struct qemu_plugin_tb *tb)
 {
 	size_t nr = qemu_plugin_tb_n_insns(tb);
-	struct function *function = NULL;
+	size_t function = 0;
 	u64 count = 0;
 
 	(void)id;
 	for (size_t i = 0; i < nr; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		struct function *at = function_at(qemu_plugin_insn_vaddr(insn));
+		size_t at = function_at(qemu_plugin_insn_vaddr(insn));
 
-		if (at == functions)
+		if (at == 0)
 			look_for_mark(insn);
-		if (function && at != function) {
-			qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64,
-								 &function->count, count);
+		if (count && at != function) {
+			count_in_block(tb, function, count);
 			count = 0;
 		}
 		function = at;
 		count++;
 	}
-	if (function)
-		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64,
-							 &function->count, count);
+	if (count)
+		count_in_block(tb, function, count);
 }
 
 static int fail(const char *what, const char *detail)
@@ -138,19 +133,18 @@ static int fail(const char *what, const char *detail)
 
 static int add_function(u64 start)
 {
-	struct function *more;
+	u64 *more;
 
-	if (nr_functions && start <= functions[nr_functions - 1].start)
+	if (nr_functions && start <= functions[nr_functions - 1])
 		return fail("functions=: the addresses must ascend", NULL);
 	more = reallocarray(functions, nr_functions + 1, sizeof(*more));
 	if (!more)
 		return fail("no memory", NULL);
 	functions = more;
-	functions[nr_functions++] = (struct function) { .start = start };
+	functions[nr_functions++] = start;
 	return 0;
 }
 
-/* The counters' addresses go into the code of the blocks: read them before any. */
 static int read_functions(const char *path)
 {
 	FILE *file = fopen(path, "r");
@@ -189,6 +183,8 @@ int qemu_plugin_install(u64 id, const struct qemu_info *info, int argc, char **a
 			return -1;
 	if (!functions || !out)
 		return fail("functions=FILE and out=FILE are needed", NULL);
+	if (!make_counters(nr_functions))
+		return fail("no memory", NULL);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	return 0;
 }

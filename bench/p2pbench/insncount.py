@@ -18,6 +18,8 @@ from .program import run, why
 from .variants import file_sha256
 
 PLUGIN = "insncount"
+# The versions of QEMU's interface for plugins that it is built for: a QEMU loads one of them.
+APIS = (1, 4)
 PERF = "perf stat"
 _PROBE_S = 60.0
 
@@ -26,38 +28,49 @@ Counts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Instrument:
-    """What counts: insncount with its file, perf stat, or nothing ("") and the reason."""
+    """What counts: insncount with its file and interface, perf stat, or nothing ("") and why."""
 
     name: str
     plugin: Path | None = None
     reason: str = ""
+    api: int = 0
 
     @property
     def order(self) -> str:
         """What the agent has to do for it."""
         return {PLUGIN: "marks", PERF: "perf"}.get(self.name, "none")
 
-    def provenance(self) -> dict[str, str]:
+    def provenance(self) -> dict[str, str | int]:
         """Return what counts, for a result's provenance."""
-        sha256 = file_sha256(self.plugin) if self.plugin else ""
-        return {"name": self.name, "reason": self.reason, "sha256": sha256}
+        record: dict[str, str | int] = {"name": self.name, "reason": self.reason, "sha256": ""}
+        if self.plugin:
+            record |= {"sha256": file_sha256(self.plugin), "api": self.api}
+        return record
 
 
 def choose(accelerator: Accelerator) -> Instrument:
-    """Return what can count here. A plugin that QEMU does not load is no error: it is said."""
+    """Return what can count here. Plugins that QEMU does not load are no error: it is said."""
     if accelerator.name != "tcg":
         return Instrument(PERF)
-    plugin = build_plugin()
-    reason = refusal(plugin)
-    return Instrument("", None, reason) if reason else Instrument(PLUGIN, plugin)
+    reasons = []
+    for api, plugin in build_plugins().items():
+        reason = refusal(plugin)
+        if not reason:
+            return Instrument(PLUGIN, plugin, api=api)
+        reasons.append(reason)
+    return Instrument("", None, "; ".join(reasons))
 
 
-def build_plugin() -> Path:
-    """Build bench/insncount and return it from the cache, by its content: a run keeps its own."""
+def build_plugins() -> dict[int, Path]:
+    """Build bench/insncount for each interface and return the plugins, by its version."""
     out = BUILD / "insncount"
     run_make(ROOT / "bench" / "insncount", "bench/insncount", out)
-    built = out / "insncount.so"
-    kept = cache_dir() / "plugins" / f"insncount-{file_sha256(built)[:16]}.so"
+    return {api: _keep(out / f"insncount-{api}.so") for api in APIS}
+
+
+def _keep(built: Path) -> Path:
+    """Copy a plugin to the cache, by its content, so that a run keeps its own; return the copy."""
+    kept = cache_dir() / "plugins" / f"{built.stem}-{file_sha256(built)[:16]}.so"
     if not kept.is_file():
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)

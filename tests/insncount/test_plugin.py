@@ -22,21 +22,30 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
+@pytest.fixture(scope="module")
+def plugin() -> Path:
+    """The plugin for the interface that this QEMU has."""
+    instrument = insncount.choose(Accelerator("tcg", ""))
+    assert instrument.plugin, instrument.reason
+    return instrument.plugin
+
+
 def address(guest: Path, name: str) -> int:
     done = subprocess.run(["nm", guest], capture_output=True, text=True, check=True)
     return next(int(line.split()[0], 16) for line in done.stdout.splitlines()
                 if line.split()[2] == name)
 
 
-def run(guest: Path, directory: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def run(guest: Path, plugin: Path, directory: Path,
+        *more: str) -> subprocess.CompletedProcess[str]:
     functions = directory / "functions"
     functions.write_text("".join(f"{address(guest, name):x}\n"
                                  for name in ("first", "second", "behind")))
-    plugin = insncount._argument(insncount.build_plugin(), functions, directory / "out")
+    argument = insncount._argument(plugin, functions, directory / "out")
     return subprocess.run([find_tool("qemu-system-x86_64"), "-accel", "tcg", "-nodefaults",
                            "-display", "none", "-device",
                            "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", guest,
-                           "-plugin", plugin, *more], capture_output=True, text=True, timeout=60)
+                           "-plugin", argument, *more], capture_output=True, text=True, timeout=60)
 
 
 def sections(out: Path) -> list[dict[int, int]]:
@@ -51,8 +60,8 @@ def sections(out: Path) -> list[dict[int, int]]:
 
 
 def test_each_function_has_exactly_the_instructions_that_ran_between_the_marks(
-        guest: Path, tmp_path: Path) -> None:
-    done = run(guest, tmp_path)
+        guest: Path, plugin: Path, tmp_path: Path) -> None:
+    done = run(guest, plugin, tmp_path)
     assert done.returncode == 1, done.stderr  # what isa-debug-exit makes of 0
     loop, last = sections(tmp_path / "out")
     first, second = address(guest, "first"), address(guest, "second")
@@ -60,46 +69,57 @@ def test_each_function_has_exactly_the_instructions_that_ran_between_the_marks(
     assert first not in last and last[second] == 4
 
 
-def test_a_comma_in_a_path_reaches_the_plugin(guest: Path, tmp_path: Path) -> None:
+def test_a_comma_in_a_path_reaches_the_plugin(
+        guest: Path, plugin: Path, tmp_path: Path) -> None:
     directory = tmp_path / "a,b"
     directory.mkdir()
-    run(guest, directory)
+    run(guest, plugin, directory)
     assert len(sections(directory / "out")) == 2
 
 
-def test_more_than_one_cpu_is_refused(guest: Path, tmp_path: Path) -> None:
-    done = run(guest, tmp_path, "-smp", "2")
+def test_more_than_one_cpu_is_refused(guest: Path, plugin: Path, tmp_path: Path) -> None:
+    done = run(guest, plugin, tmp_path, "-smp", "2")
     assert done.returncode != 0
     assert "one virtual CPU only" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "ffff\nfff0\n", "no address\n"])
-def test_a_list_of_functions_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_list_of_functions_that_is_none_is_refused(
+        plugin: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "functions").write_text(text)
-    plugin = insncount._argument(insncount.build_plugin(), tmp_path / "functions",
-                                 tmp_path / "out")
+    argument = insncount._argument(plugin, tmp_path / "functions", tmp_path / "out")
     done = subprocess.run([find_tool("qemu-system-x86_64"), "-machine", "none", "-display", "none",
-                           "-plugin", plugin], capture_output=True, text=True, timeout=60)
+                           "-plugin", argument], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "address" in done.stderr
 
 
-def test_qemu_loads_the_plugin_and_it_is_built_once() -> None:
-    plugin = insncount.build_plugin()
-    assert insncount.refusal(plugin) == ""
-    assert insncount.build_plugin() == plugin
-    assert insncount.choose(Accelerator("tcg", "")).name == "insncount"
+def test_qemu_loads_the_plugin_of_one_interface_and_the_provenance_says_which() -> None:
+    plugins = insncount.build_plugins()
+    (api,) = [api for api, plugin in plugins.items() if not insncount.refusal(plugin)]
+    instrument = insncount.choose(Accelerator("tcg", ""))
+    assert (instrument.name, instrument.plugin) == ("insncount", plugins[api])
+    assert instrument.provenance()["api"] == api
 
 
-def test_a_plugin_that_does_not_load_is_named_with_the_qemu_and_its_reason(
+def test_the_plugins_are_built_once() -> None:
+    assert insncount.build_plugins() == insncount.build_plugins()
+
+
+def test_plugins_that_do_not_load_are_named_with_the_qemu_and_their_reasons(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = tmp_path / "broken.so"
-    broken.write_text("no library")
-    monkeypatch.setattr(insncount, "build_plugin", lambda: broken)
+    plugins = {api: tmp_path / f"broken-{api}.so" for api in insncount.APIS}
+    for plugin in plugins.values():
+        plugin.write_text("no library")
+    monkeypatch.setattr(insncount, "build_plugins", lambda: plugins)
     instrument = insncount.choose(Accelerator("tcg", ""))
     assert (instrument.name, instrument.plugin, instrument.order) == ("", None, "none")
-    assert instrument.reason.startswith("QEMU emulator version")
-    assert "broken.so" in instrument.reason
+    assert instrument.provenance() == {"name": "", "reason": instrument.reason, "sha256": ""}
+    first, second = instrument.reason.split("; ")
+    for reason, name in ((first, "broken-1.so"), (second, "broken-4.so")):
+        assert reason.startswith("QEMU emulator version")
+        assert f"does not load {name}: " in reason
+        assert "file too short" in reason or "invalid ELF header" in reason
     counter = insncount.Counter(instrument, "page", [], tmp_path / "raw")
     assert counter.argument == ""
     counts = counter.counts({"ios": 10, "instructions": None})

@@ -23,7 +23,8 @@ from p2pbench import image, insncount, kernel
 from p2pbench.variants import file_sha256, find_variant
 page = kernel.build(find_variant("page"), "bench")
 built = {"agent": image.build_agent(), "module": image.build_provider(page),
-         "image": image.build_image(page), "plugin": insncount.build_plugin()}
+         "image": image.build_image(page)}
+built |= {f"plugin {api}": plugin for api, plugin in insncount.build_plugins().items()}
 json.dump({name: file_sha256(path) for name, path in built.items()}, sys.stdout)
 """
 # Objects that are made again: of the path that is measured, and what holds the version.
