@@ -22,8 +22,8 @@
  * addition for each function in it, so that a block that runs over the end of a
  * function counts for both. Counters belong to functions, not to blocks: blocks
  * are translated again and again. An exception in the midst of a block leaves
- * the rest of it counted although it did not run; each repetition of a string
- * instruction counts as one.
+ * the rest of it counted although it did not run. A string instruction counts
+ * once for each repetition in QEMU 7.2, and once for all of them in QEMU 10.
  *
  * One virtual CPU only: what others do between the marks is no part of the
  * workload's work, and version 1 of the interface has no counters for each CPU.

@@ -7,7 +7,7 @@
 	.long 0x1badb002, 0, -0x1badb002
 
 	.text
-	.globl _start, first, second, behind
+	.globl _start, first, second, string, behind
 _start:	/* below every function: what the plugin takes for user space */
 	movl $7, %ecx
 	call first			/* before the mark: not counted */
@@ -23,6 +23,13 @@ _start:	/* below every function: what the plugin takes for user space */
 	call second
 	.byte 0x0f, 0x1f, 0x84, 0x00
 	.ascii "p2pE"
+	.byte 0x0f, 0x1f, 0x84, 0x00
+	.ascii "p2pB"
+	movl $100, %ecx
+	movl $0x200000, %edi
+	call string
+	.byte 0x0f, 0x1f, 0x84, 0x00
+	.ascii "p2pE"
 	xorl %eax, %eax
 	outb %al, $0xf4
 	hlt
@@ -35,5 +42,8 @@ second:
 	nop
 	decl %ecx
 	jnz first
+	ret
+string:
+	rep stosb
 	ret
 behind:

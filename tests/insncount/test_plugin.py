@@ -40,7 +40,7 @@ def run(guest: Path, plugin: Path, directory: Path,
         *more: str) -> subprocess.CompletedProcess[str]:
     functions = directory / "functions"
     functions.write_text("".join(f"{address(guest, name):x}\n"
-                                 for name in ("first", "second", "behind")))
+                                 for name in ("first", "second", "string", "behind")))
     argument = insncount._argument(plugin, functions, directory / "out")
     return subprocess.run([find_tool("qemu-system-x86_64"), "-accel", "tcg", "-nodefaults",
                            "-display", "none", "-device",
@@ -63,10 +63,18 @@ def test_each_function_has_exactly_the_instructions_that_ran_between_the_marks(
         guest: Path, plugin: Path, tmp_path: Path) -> None:
     done = run(guest, plugin, tmp_path)
     assert done.returncode == 1, done.stderr  # what isa-debug-exit makes of 0
-    loop, last = sections(tmp_path / "out")
+    loop, last, _ = sections(tmp_path / "out")
     first, second = address(guest, "first"), address(guest, "second")
     assert (loop[first], loop[second]) == (3 * 1000, 3 * 1000 + 1)
     assert first not in last and last[second] == 4
+
+
+def test_the_qemu_decides_what_a_string_instruction_counts(
+        guest: Path, plugin: Path, tmp_path: Path) -> None:
+    """Each of 100 repetitions and the look that ends them, or all of them as one; and a ret."""
+    run(guest, plugin, tmp_path)
+    string = sections(tmp_path / "out")[2][address(guest, "string")]
+    assert string == {1: 100 + 1 + 1, 4: 1 + 1}[insncount.choose(Accelerator("tcg", "")).api]
 
 
 def test_a_comma_in_a_path_reaches_the_plugin(
@@ -74,7 +82,7 @@ def test_a_comma_in_a_path_reaches_the_plugin(
     directory = tmp_path / "a,b"
     directory.mkdir()
     run(guest, plugin, directory)
-    assert len(sections(directory / "out")) == 2
+    assert len(sections(directory / "out")) == 3
 
 
 def test_more_than_one_cpu_is_refused(guest: Path, plugin: Path, tmp_path: Path) -> None:
