@@ -5,3 +5,5 @@ override CLEAN := env -i PATH="$$PATH" HOME="$$HOME" TMPDIR="$${TMPDIR:-/tmp}" L
 override CC := $(CLEAN) gcc
 override CFLAGS := -O2 -g -Wall -Wextra -Werror -std=gnu11
 override CPPFLAGS := -D_GNU_SOURCE
+# What is built with other commands is built again.
+COMMANDS := $(abspath $(MAKEFILE_LIST))

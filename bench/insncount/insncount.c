@@ -23,7 +23,8 @@
  * function counts for both. Counters belong to functions, not to blocks: blocks
  * are translated again and again. An exception in the midst of a block leaves
  * the rest of it counted although it did not run. A string instruction counts
- * once for each repetition in QEMU 7.2, and once for all of them in QEMU 10.
+ * once for each repetition in QEMU 7.2, and once for all of them in QEMU 10 (but
+ * with -icount, for each again).
  *
  * One virtual CPU only: what others do between the marks is no part of the
  * workload's work, and version 1 of the interface has no counters for each CPU.

@@ -1,8 +1,9 @@
 """Two runs against each other: `python3 -m p2pbench.compare results/a results/b`.
 
 Every cell that both reports have is compared, B against A (unpaired.py has the statistics), and
-written as JSON, Markdown and HTML into results/compare/. Only reports are read, so that a published
-reference can be compared with too.
+written as JSON, Markdown and HTML into results/compare/, but for those whose metric something else
+decides in which the runs differ, as another compiler (comparable.py). Only reports are read, so
+that a published reference can be compared with too.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from rich.console import Console
 
-from . import (files, index, pages, provenance_rows, reports, significance, terminal, unpaired,
-               verdict, words)
+from . import (comparable, files, index, pages, provenance_rows, reports, significance, terminal,
+               unpaired, verdict, words)
 from .errors import BenchError
 from .estimate import verdict_of
 from .forest import forest_svg
@@ -57,7 +58,13 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
     if not common:
         raise BenchError(f"{a['run']} and {b['run']} have no cell in common (variant, provider and "
                          "workload): nothing to compare")
-    cells = _cells(a, b, common, left, right)
+    decided = _decided_otherwise(a, b, common)
+    refused = _refusals(decided)
+    keys = [key for key in common if key not in decided]
+    if not keys:
+        raise BenchError(f"nothing of A, {a['run']}, and B, {b['run']}, can be compared: "
+                         f"{' | '.join(refused)}; run one of them again as the other was")
+    cells = _cells(a, b, keys, left, right)
     a_named, b_named = _named(a), _named(b)
     return {
         "schema": SCHEMA,
@@ -65,7 +72,8 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
         "a": a_named, "b": b_named,
         "environment_class": a["environment_class"],
         "base": _base(a),
-        "compares": _grouped(common, cells),
+        "refused": refused,
+        "compares": _grouped(keys, cells),
         "too_few": _too_few(cells),
         "only_a": [_said(key) for key in left if key not in right],
         "only_b": [_said(key) for key in right if key not in left],
@@ -131,6 +139,27 @@ def _refuse(a: Report, b: Report) -> None:
             "that of the bases; compare runs on one base")
     if (a["run"], a["created"]) == (b["run"], b["created"]):
         raise BenchError(f"{a['run']} is the same run twice: there is nothing to compare")
+
+
+def _decided_otherwise(a: Report, b: Report, keys: Iterable[Key]) -> dict[Key, list[str]]:
+    """The cells whose figures a difference between the runs decides, with these differences."""
+    differing = {key: comparable.differences(key.metric, key.variant, a["provenance"],
+                                             b["provenance"]) for key in keys}
+    return {key: reasons for key, reasons in differing.items() if reasons}
+
+
+def _refusals(decided: Mapping[Key, list[str]]) -> list[str]:
+    """Which cells are not compared and why, in words: one for each metric and its differences."""
+    groups: dict[tuple[str, str], list[Key]] = {}
+    for key, reasons in decided.items():
+        groups.setdefault((key.metric, "; ".join(reasons)), []).append(key)
+    sentences = []
+    for (metric, why), keys in groups.items():
+        variants = ", ".join(dict.fromkeys(key.variant for key in keys))
+        sentences.append(f"{words.METRICS[metric].name} of {variants} "
+                         f"({words.plural(len(keys), 'cell')}), since the runs differ in what "
+                         f"decides it: {why}")
+    return sentences
 
 
 def _base(report: Report) -> str:

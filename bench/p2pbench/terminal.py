@@ -51,6 +51,8 @@ def render_comparison(made: Mapping[str, Any], console: Console) -> None:
     cells = [cell for compare in made["compares"] for cell in compare["cells"]]
     for doubt in made["doubts"]:
         console.print(Text(f"{doubt}.", style="bold red"))
+    for refusal in made["refused"]:
+        console.print(Text(f"Not compared: {refusal}.", style="bold yellow"))
     line = Text(f"{made['b']['run']} against {made['a']['run']}: ", style="bold")
     line.append(words.headline({"cells": cells}) + ".", style="not bold")
     console.print(line)

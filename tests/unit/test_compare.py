@@ -92,20 +92,171 @@ def test_invalid_evidence_in_either_run_gives_no_number(runs: Any) -> None:
     assert cell["reasons"] == [f"bb {b['cells'][3]['samples'][2]['boot']}: 12 requests fell back"]
 
 
+def count(report_: dict[str, Any], per_io: float) -> None:
+    """Give a report instructions per I/O of each of its cells, too."""
+    counted = json.loads(json.dumps(report_["compares"][0]))
+    counted |= {"name": "instructions"}
+    for cell in counted["cells"]:
+        cell["metric"] = "instructions"
+        for i, pair in enumerate(cell["pairs"]):
+            for side in ("baseline", "candidate"):
+                pair[side] |= {"per_io": per_io + i}
+    report_["compares"].append(counted)
+    report_["matrix"]["margins"]["instructions"] = 0.005
+
+
 def test_counted_instructions_are_compared_and_fewer_are_better(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
-    for made, per_io in ((a, 1000.0), (b, 980.0)):
-        counted = json.loads(json.dumps(made["compares"][0]))
-        counted |= {"name": "instructions"}
-        for cell in counted["cells"]:
-            cell["metric"] = "instructions"
-            for i, pair in enumerate(cell["pairs"]):
-                for side in ("baseline", "candidate"):
-                    pair[side] |= {"per_io": per_io + i}
-        made["compares"].append(counted)
-        made["matrix"]["margins"]["instructions"] = 0.005
+    count(a, 1000.0), count(b, 980.0)
     found = verdicts(compare.compare(a, b))
     assert found["instructions page/bar"] == {"better"}
+
+
+GCC_12 = "gcc (Debian 12.2.0-14) 12.2.0; GNU ld (GNU Binutils for Debian) 2.40"
+GCC_14 = "gcc (Debian 14.2.0-19) 14.2.0; GNU ld (GNU Binutils for Debian) 2.44"
+
+
+@pytest.fixture
+def differing(runs: Any) -> Any:
+    """A maker of two reports that counted and timed, with what of B's provenance is another."""
+    def make(where: tuple[str, ...], value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        a, b = runs("a", 1e8), runs("bb", 1e8)
+        for report_ in (a, b):
+            count(report_, 1000.0)
+            report_["provenance"] |= surroundings()
+        part = b["provenance"]
+        for key in where[:-1]:
+            part = part[key]
+        part[where[-1]] = value
+        return a, b
+    return make
+
+
+def surroundings() -> dict[str, Any]:
+    """What a run of the kernel `page` on Debian 12 writes down."""
+    return {
+        "variants": {"page": {
+            "compiler": GCC_12, "config_sha256": "c0ffee", "patches": [],
+            "fragments": [{"file": "base.config", "sha256": "9bc1b80ee607"}]}},
+        "tools": {"qemu": "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)",
+                  "fio": "fio-3.33", "nvme": "nvme version 2.3 (git 2.3)"},
+        "qemu": {"accelerator": "tcg", "shape": {"cpus": 2, "memory": 1 << 30}},
+        "instrument": {"name": "insncount", "reason": "", "sha256": "b9f9", "api": 1}}
+
+
+THROUGHPUT, COUNTS = "throughput of page (4 cells)", "instructions per I/O of page (4 cells)"
+COMPILER, QEMU = ("variants", "page", "compiler"), ("tools", "qemu")
+FRAGMENTS = ("variants", "page", "fragments")
+QEMU_10 = "QEMU emulator version 10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)"
+COUNTED_BY = "insncount by QEMU's plugin interface"
+
+
+@pytest.mark.parametrize("where, value, metrics, why", [
+    (COMPILER, GCC_14, (THROUGHPUT, COUNTS), "compiler: gcc 12.2.0; GNU ld 2.40 in A, "
+                                             "gcc 14.2.0; GNU ld 2.44 in B"),
+    (COMPILER, GCC_12.replace("-14)", "-15)"), (THROUGHPUT, COUNTS),
+     f"compiler: {GCC_12} in A, {GCC_12.replace('-14)', '-15)')} in B"),
+    (QEMU, QEMU_10, (THROUGHPUT, COUNTS),
+     "QEMU: QEMU emulator version 7.2.22 in A, QEMU emulator version 10.0.13 in B"),
+    (QEMU, "unknown (TimeoutExpired)", (THROUGHPUT, COUNTS),
+     "QEMU: QEMU emulator version 7.2.22 in A, unknown in B"),
+    (("tools",), {}, (THROUGHPUT, COUNTS),
+     "QEMU: QEMU emulator version 7.2.22 in A, unknown in B"),
+    (FRAGMENTS, [{"file": "base.config", "sha256": "21b5ba2e4da8"}], (THROUGHPUT, COUNTS),
+     "configuration: base.config 9bc1b80e in A, base.config 21b5ba2e in B"),
+    (("instrument", "api"), 4, (COUNTS,),
+     f"counted by: {COUNTED_BY} 1 in A, {COUNTED_BY} 4 in B"),
+    (("instrument", "name"), "perf stat", (COUNTS,),
+     f"counted by: {COUNTED_BY} 1 in A, perf stat in B"),
+    (("tools", "fio"), "fio-3.39", (THROUGHPUT,), "fio: fio-3.33 in A, fio-3.39 in B"),
+    (("qemu", "shape", "cpus"), 4, (THROUGHPUT,),
+     "guest: cpus 2, memory 1.00 GiB in A, cpus 4, memory 1.00 GiB in B"),
+])
+def test_a_metric_that_a_difference_decides_is_refused_and_the_others_are_compared(
+    differing: Any, where: tuple[str, ...], value: Any, metrics: tuple[str, ...], why: str
+) -> None:
+    a, b = differing(where, value)
+    refused = [f"{metric}, since the runs differ in what decides it: {why}" for metric in metrics]
+    if len(metrics) == 2:
+        with pytest.raises(BenchError, match="nothing of A, a, and B, bb, can be ") as raised:
+            compare.compare(a, b)
+        assert all(sentence in str(raised.value) for sentence in refused)
+        return
+    made = compare.compare(a, b)
+    assert made["refused"] == refused
+    left = "throughput" if metrics == (COUNTS,) else "instructions"
+    assert verdicts(made) == {f"{left} page/host": {"equivalent"},
+                              f"{left} page/bar": {"equivalent"}}
+
+
+@pytest.mark.parametrize("where, value", [
+    (("variants", "page", "patches"), [{"file": "0001-a.patch", "sha256": "ab"}]),
+    (("variants", "page", "config_sha256"), "decaf"),  # patches add options
+    (("variants", "pageless"), {"compiler": GCC_14}),  # of which A has no cell
+    (("tools", "nvme"), "nvme version 2.13 (git 2.13)"),
+    (("instrument", "sha256"), "d4e5"),
+    (("host",), {"cpu": "another"}),
+])
+def test_what_decides_no_metric_refuses_none(
+    differing: Any, where: tuple[str, ...], value: Any
+) -> None:
+    made = compare.compare(*differing(where, value))
+    assert made["refused"] == [] and len(made["compares"]) == 4
+    assert {"equivalent"} == {cell["verdict"] for one in made["compares"] for cell in one["cells"]}
+
+
+def test_a_run_from_before_the_interface_was_recorded_counted_by_the_first(differing: Any) -> None:
+    old, new = differing(("instrument", "api"), 1)
+    del old["provenance"]["instrument"]["api"]
+    assert compare.compare(old, new)["refused"] == []
+    new["provenance"]["instrument"]["api"] = 4
+    assert COUNTS in compare.compare(old, new)["refused"][0]
+
+
+def test_only_the_variant_that_differs_is_refused(synthetic: Any, tmp_path: Path) -> None:
+    made = []
+    for name, compiler in (("a", GCC_12), ("bb", GCC_14)):
+        run = synthetic({"stock/host": 1e8, "page/host": 1e8})
+        run.header |= {"run": name, "seed": len(name), "provenance": {"variants": {
+            "stock": {"compiler": GCC_12}, "page": {"compiler": compiler}}}}
+        (tmp_path / name).mkdir()
+        made.append(report.build(run.write(tmp_path / name)))
+    found = compare.compare(*made)
+    assert list(verdicts(found)) == ["throughput stock/host"]
+    assert [text.split(",")[0] for text in found["refused"]] == ["throughput of page (1 cell)"]
+
+
+def test_what_is_refused_stands_on_top_in_every_form_and_nothing_left_is_an_error(
+    differing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compare, "RESULTS", tmp_path)
+    a, b = differing(("tools", "fio"), "fio-3.39")
+    for report_ in (a, b):
+        (tmp_path / report_["run"] / "report.json").write_text(json.dumps(report_))
+    told = f"Not compared: {THROUGHPUT}, since the runs differ in what decides it: fio: fio-3.33 "
+    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
+    assert " ".join(capsys.readouterr().out.split()).startswith(told)
+    markdown = (tmp_path / "compare" / "a--bb.md").read_text()
+    assert markdown.split("\n\n")[1].startswith(f"- **{told}")
+    html = (tmp_path / "compare" / "a--bb.html").read_text()
+    assert f"<li><strong>{told}" in html.split('aria-label="verdict"')[1]
+    b["provenance"]["tools"]["qemu"] = QEMU_10
+    (tmp_path / "bb" / "report.json").write_text(json.dumps(b))
+    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: nothing of A, a, and B, bb, can be compared: throughput of ")
+    assert error.count("\n") == 1 and error.count("QEMU emulator version 10.0.13 in B") == 2
+
+
+def test_the_published_kind_of_report_is_compared_with_itself_and_not_with_another_compilers(
+) -> None:
+    quick = reports.read(Path(__file__).parents[1] / "data" / "quick")
+    other = json.loads(json.dumps(quick)) | {"run": "another"}
+    assert compare.compare(quick, other)["refused"] == []
+    other["provenance"]["variants"]["pageless"]["compiler"] = GCC_14
+    (refused,) = compare.compare(quick, other)["refused"]
+    assert refused.startswith("throughput of pageless (")
 
 
 def test_it_is_written_in_three_forms_and_says_what_differs(runs: Any, tmp_path: Path) -> None:
