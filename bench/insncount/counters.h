@@ -57,7 +57,7 @@ static inline u64 *get_counters(void)
 
 static inline void count_in_block(struct qemu_plugin_tb *tb, size_t counter, u64 n)
 {
-	qemu_plugin_u64 entry = { counters, counter * sizeof(u64) };
+	struct qemu_plugin_u64 entry = { counters, counter * sizeof(u64) };
 
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
 							  entry, n);
