@@ -44,8 +44,13 @@ def _host() -> dict[str, Any]:
             "kernel": platform.release(), "os": _os_name(), "python": platform.python_version()}
 
 
+def qemu_version() -> str:
+    """Return what QEMU says that it is."""
+    return _first_line("qemu-system-x86_64", "--version")
+
+
 def _tools() -> dict[str, str]:
-    versions = {"qemu": _first_line("qemu-system-x86_64", "--version"),
+    versions = {"qemu": qemu_version(),
                 "rdma": _first_line("rdma", "-V"),
                 "ip": _first_line("ip", "-V")}
     for name in TOOLS:

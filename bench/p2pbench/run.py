@@ -157,8 +157,12 @@ class Run:
                                  "fragments or compiler changed; start a new run")
 
     def _check_machine(self, header: Any) -> None:
-        """Refuse to go on with a run on another accelerator, or with another agent in the guest."""
+        """Refuse to go on with a run on another QEMU, or with another agent in the guest."""
         assert self._accelerator
+        began, qemu = header["provenance"]["tools"]["qemu"], provenance.qemu_version()
+        if began != qemu:
+            raise BenchError(f"run {self.name} began with another QEMU ({began}, now {qemu}); "
+                             "start a new run")
         began = header["provenance"].get("instrument")
         if self._instrument and began != self._instrument.provenance():
             raise BenchError(f"run {self.name} began to count with another instrument ({began}, "

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,11 @@ def test_ctrl_c_ends_the_guest_and_says_how_to_go_on(tmp_path: Path, matrix: str
     assert len(boots(results)) == 1
 
 
-def test_a_run_of_other_patches_is_not_resumed(tmp_path: Path, matrix: str) -> None:
+@pytest.mark.parametrize("where, key, value, told", [
+    ("variants", "page", {"key": "0123456789abcdef"}, "began with another build of page"),
+    ("tools", "qemu", "QEMU 10", "began with another QEMU (QEMU 10, now QEMU emulator version")])
+def test_a_run_of_other_patches_or_another_qemu_is_not_resumed(
+        tmp_path: Path, matrix: str, where: str, key: str, value: Any, told: str) -> None:
     results = tmp_path / "results"
     process = start_bench(results, f"--matrix={matrix}", "-k", "b0")
     text, _ = process.communicate()
@@ -112,13 +117,13 @@ def test_a_run_of_other_patches_is_not_resumed(tmp_path: Path, matrix: str) -> N
     (journal,) = results.glob("*/journal.jsonl")
     header, *rest = journal.read_text().splitlines()
     data = json.loads(header)
-    data["provenance"]["variants"]["page"]["key"] = "0123456789abcdef"
+    data["provenance"][where][key] = value
     data["plan"].append(data["plan"][0] | {"boot": "b1-page-bar", "block": 1, "index": 1})
     journal.write_text("\n".join([json.dumps(data), *rest]) + "\n")
     resumed = start_bench(results, f"--resume={journal.parent.name}")
     text, _ = resumed.communicate()
     assert resumed.returncode == 4
-    assert "began with another build of page" in text
+    assert told in text
 
 
 def test_an_unknown_run_names_those_that_there_are(tmp_path: Path) -> None:

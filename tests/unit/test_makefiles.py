@@ -9,11 +9,10 @@ import pytest
 from p2pbench.paths import ROOT
 
 # What people have in their shells who build kernels and programs of their own.
-HOSTILE = {"CC": "false", "CFLAGS": "-O0 -DHOSTILE", "CPPFLAGS": "-DHOSTILE",
-           "LDFLAGS": "-nostdlib", "LDLIBS": "-lhostile", "COMPILER_PATH": "/nowhere", "KCFLAGS": "-O3",
-           "ARCH": "arm64", "CROSS_COMPILE": "aarch64-linux-gnu-", "LLVM": "1",
-           "EXTRA_CFLAGS": "-O3", "CLEAN": "false"}
-
+HOSTILE = {"CC": "false", "CFLAGS": "-O0 -DHOSTILE", "CPPFLAGS": "-DHOSTILE", "CLEAN": "false",
+           "LDFLAGS": "-nostdlib", "LDLIBS": "-lhostile", "COMPILER_PATH": "/nowhere",
+           "KCFLAGS": "-O3", "EXTRA_CFLAGS": "-O3", "ARCH": "arm64", "LLVM": "1",
+           "CROSS_COMPILE": "aarch64-linux-gnu-"}
 # make -e prefers the environment to a Makefile, and a command line comes before both.
 STRONGER = ("-e", "CC=false", "CFLAGS=-O0", "CPPFLAGS=-DHOSTILE")
 
