@@ -1,4 +1,4 @@
-"""fio: the job file of a workload, the figures of its JSON output, and whether they can be right."""
+"""fio: the job file of a workload, the figures of its JSON output, and what makes them wrong."""
 
 import json
 import re
@@ -63,17 +63,14 @@ def metrics(workload: Workload, answer: dict[str, Any]) -> dict[str, float]:
     try:
         jobs = _object(text)["jobs"]
         errors = [job["error"] for job in jobs if job["error"]]
-        result = _figures(workload, jobs[0])
+        if errors:
+            raise FioError(f"fio reports error {errors[0]}: {words}")
+        if len(jobs) > 1:
+            raise FioError(f"fio reports {len(jobs)} groups of jobs, expected 1")
+        _check_jobs(workload, jobs[0])
+        return _figures(workload, jobs[0])
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise FioError(f"fio's output cannot be used: {type(error).__name__}: {error}") from None
-    if errors:
-        raise FioError(f"fio reports error {errors[0]}: {words}")
-    if len(jobs) != 1:
-        raise FioError(f"fio reports {len(jobs)} groups of jobs, expected 1")
-    if not result["ios"]:
-        raise FioError(f"fio did no I/O in workload {workload.name}")
-    _check_jobs(workload, float(jobs[0]["job_runtime"]) / 1000)
-    return result
 
 
 def check_clock(workload: Workload, runtime_s: float, took_s: float) -> None:
@@ -143,12 +140,16 @@ def _object(text: str) -> Any:
     return result
 
 
-def _check_jobs(workload: Workload, together_s: float) -> None:
-    """Raise FioError if the jobs of a timed group did not all run for their time."""
+def _check_jobs(workload: Workload, group: dict[str, Any]) -> None:
+    """Raise FioError if a group did no I/O, or its jobs did not all run for their time."""
+    if not group["mixed"]["total_ios"]:
+        raise FioError(f"fio did no I/O in workload {workload.name}")
+    together_s = float(group["job_runtime"]) / 1000
     asked_s = 0.0 if workload.verify else workload.runtime_s * workload.numjobs
     if together_s < asked_s * (1 - _CLOCK_TOLERANCE):
-        raise FioError(f"fio's {workload.numjobs} jobs ran for {together_s:.3f} s in all, expected "
-                       f"{workload.runtime_s:g} s each: some ended early")
+        raise FioError(f"fio's jobs ran for {together_s:.3f} s in all, expected {workload.numjobs} "
+                       f"of {workload.runtime_s:g} s each: one ended early, or the clock of the "
+                       "machine under test jumped")
 
 
 def _figures(workload: Workload, group: dict[str, Any]) -> dict[str, float]:
