@@ -220,6 +220,7 @@ class BootRun:
         try:
             figures = fio.metrics(workload, answer)
             fio.check_clock(workload, figures["runtime_s"], took_s)
+            fio.check_stall(workload, figures)
             entry["metrics"] = figures
         except fio.FioError as error:
             entry |= {"status": "failed", "error": {

@@ -154,13 +154,19 @@ class Lost(TypedDict):
 
 
 class Metrics(TypedDict):
-    """fio's figures of one workload in one boot; latencies in nanoseconds."""
+    """fio's figures of one workload in one boot; latencies in nanoseconds, runtime in seconds.
+
+    What may be missing is missing in older journals.
+    """
 
     bytes_per_s: float
     iops: float
     lat_mean_ns: float
     lat_p50_ns: float
     lat_p99_ns: float
+    lat_max_ns: NotRequired[float]
+    lat_usual_ns: NotRequired[float]
+    runtime_s: NotRequired[float]
     ios: int
     bytes: int
 

@@ -4,6 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from .paths import shown
 
 Key = tuple[str | int, ...]
 Parser = Callable[[Any], Any]
+Explainer = Callable[[str], str]
 
 
 class LocatedToml:
@@ -38,10 +40,11 @@ class LocatedToml:
         return BenchError(f"{shown(self.path)}:{self._lines.get(key, 1)}: {message}")
 
     def table(self, key: Key, value: Any, fields: Mapping[str, Parser],
-              required: tuple[str, ...] = ()) -> dict[str, Any]:
+              required: tuple[str, ...] = (), explain: Explainer | None = None) -> dict[str, Any]:
         """Check one table: unknown keys, missing keys, and each value by its parser.
 
-        A parser returns the value to use, or raises ValueError that says what is allowed.
+        A parser returns the value to use, or raises ValueError that says what is allowed. explain
+        says what an unknown key is, "" if it does not know.
         """
         if not isinstance(value, dict):
             name = next(part for part in reversed(key) if isinstance(part, str))
@@ -50,10 +53,8 @@ class LocatedToml:
         parsed: dict[str, Any] = {}
         for name, content in value.items():
             if name not in fields:
-                close = difflib.get_close_matches(name, fields, 1)
-                hint = f'did you mean "{close[0]}"? ' if close else ""
-                raise self.error((*key, name), f'unknown key "{name}"; {hint}'
-                                 f'(allowed: {", ".join(fields)})')
+                what = (explain(name) if explain else "") or _unknown(name, fields)
+                raise self.error((*key, name), f'{what}(allowed: {", ".join(fields)})')
             try:
                 parsed[name] = fields[name](content)
             except ValueError as error:
@@ -63,14 +64,20 @@ class LocatedToml:
                 raise self.error(key, f'key "{name}" is missing')
         return parsed
 
-    def tables(self, name: str, fields: Mapping[str, Parser],
-               required: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    def tables(self, name: str, fields: Mapping[str, Parser], required: tuple[str, ...] = (),
+               explain: Explainer | None = None) -> list[dict[str, Any]]:
         """Check an array of tables, [[name]]."""
         value = self.data.get(name, [])
         if not isinstance(value, list):
             raise self.error((name,), f"write [[{name}]]: it may stand several times")
-        return [self.table((name, index), entry, fields, required)
+        return [self.table((name, index), entry, fields, required, explain)
                 for index, entry in enumerate(value)]
+
+
+def _unknown(name: str, fields: Mapping[str, Parser]) -> str:
+    close = difflib.get_close_matches(name, fields, 1)
+    hint = f'did you mean "{close[0]}"? ' if close else ""
+    return f'unknown key "{name}"; {hint}'
 
 
 def _key_lines(text: str) -> dict[Key, int]:
@@ -147,27 +154,43 @@ def listed(parse: Parser) -> Parser:
 
 
 _SIZE_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+# As others write sizes, and what they are here.
+_OTHER_SIZE = re.compile(r"([0-9]+) ?([bkmgt])(?:i?b)?", re.I)
 
 
 def size(value: Any) -> int:
     """Parse a size with a unit, such as "4k" or "1m", into bytes (powers of 1024, as fio)."""
-    found = re.fullmatch(r"(\d+)([bkmg])", value) if isinstance(value, str) else None
+    found = re.fullmatch(r"([0-9]+)([bkmg])", value) if isinstance(value, str) else None
     if not found or int(found[1]) == 0:
-        raise ValueError(f'found {_show(value)}; a size with a unit is allowed, such as "512b", '
-                         '"4k", "1m"')
+        raise ValueError(f"found {_show(value)}; a size with a unit is allowed: b, k, m or g in "
+                         f"lower case, powers of 1024, such as {_size_hint(value)}")
     return int(found[1]) * _SIZE_UNITS[found[2]]
 
 
-_TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+def _size_hint(value: Any) -> str:
+    """Return the size that a value in another notation means, else some sizes."""
+    other = _OTHER_SIZE.fullmatch(value) if isinstance(value, str) else None
+    if not other or int(other[1]) == 0:
+        return '"512b", "4k", "1m"'
+    if other[2] in "tT":
+        return f'"{int(other[1]) * 1024}g"'
+    return f'"{other[1]}{other[2].lower()}"'
+
+
+_TIME_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000}
 
 
 def duration(value: Any) -> float:
-    """Parse a time with a unit, such as "500ms" or "2s", into seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", value) if isinstance(value, str) else None
-    if not found or float(found[1]) == 0:
-        raise ValueError(f'found {_show(value)}; a time with a unit is allowed, such as "500ms", '
-                         '"2s"')
-    return float(found[1]) * _TIME_UNITS[found[2]]
+    """Parse a time with a unit, such as "500ms" or "2s", into seconds: whole milliseconds."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)", value) \
+        if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f"found {_show(value)}; a time with a unit is allowed: ms, s or m in "
+                         'lower case, such as "500ms", "2s"')
+    milliseconds = Fraction(found[1]) * _TIME_UNITS_MS[found[2]]
+    if milliseconds < 1 or milliseconds.denominator != 1:
+        raise ValueError(f"found {_show(value)}; whole milliseconds are allowed, at least 1")
+    return float(milliseconds / 1000)
 
 
 def percent(value: Any) -> float:

@@ -1,13 +1,15 @@
 """The matrix: which variants, providers and workloads a run covers, and the order of its boots."""
 
 import random
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import program
 from .errors import BenchError
-from .located import (Key, LocatedToml, duration, integer, listed, one_of, percent, size, text,
-                      truth)
+from .located import (Key, LocatedToml, Parser, duration, integer, listed, one_of, percent, size,
+                      text, truth)
 from .paths import CONFIGS, shown
 from .variants import find_variant
 
@@ -217,12 +219,17 @@ def _boots(toml: LocatedToml) -> tuple[dict[str, str], ...]:
     return tuple(pairs)
 
 
+def _workload_fields() -> dict[str, Parser]:
+    return {"rw": listed(one_of(*_RW)), "bs": listed(_block),
+            "iodepth": listed(integer(1, 1024)), "numjobs": listed(integer(1, 64)),
+            "verify": one_of("crc32c"), "size": size, "runtime": duration,
+            "providers": listed(one_of(*PROVIDERS))}
+
+
 def _workloads(toml: LocatedToml, used: list[str]) -> list[Workload]:
-    fields = {"rw": listed(one_of(*_RW)), "bs": listed(_block), "iodepth": listed(integer(1, 1024)),
-              "numjobs": listed(integer(1, 64)), "verify": one_of("crc32c"), "size": size,
-              "runtime": duration, "providers": listed(one_of(*PROVIDERS))}
     made = []
-    for index, entry in enumerate(toml.tables("workloads", fields, ("rw", "bs"))):
+    for index, entry in enumerate(toml.tables("workloads", _workload_fields(),
+                                              ("rw", "bs"), _fio_option)):
         key = ("workloads", index)
         verify = entry.get("verify", "")
         if verify and max(entry.get("numjobs", [1])) > 1:
@@ -246,6 +253,20 @@ def _workloads(toml: LocatedToml, used: list[str]) -> list[Workload]:
                  for rw in entry["rw"] for bs in entry["bs"]
                  for iodepth in entry.get("iodepth", [1]) for numjobs in entry.get("numjobs", [1])]
     return made
+
+
+def _fio_option(name: str) -> str:
+    """Return what an unknown key is if it is an option of fio's or another name of one, else ""."""
+    try:
+        told = program.run("fio", f"--cmdhelp={name}").stdout
+    except BenchError:  # no fio: then a near miss is all that can be told
+        return ""
+    described = re.match(r" *(\w+): .*\n(?: +alias: (\w+)\n)?", told)
+    if not described or name not in described.groups():
+        return ""
+    if described[1] in _workload_fields():
+        return f'write "{described[1]}" for fio\'s "{name}" '
+    return f'fio\'s option "{name}" is not supported '
 
 
 def _workload(rw: str, bs: int, iodepth: int, numjobs: int, verify: str, region: int,

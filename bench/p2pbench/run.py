@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import accel, insncount, preflight, provenance, static, stopping
+from . import accel, insncount, limits, preflight, provenance, static, stopping
 from .accel import Accelerator
 from .boot import BootRun
 from .errors import BenchError
@@ -16,7 +16,7 @@ from .insncount import Counter, Instrument
 from .journal import SCHEMA, Journal, latest_runs
 from .kernel import Kernel, build, expected
 from .looks import looks_of, plan_looks
-from .matrix import COUNT, Boot, Matrix, matrix_from_json, read_matrix, short
+from .matrix import COUNT, Boot, Matrix, matrix_from_json, read_matrix
 from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown
 from .qemu import Pace, read_shape
@@ -41,11 +41,7 @@ class Run:
         self._functions: dict[str, list[Function]] = {}
         self._pace = Pace()
         self._shape = read_shape(matrix.testbed)
-        for workload in matrix.workloads:
-            if workload.size > self._shape.disk:
-                raise BenchError(f"{matrix.file}: {workload.name} wants {short(workload.size)}, "
-                                 f"the disk of testbed {matrix.testbed} has "
-                                 f"{short(self._shape.disk)}")
+        limits.check(matrix, self._shape)
         self.budget: Budget | None = None
         self._block = -1
         self._estimate: Estimate | None = None

@@ -39,8 +39,11 @@ def parse_budget(given: str) -> float:
 
 
 def in_words(seconds: float) -> str:
-    """A time as a person says it: "20 min", "1 min 30 s"."""
+    """A time as a person says it: "30 h 0 min", "20 min", "1 min 30 s"."""
     minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        minutes = round(seconds / 60)
+        return f"{minutes // 60} h {minutes % 60} min"
     return " ".join(part for part, some in ((f"{minutes} min", minutes), (f"{rest} s", rest))
                     if some) or "0 s"
 

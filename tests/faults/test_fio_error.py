@@ -1,5 +1,9 @@
 """A fio that fails in a real guest fails its cell, keeps what it said, and spares the boot."""
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,8 @@ from p2pbench.boot import BootRun
 from p2pbench.kernel import Kernel
 from p2pbench.matrix import Boot, Workload, find_matrix, read_matrix
 from p2pbench.qemu import Pace, read_shape
+
+from support import qemu_children
 
 
 # What is changed in the jobs of one direction, and the record of a smoke boot with that.
@@ -55,3 +61,42 @@ def test_a_clock_that_ran_unevenly_leaves_its_cell_without_figures(run_with: Run
     (failed,) = [one for one in record["workloads"] if one["name"] == "randread-16k-qd1"]
     assert (failed["status"], failed["metrics"]) == ("failed", None)
     assert "the clock of the machine under test jumped" in failed["error"]["got"]
+
+
+LONG = """\
+blocks = 1
+[[boots]]
+variant = "page"
+providers = "bar"
+[[workloads]]
+rw = ["randread", "randwrite"]
+bs = "4k"
+runtime = "6s"
+"""
+
+
+def test_a_guest_that_stands_still_in_a_cell_leaves_it_without_figures(
+        page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(LONG)
+
+    def stop_for_five_seconds() -> None:
+        time.sleep(3)  # fio has started by then, and has not ended
+        (qemu,) = qemu_children(os.getpid())
+        os.kill(qemu, signal.SIGSTOP)
+        time.sleep(5)
+        os.kill(qemu, signal.SIGCONT)
+
+    stopping = threading.Thread(target=stop_for_five_seconds)
+
+    def stage(name: str) -> None:
+        if name == "randread-4k-qd1":
+            stopping.start()
+
+    boot = Boot("b0-page-bar", 0, 0, "page", "bar")
+    record = BootRun(boot, read_matrix(tmp_path / "long.toml"), 1, tmp_path / "raw", stage).run(
+        page_kernel, accelerator, read_shape("qemu"), Pace(), tmp_path / "console.log")
+    stopping.join()
+    stood, after = record["workloads"]
+    assert (stood["status"], stood["metrics"]) == ("failed", None)
+    assert "the machine stood still for 5." in stood["error"]["got"]
+    assert after["status"] == "ok"

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from p2pbench import limits
 from p2pbench.boot import boot_cmdline, setup_args
 from p2pbench.errors import BenchError
+from p2pbench.fio import job_file
 from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
+from p2pbench.qemu import read_shape
 
 GOOD = """\
 blocks = 4
@@ -97,6 +100,19 @@ def test_the_matrices_of_the_repository_are_right(name: str) -> None:
     ('runtime = "500ms"', 'runtime = "500"', 15, ['"500"', "a time with a unit"]),
     ('runtime = "500ms"', "", 11, ['"runtime"', "missing"]),
     ('runtime = "500ms"', 'verify = "crc32c"', 12, ["a workload that writes"]),
+    ('"4k", "128k"', '"4K"', 13, ['"4K"', "b, k, m or g in lower case", 'such as "4k"']),
+    ('"4k", "128k"', '"64 KiB"', 13, ['"64 KiB"', "powers of 1024", 'such as "64k"']),
+    ('"4k", "128k"', '"1t"', 13, ['"1t"', "b, k, m or g", 'such as "1024g"']),
+    ('runtime = "500ms"', 'runtime = "0.1ms"', 15, ['"0.1ms"', "whole milliseconds", "at least 1"]),
+    ('runtime = "500ms"', 'runtime = "1.4ms"', 15, ['"1.4ms"', "whole milliseconds"]),
+    ('runtime = "500ms"', 'runtime = "0.00001m"', 15, ['"0.00001m"', "at least 1"]),
+    ('runtime = "500ms"', 'runtime = "0s"', 15, ['"0s"', "at least 1"]),
+    ('runtime = "500ms"', 'runtime = "2S"', 15, ['"2S"', "ms, s or m in lower case"]),
+    ('runtime = "500ms"', 'runtime = "1s"\nramp_time = "10s"', 16,
+     ['fio\'s option "ramp_time" is not supported (allowed: rw, bs, iodepth']),
+    ('runtime = "500ms"', 'runtime = "1s"\niodepth_batch = 4', 16,
+     ['fio\'s option "iodepth_batch" is not supported']),
+    ('bs = ["4k", "128k"]', 'blocksize = "4k"', 13, ['write "bs" for fio\'s "blocksize"']),
     ('variant = "stock"', 'variant = ["stock"]', 4, ["a string is allowed"]),
     ('variant = "stock"', 'variant = "page@0099"', 4, ["no patch 0099"]),
     ('"4k", "128k"', '"256b"', 13, ['"256b"', "512 bytes"]),
@@ -117,6 +133,22 @@ def test_a_mistake_is_named_by_file_line_found_and_allowed(
     assert str(caught.value).startswith(f"{path}:{line}: ")
     for word in words:
         assert word in str(caught.value)
+
+
+def test_an_unknown_option_of_fio_is_no_near_miss(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("runtime", 'runtime = "1s"\nramp_time'))
+    with pytest.raises(BenchError) as caught:
+        read_matrix(path)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "seconds"), [("1ms", 0.001), ("0.5s", 0.5), ("1.4s", 1.4),
+                                                ("0.25m", 15.0), ("1.000s", 1.0)])
+def test_a_runtime_is_asked_of_fio_as_it_was_given(tmp_path: Path, given: str,
+                                                   seconds: float) -> None:
+    matrix = read_matrix(write(tmp_path, GOOD.replace("500ms", given)))
+    assert matrix.workloads[0].runtime_s == seconds
+    assert f"runtime={seconds * 1000:.0f}ms\n" in job_file(matrix.workloads[0], 1)
 
 
 @pytest.mark.parametrize(("text", "words"), [
@@ -171,6 +203,30 @@ def test_a_compare_with_itself_is_told_of_aa(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["quick", "full"])
 def test_the_matrices_that_measure_run_something_against_itself(name: str) -> None:
     assert read_matrix(find_matrix(name)).aa
+
+
+def test_workloads_that_the_guest_cannot_hold_are_refused_when_they_are_planned(
+        tmp_path: Path) -> None:
+    shape = read_shape("qemu")
+    large = GOOD.replace("iodepth = [1, 16]", "numjobs = 64\niodepth = 1024")
+    matrix = read_matrix(write(tmp_path, large.replace('"4k", "128k"', '"4k", "1m"')))
+    with pytest.raises(BenchError, match=r"own.toml: randread-1m-qd1024-j64 needs 64.0 GiB for "
+                       r"its requests \(numjobs x iodepth x bs\), the guest .* has 1.00 GiB"):
+        limits.check(matrix, shape)
+    matrix = read_matrix(write(tmp_path, GOOD.replace("iodepth", 'size = "512m"\niodepth')))
+    with pytest.raises(BenchError, match="randread-4k-qd1 wants 512m, the disk of testbed qemu"):
+        limits.check(matrix, shape)
+    limits.check(read_matrix(write(tmp_path, GOOD)), shape)
+
+
+def test_requests_that_a_pool_cannot_hold_at_once_are_told(tmp_path: Path) -> None:
+    shape = read_shape("qemu")
+    text = GOOD.replace("[1, 16]", "[64, 128]").replace('"4k", "128k"', '"4k", "4m"')
+    notes = limits.pool_notes(read_matrix(write(tmp_path, text)), shape)
+    assert notes == [f"{rw}-4m-qd128 has 512 MiB in flight, the pool of bar is 256 MiB: nvmet may "
+                     "fall back to host memory, and the cell is then invalid"
+                     for rw in ("randread", "randwrite")]
+    assert not limits.pool_notes(read_matrix(write(tmp_path, GOOD)), shape)
 
 
 SQES = GOOD.replace('providers = ["host", "bar"]\n', 'providers = ["host", "bar"]\n\n[[boots]]\n'

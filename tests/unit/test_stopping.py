@@ -14,7 +14,7 @@ from p2pbench.looks import first_decision, looks_of, plan_looks
 from p2pbench.matrix import find_matrix
 from p2pbench.run import Run
 from p2pbench.significance import ALPHA, fewest_pairs
-from p2pbench.stopping import Budget, parse_budget
+from p2pbench.stopping import Budget, in_words, parse_budget
 
 SPEED = {"page/host": 1e8, "page/bar": 1e8, "page/cmb": 1e8}
 
@@ -309,6 +309,14 @@ def test_a_budget_has_a_unit() -> None:
     for wrong in ("20", "m", "0m", "20 m", "-1m", "20min"):
         with pytest.raises(BenchError, match="a time with a unit is allowed, such as 90s"):
             parse_budget(wrong)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [
+    (0, "0 s"), (59.4, "59 s"), (60, "1 min"), (90, "1 min 30 s"), (3570, "59 min 30 s"),
+    (3599.6, "1 h 0 min"), (7200, "2 h 0 min"), (108027, "30 h 0 min"), (108040, "30 h 1 min"),
+])
+def test_a_time_is_said_in_hours_from_an_hour_on(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
 
 
 def test_two_journals_of_different_seeds_in_one_file_are_refused(

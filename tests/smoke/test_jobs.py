@@ -1,0 +1,53 @@
+"""Workloads of several jobs in a real guest: their figures are the sum of the jobs, once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p2pbench.accel import Accelerator
+from p2pbench.boot import BootRun
+from p2pbench.kernel import Kernel
+from p2pbench.matrix import Boot, read_matrix
+from p2pbench.qemu import Pace, read_shape
+
+JOBS = (2, 8, 64)
+MATRIX = f"""\
+blocks = 1
+[[boots]]
+variant = "page"
+providers = "bar"
+[[workloads]]
+rw = "randrw"
+bs = "4k"
+numjobs = {list(JOBS)}
+runtime = "500ms"
+"""
+
+
+@pytest.fixture(scope="module")
+def boot(page_kernel: Kernel, accelerator: Accelerator,
+         tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """The record of a boot of the matrix, and its raw files."""
+    directory = tmp_path_factory.mktemp("jobs")
+    (directory / "jobs.toml").write_text(MATRIX)
+    planned = Boot("b0-page-bar", 0, 0, "page", "bar")
+    run = BootRun(planned, read_matrix(directory / "jobs.toml"), 1, directory / "raw", print)
+    record = run.run(page_kernel, accelerator, read_shape("qemu"), Pace(),
+                     directory / "console.log")
+    return record, directory / "raw" / planned.boot
+
+
+@pytest.mark.parametrize("jobs", JOBS)
+def test_the_figures_are_those_of_all_jobs_in_the_time_of_one(
+        boot: tuple[dict[str, Any], Path], jobs: int) -> None:
+    record, raw = boot
+    name = f"randrw-4k-qd1-j{jobs}"
+    (entry,) = (entry for entry in record["workloads"] if entry["name"] == name)
+    assert entry["status"] == "ok", entry
+    (group,) = json.loads((raw / f"{name}.json").read_text())["jobs"]
+    device, metrics = entry["evidence"]["device"], entry["metrics"]
+    assert metrics["bytes"] == device["read_bytes"] + device["write_bytes"]
+    assert metrics["runtime_s"] == group["mixed"]["runtime"] / 1000
+    assert group["job_runtime"] >= jobs * 500
