@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,9 @@ class Straw:
         """Start the harness as `make bench` does; wrapper is the shell's line that starts it."""
         command = [sys.executable, "-m", "pytest", "-c", "bench/boots/pytest.ini",
                    "--rootdir=bench/boots", "bench/boots", *args]
-        return self.python_of(command, wrapper, stdout)
+        return self.start_program(command, wrapper, stdout)
 
-    def python_of(self, command: list[str], wrapper: str = 'exec "$@"',
+    def start_program(self, command: list[str], wrapper: str = 'exec "$@"',
                   stdout: Any = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start a program in this checkout; signals have their default effect on it."""
         return subprocess.Popen(
@@ -93,6 +94,14 @@ class Straw:
     def runs(self) -> list[Path]:
         """Return the directories of the runs that there are, by name."""
         return sorted(path for path in self.results.iterdir() if (path / "journal.jsonl").is_file())
+
+    def cases(self) -> dict[str, str]:
+        """Return what the run's JUnit says of each test case: "", or the outcome that it has."""
+        (run,) = self.runs()
+        suites = ElementTree.parse(run / "junit.xml").getroot()
+        outcomes = ("error", "failure", "skipped")
+        return {case.get("name", ""): next((child.tag for child in case if child.tag in outcomes),
+                                           "") for case in suites.iter("testcase")}
 
     def _make_checkout(self) -> None:
         listed = subprocess.run(["git", "ls-files", "-c", "-o", "--exclude-standard", *_COPIED],
