@@ -46,6 +46,7 @@ class Straw:
         self.programs = directory / "programs"
         self.results = self.root / "results"
         self._cache = directory / "cache"
+        self._started: list[subprocess.Popen[str]] = []
         self._make_checkout()
         self.matrix.write_text(MATRIX)
         self.programs.mkdir()
@@ -80,10 +81,19 @@ class Straw:
     def start_program(self, command: list[str], wrapper: str = 'exec "$@"',
                   stdout: Any = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start a program in this checkout; signals have their default effect on it."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["sh", "-c", wrapper, "sh", *command], cwd=self.root, env=self.environment(), text=True,
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
             start_new_session=True, preexec_fn=_default_signals)
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End what a test that failed has left behind."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+        self._started.clear()
 
     def bench(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run the harness to its end."""

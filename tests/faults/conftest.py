@@ -20,3 +20,4 @@ def straw(made_of_straw: Straw, tmp_path: Path) -> Iterator[Straw]:
     made_of_straw.results.mkdir()
     made_of_straw.behave({})
     yield made_of_straw
+    made_of_straw.end()
