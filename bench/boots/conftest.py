@@ -1,9 +1,13 @@
 """pytest as the orchestrator of a run: options, plan, progress, and the report at the end."""
 
-import contextlib
+# What may go wrong from here on ends in one line; the rest takes a second to import.
+from p2pbench import output, signals
+
+output.keep_going()
+signals.end_at_once()
+
 import sys
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import pytest
@@ -11,11 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from p2pbench import report, stopping
+from p2pbench import command, junit, report, stopping
 from p2pbench.errors import BenchError
 from p2pbench.looks import first_decision
 from p2pbench.matrix import Boot, find_matrix
 from p2pbench.run import Estimate, Run
+from p2pbench.runs import named
+from p2pbench.stopping import in_words
 
 
 class Session:
@@ -23,6 +29,7 @@ class Session:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.trouble = ""  # why the run cannot go on, or its report not be written
         self.console = Console(highlight=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = max(120, self.console.width)  # a log has no edge
@@ -43,7 +50,7 @@ class Session:
         self.console.print(
             f"run {self.run.name}: {most}{len(boots)} boots, {header['environment_class']} "
             f"({header['provenance']['qemu']['why']}), seed {self.run.seed}, about "
-            f"{_minutes(self._left_s())}")
+            f"{in_words(self._left_s())}")
         self.say_looks()
         if self.console.is_terminal:
             self._status = self.console.status("")
@@ -70,8 +77,8 @@ class Session:
 
     def _give_up(self, error: BenchError) -> NoReturn:
         self.end()
-        print(f"error: {error}", file=sys.stderr)
-        pytest.exit("the run cannot go on", returncode=2)
+        self.trouble = str(error)
+        pytest.exit("the run cannot go on", returncode=command.FAILED)
 
     def execute(self, boot: Boot) -> dict[str, Any]:
         """Run one boot, showing the stage it is in; return its record."""
@@ -81,7 +88,7 @@ class Session:
 
         def stage(name: str) -> None:
             if self._status:
-                left = _minutes(self._left_s())
+                left = in_words(self._left_s())
                 self._status.update(escape(f"{head}: {name}, about {left} left"))
 
         try:
@@ -94,7 +101,7 @@ class Session:
 
     def say_plan(self, boots: list[Boot]) -> None:
         """Say how much is planned, and how long that takes once the kernels are built."""
-        needed = _minutes(Estimate(self.run.matrix, boots).remaining_s())
+        needed = in_words(Estimate(self.run.matrix, boots).remaining_s())
         self.console.print(f"{len(boots)} boots in {len({boot.block for boot in boots})} blocks: "
                            f"about {needed}, and the time to build kernels that are not cached")
 
@@ -103,7 +110,7 @@ class Session:
         looks = self.run.looks
         if looks.budget_s:
             self.console.print(
-                f"budget {stopping.in_words(looks.budget_s)}, at most {looks.blocks[-1]} blocks; "
+                f"budget {in_words(looks.budget_s)}, at most {looks.blocks[-1]} blocks; "
                 f"looks after {', '.join(map(str, looks.blocks))} blocks: cells that are settled "
                 "then stop")
         decides = first_decision(looks, self.run.cells()["cells"], self.run.matrix.most_blocks)
@@ -116,11 +123,6 @@ class Session:
             self._status.stop()
 
 
-def _minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s" if seconds >= 60 \
-        else f"{seconds:.0f} s"
-
-
 def _line(head: str, record: dict[str, Any], left: float) -> str:
     """Return the line that says how a boot ended."""
     counts = [entry["status"] for entry in record["workloads"]]
@@ -129,12 +131,10 @@ def _line(head: str, record: dict[str, Any], left: float) -> str:
     if not counts and record["setup"]:
         register = record["setup"]["register"]
         words.append(f"registered in {register['ns'] / 1e6:.1f} ms")
-    if record["status"] == "lost":
-        words.append(f"lost in stage \"{record['lost']['stage']}\": {record['lost']['reason']}")
-    elif record["error"]:
-        words.append("{step}: expected {expected}, got {got}".format(**record["error"]))
+    trouble = junit.boot_trouble(record)
+    words += [trouble] if trouble else []
     text = escape(f"{head}: {', '.join(words)} in {record['duration_s']:.0f} s, about "
-                  f"{_minutes(left)} left")
+                  f"{in_words(left)} left")
     bad = record["status"] != "ok" or counts.count("ok") < len(counts)
     return f"[red]{text}[/red]" if bad else text
 
@@ -163,8 +163,18 @@ def _open_run(config: pytest.Config) -> Run:
                 raise BenchError(f"a run goes on with the {name} that it began with, which its "
                                  f"journal keeps: leave {name} out with RESUME")
         return Run.resume(config.getoption("--resume"))
-    return Run.new(find_matrix(matrix or "quick"), int(seed) if seed else None,
-                   stopping.parse_budget(budget) if budget else None)
+    run = Run.new(find_matrix(matrix or "quick"), int(seed) if seed else None,
+                  stopping.parse_budget(budget) if budget else None)
+    run.selection = _selection(config)
+    return run
+
+
+def _selection(config: pytest.Config) -> list[str]:
+    """pytest's options that leave boots out, as they would be given again."""
+    option = config.option
+    words = [word for name, value in (("-k", option.keyword), ("-m", option.markexpr)) if value
+             for word in (name, value)]
+    return words + [word for node in option.deselect or () for word in ("--deselect", node)]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -175,8 +185,11 @@ def pytest_configure(config: pytest.Config) -> None:
     except BenchError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[_SESSION] = Session(run)
-    if not config.option.xmlpath and not config.option.collectonly:
-        config.option.xmlpath = str(run.directory / "junit.xml")
+
+
+def pytest_collection() -> None:
+    """From here on pytest ends in pytest_sessionfinish, whatever happens."""
+    signals.catch()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -206,7 +219,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             ours.say_looks()
         else:
             ours.begin(boots)
-    except BenchError as error:
+    except (BenchError, OSError) as error:
         raise pytest.UsageError(str(error)) from None
 
 
@@ -224,45 +237,63 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
-    """Write the report of what the journal holds; its verdict decides the exit status."""
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, None]:
+    """Write the report of what the journal holds; its verdict decides the exit status.
+
+    A run that was ended by a signal has that signal's status (signals.py), one that cannot go on
+    or whose report cannot be written has 2.
+    """
     ours = session.config.stash[_SESSION]
     ours.end()
-    yield
-    if session.config.option.collectonly:
-        return
-    if not ours.run.journal:
-        _remove_empty(ours.run.directory)
-        return
-    if ours.run.journal.boots:
+    outcome = yield
+    if outcome.excinfo and isinstance(outcome.excinfo[1], OSError):
+        ours.trouble = str(outcome.excinfo[1])  # a file that the user asked pytest for
+        outcome.force_result([])
+    if not session.config.option.collectonly:
         try:
-            _report(session, ours)
-        except BenchError as error:
-            print(f"error: {error}", file=sys.stderr)
-            session.exitstatus = 2
-    _say_what_remains(ours.run)
+            _conclude(session, ours)
+        except signals.Ended:
+            ours.trouble = "the report was not written"
+        _say_how_it_ended(ours)
+    elif output.is_lost():
+        session.exitstatus = command.FAILED
+    if ours.trouble:
+        session.exitstatus = command.FAILED
+    if ended := signals.ended():
+        session.exitstatus = ended.status
+    signals.end_at_once()
 
 
-def _remove_empty(directory: Path) -> None:
-    """Remove the directory of a run that never began: JUnit's file is all that it may hold."""
-    with contextlib.suppress(OSError):
-        if [path.name for path in directory.iterdir()] == ["junit.xml"]:
-            (directory / "junit.xml").unlink()
-            directory.rmdir()
-
-
-def _report(session: pytest.Session, ours: Session) -> None:
-    result = report.write(ours.run.directory)
+def _conclude(session: pytest.Session, ours: Session) -> None:
+    """Write and show the report of the boots that there are."""
+    if not ours.run.journal or not ours.run.journal.boots:
+        return
     print()
-    report.render_terminal(result, ours.console)
+    try:
+        made, refused = report.conclude(ours.run.directory, ours.console)
+    except (BenchError, OSError) as error:
+        ours.trouble = ours.trouble or str(error)
+        return
+    ours.trouble = ours.trouble or refused
     if session.exitstatus in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
-        session.exitstatus = report.exit_status(result)
+        session.exitstatus = report.exit_status(made)
 
 
-def _say_what_remains(run: Run) -> None:
+def _say_how_it_ended(ours: Session) -> None:
+    """Say what went wrong with the run as a whole, and how to go on with it."""
+    run, ended = ours.run, signals.ended()
+    if ours.trouble:
+        print(f"error: {ours.trouble}", file=sys.stderr)
+    if not run.journal:
+        if ended:
+            print(f"{ended} before the first boot: nothing was run", file=sys.stderr)
+        return
+    how = f"{ended}; " if ended else ""
     remaining = run.remaining()
-    if remaining and run.journal:
-        ended = {boot["boot"] for boot in run.journal.boots}
-        lost = sum(boot.boot in ended for boot in remaining)
-        print(f"{len(remaining) - lost} of {len(run.plan)} boots have not run and {lost} were "
-              f"lost; go on with: make bench RESUME={run.name}")
+    if remaining:
+        tried = {boot["boot"] for boot in run.journal.boots}
+        lost = sum(boot.boot in tried for boot in remaining)
+        print(f"{how}{len(remaining) - lost} of {len(run.plan)} boots have not run and {lost} were "
+              f"lost; go on with: {run.go_on}", file=sys.stderr)
+    elif ended:
+        print(f"{how}all boots have run; make report RUN={named(run.directory)}", file=sys.stderr)

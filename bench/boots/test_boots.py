@@ -4,6 +4,7 @@ import pytest
 from pytest_subtests import SubTests
 
 from conftest import Session
+from p2pbench import junit
 from p2pbench.matrix import Boot
 
 
@@ -15,16 +16,9 @@ def test_boot(boot: Boot, session: Session, subtests: SubTests) -> None:
     bad = [entry["name"] for entry in record["workloads"] if entry["status"] != "ok"]
     for entry in record["workloads"]:
         with subtests.test(msg=entry["name"]):
-            if entry["status"] == "invalid":
-                pytest.fail(f"invalid: {'; '.join(entry['reasons'])}", pytrace=False)
-            if entry["status"] == "failed":
-                pytest.fail("{step}: expected {expected}, got {got}".format(**entry["error"]),
-                            pytrace=False)
-    if record["status"] == "lost":
-        pytest.fail("lost the machine in stage \"{stage}\": {reason}".format(**record["lost"]),
-                    pytrace=False)
-    if record["status"] == "failed":
-        pytest.fail("{step}: expected {expected}, got {got}".format(**record["error"]),
-                    pytrace=False)
+            if trouble := junit.cell_trouble(entry):
+                pytest.fail(trouble, pytrace=False)
+    if trouble := junit.boot_trouble(record):
+        pytest.fail(trouble, pytrace=False)
     if bad:
         pytest.fail(f"no result from {', '.join(bad)}", pytrace=False)

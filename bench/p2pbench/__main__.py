@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 
-from . import kernel, seriescheck, shell, tree
+from . import command, kernel, output, seriescheck, shell, tree
 from .errors import BenchError
 from .matrix import PROVIDERS
 from .paths import BUILD, shown
@@ -56,26 +56,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="p2pbench", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, function in _COMMANDS.items():
-        command = commands.add_parser(name)
-        command.add_argument("--provider", default="bar")
-        command.add_argument("--points", default="", help="patches to boot after, 0018,0024,...")
-        command.add_argument("--variant", default="page")
-        command.add_argument("--flavour", default="bench")
-        command.set_defaults(function=function)
+        one = commands.add_parser(name)
+        one.add_argument("--provider", default="bar")
+        one.add_argument("--points", default="", help="patches to boot after, 0018,0024,...")
+        one.add_argument("--variant", default="page")
+        one.add_argument("--flavour", default="bench")
+        one.set_defaults(function=function)
     args = parser.parse_args()
-    try:
-        args.function(args)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return 0
+    args.function(args)
+    return command.FAILED if output.is_lost() else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

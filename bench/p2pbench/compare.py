@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from rich.console import Console
 
-from . import (comparable, files, index, pages, provenance_rows, reports, significance, terminal,
-               unpaired, verdict, words)
+from . import (command, comparable, files, index, pages, provenance_rows, reports, significance,
+               terminal, unpaired, verdict, words)
 from .errors import BenchError
 from .estimate import verdict_of
 from .forest import forest_svg
 from .paths import RESULTS, shown
 from .questions import LESS_IS_BETTER
+from .runs import find_run
 
 SCHEMA = "p2pbench-compare-1"
 _BASE = ("package", "version", "sha256")
@@ -97,7 +98,7 @@ def write(made: Report, directory: Path) -> list[Path]:
     """Write a comparison as JSON, Markdown and HTML; return the files."""
     name = f"{made['a']['run']}--{made['b']['run']}"
     plots = [{"title": one["title"], "svg": Markup(forest_svg(one))} for one in made["compares"]]
-    directory.mkdir(parents=True, exist_ok=True)
+    files.make_directory(directory)
     files.replace_all(directory, {
         f"{name}.json": json.dumps(made, indent=1, ensure_ascii=False) + "\n",
         f"{name}.md": pages.render("compare.md.j2", made=made),
@@ -109,11 +110,11 @@ def write(made: Report, directory: Path) -> list[Path]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare two runs; 0 when that could be done, 2 when not."""
     parser = argparse.ArgumentParser(prog="p2pbench.compare", description=__doc__)
-    parser.add_argument("a", type=Path, help="a run's directory, or its report.json: the baseline")
-    parser.add_argument("b", type=Path, help="another: the candidate")
+    parser.add_argument("a", help="the baseline: a run by name or path, or the file of a report")
+    parser.add_argument("b", help="the candidate: another")
     given = parser.parse_args(arguments)
     try:
-        made = compare(reports.read(given.a), reports.read(given.b))
+        made = compare(reports.read(_place(given.a)), reports.read(_place(given.b)))
         written = write(made, RESULTS / "compare")
         index.write(RESULTS)
     except BenchError as error:
@@ -124,6 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print("\nFiles      " + ", ".join(shown(path) for path in written), soft_wrap=True,
                   highlight=False, markup=False)
     return 0
+
+
+def _place(given: str) -> Path:
+    """Where a report is: of a run, or a file of whatever name."""
+    path = Path(given)
+    return path if path.suffix == ".json" and path.is_file() else find_run(given)
 
 
 def _refuse(a: Report, b: Report) -> None:
@@ -304,4 +311,4 @@ def _differences(a: Report, b: Report) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import BenchError
+from .paths import shown
 
 
 class WriteError(BenchError):
     """Files that could not be written; older ones are as they were."""
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory for files unless it is there; WriteError when that cannot be."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot make {shown(directory)}: {error.strerror}; mend that and run the "
+                         "same again") from error
 
 
 def replace_all(directory: Path, texts: Mapping[str, str], repair: str) -> None:
@@ -33,4 +44,5 @@ def replace_all(directory: Path, texts: Mapping[str, str], repair: str) -> None:
             f"untouched, so mend that and {repair}") from error
     finally:
         for path in temporary.values():
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a read-only disk refuses even what is not there
+                path.unlink(missing_ok=True)

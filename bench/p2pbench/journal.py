@@ -8,6 +8,7 @@ skips exactly that line and says so.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,8 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from .errors import BenchError
 from .functions import KEYS, Functions, Name, Row
-from .paths import RESULTS, SCHEMAS
+from .paths import SCHEMAS
+from .runs import named, names
 from .schema import problem
 
 SCHEMA = "p2pbench-journal-1"
@@ -93,7 +95,7 @@ class PlannedBoot(TypedDict):
 
 
 class Header(TypedDict):
-    """The first line."""
+    """The first line; `selection` are pytest's options that chose among the matrix's boots."""
 
     type: str
     schema: str
@@ -104,6 +106,7 @@ class Header(TypedDict):
     matrix: Matrix
     plan: list[PlannedBoot]
     provenance: dict[str, Any]
+    selection: NotRequired[list[str]]
 
 
 class Skipped(TypedDict):
@@ -284,14 +287,19 @@ class Journal:
             raise JournalError(f"{path}: refusing to write a header: {problem}")
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
-            _sync_directory(path.parent)
         except FileExistsError:
             raise JournalError(
-                f"{path}: exists already; go on with it by RESUME={path.parent.name}"
+                f"{path}: exists already; go on with it by RESUME={named(path.parent)}"
             ) from None
         except OSError as error:
-            raise JournalError(f"{path}: cannot create: {error.strerror}") from error
-        _append_line(path, _line(record), keep=0)
+            raise JournalError(_not_created(path, error)) from error
+        try:
+            _append_line(path, _line(record), keep=0)
+            _sync_directory(path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise JournalError(_not_created(path, error)) from error
         return cls(path, cast(Header, record))
 
     @classmethod
@@ -332,7 +340,7 @@ class Journal:
         line = _line(record)
         self._check_planned(cast(Boot, record), str(self.path))
         self._keep_small(cast(Boot, record), str(self.path))
-        _append_line(self.path, line, keep=_whole_size(self.path))
+        self._append(line)
         self._take(cast(Boot, record))
 
     def append_look(self, look: LookRecord) -> None:
@@ -341,8 +349,17 @@ class Journal:
         problem = _problem(record, "look")
         if problem:
             raise JournalError(f"{self.path}: refusing to write look {look['look']}: {problem}")
-        _append_line(self.path, _line(record), keep=_whole_size(self.path))
+        self._append(_line(record))
         self._read(record, str(self.path))
+
+    def _append(self, line: bytes) -> None:
+        try:
+            _append_line(self.path, line, keep=_whole_size(self.path))
+        except OSError as error:
+            raise JournalError(
+                f"{self.path}: cannot append: {error.strerror}; the journal is whole up to the "
+                f"boot before, so mend that and go on with RESUME={named(self.path.parent)}"
+            ) from error
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -404,16 +421,15 @@ class Journal:
                 )
 
 
-def latest_runs() -> str:
-    """Name the last runs that have a journal, for a message about one that is not there."""
-    runs = sorted(path.parent.name for path in RESULTS.glob("*/journal.jsonl"))
-    return ", ".join(runs[-3:]) or "no run yet"
+def _not_created(path: Path, error: OSError) -> str:
+    return (f"{path}: cannot create: {error.strerror}; nothing was run, so mend that and start "
+            "again")
 
 
 def _no_journal(path: Path) -> str:
     if (path.parent / "report.json").is_file():
         return f"{path}: not there; a published run has its report and no journal"
-    return f"{path}: not there; expected the directory of a run (there: {latest_runs()})"
+    return f"{path}: not there; expected the directory of a run (there: {names()})"
 
 
 def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -501,12 +517,9 @@ def _append_line(path: Path, data: bytes, keep: int) -> None:
         while written < len(data):
             written += os.write(fd, data[written:])
         os.fsync(fd)
-    except OSError as error:
+    except OSError:
         os.ftruncate(fd, keep)
-        raise JournalError(
-            f"{path}: cannot append: {error.strerror}; the journal is whole up to the boot "
-            f"before, so free some space and go on with RESUME={path.parent.name}"
-        ) from error
+        raise
     finally:
         os.close(fd)
 

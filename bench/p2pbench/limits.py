@@ -1,47 +1,103 @@
-"""What the workloads of a matrix ask of their guest: refused where it cannot be, told where it
-cannot be valid."""
+"""How much memory a process of this machine can have: what is built in, and what it is limited to.
 
-from .errors import BenchError
-from .matrix import Matrix, Workload, short
-from .qemu import Shape
-from .words import amount
+A container sees all of the machine's memory and may have a part of it: the limits of its control
+groups, of version 1 or 2, say how much.
+"""
 
-# What the kernel, the tools and the target take of the guest's memory.
-_REST = 256 << 20
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
 
-
-def check(matrix: Matrix, shape: Shape) -> None:
-    """Raise BenchError for the first workload that the guest's disk or memory cannot hold."""
-    for workload in matrix.workloads:
-        where = f"{matrix.file}: {workload.name}"
-        if workload.size > shape.disk:
-            raise BenchError(f"{where} wants {short(workload.size)}, the disk of testbed "
-                             f"{matrix.testbed} has {short(shape.disk)}")
-        if in_flight(workload) > shape.memory - _REST:
-            raise BenchError(f"{where} needs {amount(in_flight(workload))} for its requests "
-                             f"(numjobs x iodepth x bs), the guest of testbed {matrix.testbed} has "
-                             f"{amount(shape.memory)} in all; {amount(shape.memory - _REST)} is "
-                             "allowed")
+_PROC = Path("/proc/self")
 
 
-def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:
-    """Return a line for each workload whose requests do not all fit into a pool of peer memory.
+# The harness itself and QEMU's own memory beside the guest's.
+_HARNESS = 384 << 20
+# What QEMU maps beside the guest's memory, most of it without ever using it: 1.3 GiB were seen.
+_MAPPED = 1536 << 20
 
-    nvmet then takes host memory for some of them, and its cell becomes invalid.
+
+@dataclass(frozen=True)
+class Limit:
+    """So many bytes of memory, in the words of a sentence what sets them, and for whom they are.
+
+    beside is what they hold beside guests; each process has its own, or all have them together.
     """
-    pools = {"cmb": shape.cmb, "bar": shape.bar}
-    notes = []
-    for workload in matrix.workloads:
-        if workload.kind != "fio":
-            continue
-        for provider, pool in pools.items():
-            if provider in workload.providers and in_flight(workload) > pool:
-                notes.append(f"{workload.name} has {amount(in_flight(workload))} in flight, the "
-                             f"pool of {provider} is {amount(pool)}: nvmet may fall back to host "
-                             "memory, and the cell is then invalid")
-    return notes
+
+    size: int
+    source: str
+    beside: int = _HARNESS
+    each: bool = False
+
+    def room(self, guests: int) -> int:
+        """Return the bytes that each of so many guests, run at once, can have."""
+        return (self.size - self.beside) // (1 if self.each else guests)
 
 
-def in_flight(workload: Workload) -> int:
-    """Return the bytes of all requests of a workload that are in flight at once."""
-    return workload.numjobs * workload.iodepth * workload.bs
+def host_memory() -> int:
+    """Return the bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def memory() -> list[Limit]:
+    """Return all that limits the memory of the harness and its guests."""
+    machine = Limit(host_memory(), "this machine has")
+    return [machine, *_address_space(), *_control_groups(_PROC)]
+
+
+def _address_space() -> list[Limit]:
+    size, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return [] if size == resource.RLIM_INFINITY else \
+        [Limit(size, "`ulimit -v` allows", _MAPPED, each=True)]
+
+
+def _control_groups(proc: Path) -> list[Limit]:
+    """Return the limits of the control groups that a process is in, from its own group up."""
+    limits = []
+    for mount, root, file in _hierarchies(proc / "mountinfo"):
+        group = _group(proc / "cgroup", file)
+        # In a container the mount may begin at its own group, or its groups may begin at "/".
+        below = group.relative_to(root) if group.is_relative_to(root) else Path()
+        for directory in (mount / below, *(mount / parent for parent in below.parents)):
+            size = _read(directory / file)
+            if size is not None:
+                limits.append(Limit(size, f"{directory / file} allows"))
+    return limits
+
+
+def _hierarchies(mountinfo: Path) -> list[tuple[Path, Path, str]]:
+    """Return where groups that limit memory are mounted, what of them, and the limit's file."""
+    hierarchies = []
+    for line in _lines(mountinfo):
+        mounted, _, filesystem = line.partition(" - ")
+        root, mount = (Path(word) for word in mounted.split()[3:5])
+        kind, _, options = filesystem.split(maxsplit=2)
+        if kind == "cgroup2":
+            hierarchies.append((mount, root, "memory.max"))
+        elif kind == "cgroup" and "memory" in options.split(","):
+            hierarchies.append((mount, root, "memory.limit_in_bytes"))
+    return hierarchies
+
+
+def _group(cgroup: Path, file: str) -> Path:
+    """Return the group of a process in the hierarchy whose limits are in files of that name."""
+    controller = "" if file == "memory.max" else "memory"
+    for line in _lines(cgroup):
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return Path(path)
+    return Path("/")
+
+
+def _read(path: Path) -> int | None:
+    """Return the bytes that a file of a control group allows, None for "max" and for no file."""
+    words = "".join(_lines(path)).strip()
+    return int(words) if words.isdecimal() else None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []

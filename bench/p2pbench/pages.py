@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from . import bars, plots, provenance_rows, words
 from .functions import LEAST
+from .repository import NO_COMMIT
 from .verdict import is_alarming, ratios
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -50,8 +51,17 @@ def _content(report: Mapping[str, Any]) -> dict[str, Any]:
         "providers": rows,
         "provenance": provenance_rows.rows(report["provenance"]),
         "patches": provenance_rows.patches(report["provenance"]),
-        "dirty": (report["provenance"].get("repository") or {}).get("dirty", False),
+        "sources": _sources(report["provenance"].get("repository") or {}),
     }
+
+
+def _sources(repository: Mapping[str, Any]) -> str:
+    """What keeps somebody else from having the same sources, in a sentence; "" for nothing."""
+    if repository.get("dirty"):
+        return "The run had changes that no commit has."
+    if repository.get("commit") == NO_COMMIT:
+        return "Which commit its sources are of is not known."
+    return ""
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from . import repository
 from .accel import Accelerator
 from .image import TOOLS, build_image
 from .kernel import Kernel
-from .paths import ROOT
 from .program import run
 from .qemu import Shape
 
@@ -58,21 +58,12 @@ def _tools() -> dict[str, str]:
     return versions
 
 
-def _repository() -> dict[str, Any]:
-    def git(*args: str) -> str:
-        done = run("git", *args, cwd=ROOT)
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    return {"commit": git("rev-parse", "HEAD") or "unknown",
-            "dirty": bool(git("status", "--porcelain", "-uno"))}
-
-
 def collect(kernels: Iterable[Kernel], accelerator: Accelerator, shape: Shape) -> dict[str, Any]:
     """Return the provenance of a run: base, patches, configuration, compiler, host, tools."""
     builds = {kernel.variant.name: kernel.provenance() | {"image": build_image(kernel).stem}
               for kernel in kernels}
     base = next(iter(builds.values()))["base"]
     return {"base": base, "variants": builds, "host": _host(), "tools": _tools(),
-            "repository": _repository(),
+            "repository": repository.state(),
             "qemu": {"accelerator": accelerator.name, "why": accelerator.reason,
                      "shape": asdict(shape)}}

@@ -15,6 +15,7 @@ from .errors import BenchError
 from .image import AGENT_PORT, build_image
 from .kernel import Kernel
 from .located import LocatedToml, integer, size
+from .oom import OomWatch
 from .paths import CONFIGS
 from .program import environment, find_tool
 
@@ -165,6 +166,7 @@ class Guest:
         self._plugin = plugin
         self._board = board
         self._qemu: subprocess.Popen[bytes] | None = None
+        self._oom = OomWatch()
         ours, self._theirs = socket.socketpair()
         self.channel = Channel(ours)
         self.channel.scale = pace.scale
@@ -197,6 +199,8 @@ class Guest:
             reason = f"the guest's kernel panicked: {panic[0].split('] ', 1)[-1]}"
         elif code is not None and code < 0:
             reason = f"QEMU was killed by {signal.Signals(-code).name}"
+            memory = self._oom.explanation() if -code == signal.SIGKILL else ""
+            reason += f": {memory}" if memory else ""
         elif code is not None:
             said = [line for line in lines if "reboot: Power down" not in line]
             what = (f"QEMU ended with exit status {code}" if code else

@@ -15,12 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import files, index, pages, reports
+from . import command, files, index, pages, reports
 from .curves import memory_svg
 from .errors import BenchError
 from .paths import RESULTS, SCHEMAS, shown
 from .picture import standalone
 from .plots import variants_of
+from .repository import NO_COMMIT
+from .runs import find_run, named
 from .schema import validator
 
 SCHEMA = "p2pbench-summary-1"
@@ -63,8 +65,8 @@ def publish(run: Path, directory: Path | None = None) -> list[Path]:
     }
     if report["memory"] and report["memory"]["points"]:
         texts["memory.svg"] = standalone(memory_svg(report["memory"], variants_of(report)))
-    place.mkdir(parents=True, exist_ok=True)
-    files.replace_all(place, texts, f"run make reference RUN={run.name} again")
+    files.make_directory(place)
+    files.replace_all(place, texts, f"run make reference RUN={named(run)} again")
     return [place / name for name in texts]
 
 
@@ -74,7 +76,7 @@ def _refuse(report: Record) -> None:
     reasons = [*report["problems"]]
     if aa is None or aa["alarms"] or not aa["cells"]:
         reasons.append(aa["headline"] if aa else "it has no A/A check")
-    if repository.get("commit", reports.NO_COMMIT) == reports.NO_COMMIT:
+    if repository.get("commit", NO_COMMIT) == NO_COMMIT:
         reasons.append("it was run outside git, so that no commit is known to run again")
     if repository.get("dirty"):
         reasons.append("it was run with changes that no commit has")
@@ -86,10 +88,10 @@ def _refuse(report: Record) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish a run; 0 when its files are written, 2 when not."""
     parser = argparse.ArgumentParser(prog="p2pbench.reference", description=__doc__)
-    parser.add_argument("run", type=Path, help="the directory of the run: results/<run>")
-    run: Path = parser.parse_args(arguments).run
+    parser.add_argument("run", help="its name, or the path of its directory")
+    given: str = parser.parse_args(arguments).run
     try:
-        for path in publish(run):
+        for path in publish(find_run(given)):
             print(shown(path))
         index.write(RESULTS)
     except BenchError as error:
@@ -183,4 +185,4 @@ def _series(listed: Iterable[Record]) -> dict[str, int] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

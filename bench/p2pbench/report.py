@@ -1,4 +1,5 @@
-"""The report of a run, made from its journal alone: report.json (the truth), .md and .html.
+"""The report of a run, made from its journal alone: report.json (the truth), .md, .html, and
+junit.xml for a CI.
 
 `python3 -m p2pbench.report results/<run>` makes it again and prints the summary.
 """
@@ -15,17 +16,19 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from rich.console import Console
 
-from . import (aa, comparisons, files, index, instructions, memory, pages, reports, static,
-               stopping, terminal, verdict, words)
+from . import (aa, command, comparisons, files, index, instructions, junit, memory, pages, reports,
+               static, stopping, terminal, verdict, words)
 from .errors import BenchError
 from .garbage import seldom_collected
 from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
 from .looks import looks_of
 from .paths import RESULTS, ROOT
+from .repository import NO_COMMIT
+from .runs import JOURNAL, find_run, named
 from .schema import problem
 from .comparisons import Comparison
 from .questions import INSTRUCTIONS, compares_of, is_timed
@@ -42,7 +45,10 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
     Bytes, nanoseconds and ratios (candidate / baseline); the formulas are in stats.py.
     Raises JournalError when the journal cannot be read.
     """
-    journal = Journal.open(journal_path)
+    return _of(Journal.open(journal_path))
+
+
+def _of(journal: Journal) -> dict[str, Any]:
     header, boots = journal.header, journal.boots
     samples = Samples(header, boots, journal.skipped)
     found = comparisons.compare_all(header, boots, journal.looks, journal.skipped)
@@ -68,35 +74,73 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
         "provenance": header["provenance"],
         "qemu_commands": _commands(boots),
         "reproduce": _reproduce(header),
-        "notes": aa.alarm(found) + journal.notes + _clock_jumps(boots) + stopping.notes(journal),
+        "notes": aa.alarm(found) + journal.notes + _clock_jumps(boots) + stopping.notes(journal)
+        + _without_commit(header),
     }
     report["problems"] = _problems(report) + stopping.disagreements(journal, found)
     report["ok"] = not report["problems"]
     report["verdict"] = verdict.sentences(report)
     wrong = problem(SCHEMA_FILE, "", report)
     if wrong:
-        raise BenchError(f"{journal_path}: the report that was made of it is not of schema "
+        raise BenchError(f"{journal.path}: the report that was made of it is not of schema "
                           f"{SCHEMA}: {wrong}; this is a mistake of the program")
     return report
 
 
-@seldom_collected()
-def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
-    """Make report.json, report.md and report.html in `run_dir` and return the report.
+class Made(NamedTuple):
+    """A report, and the text of each file that goes with it."""
 
-    All three are complete on the disk before the first takes its name; when the disk is full,
-    WriteError is raised and older files stay as they are.
-    """
-    directory = Path(run_dir)
-    report = build(directory / "journal.jsonl")
-    files.replace_all(directory, {
+    report: dict[str, Any]
+    texts: dict[str, str]
+
+
+@seldom_collected()
+def make(run_dir: Path) -> Made:
+    """Make the report of the journal in `run_dir` in all its forms, and write none of them."""
+    journal = Journal.open(run_dir / JOURNAL)
+    report = _of(journal)
+    return Made(report, {
         "report.json": reports.as_json(report),
         "report.md": pages.markdown(report),
         "report.html": pages.html(report),
-    }, f"run: make report RUN={directory.name}")
-    if directory.resolve().parent == RESULTS:
-        index.write(RESULTS)
-    return report
+        "junit.xml": junit.text(journal, report["problems"]),
+    })
+
+
+def keep(run_dir: Path, made: Made) -> None:
+    """Write report.json, report.md, report.html and junit.xml, and list the run in results/.
+
+    All of them are complete on the disk before the first takes its name; when the disk is full,
+    WriteError is raised and older files stay as they are.
+    """
+    files.replace_all(run_dir, made.texts, f"run: make report RUN={named(run_dir)}")
+    if run_dir.resolve().parent == RESULTS:
+        try:
+            index.write(RESULTS)
+        except files.WriteError as error:
+            print(f"note: {error}", file=sys.stderr)  # the run itself is whole
+
+
+def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+    """Make the report of a run and keep it; return it."""
+    made = make(Path(run_dir))
+    keep(Path(run_dir), made)
+    return made.report
+
+
+def conclude(run_dir: Path, console: Console) -> tuple[dict[str, Any], str]:
+    """Make the report of a run, keep it and show it; return it, and why it could not be kept.
+
+    A report that cannot be written is shown all the same.
+    """
+    made = make(run_dir)
+    refused = ""
+    try:
+        keep(run_dir, made)
+    except files.WriteError as error:
+        refused = str(error)
+    render_terminal(made.report, console, run_dir)
+    return made.report, refused
 
 
 def exit_status(report: Mapping[str, Any]) -> int:
@@ -114,14 +158,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make the report of a run again; the exit status is that of the run."""
     parser = argparse.ArgumentParser(
         prog="p2pbench.report", description="make the report of a run again, from its journal")
-    parser.add_argument("run", type=Path, help="the directory of the run: results/<run>")
-    directory: Path = parser.parse_args(arguments).run
+    parser.add_argument("run", help="its name, or the path of its directory")
+    given: str = parser.parse_args(arguments).run
     try:
-        report = write(directory)
+        report, refused = conclude(find_run(given), Console())
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    render_terminal(report, Console(), directory)
+        refused = str(error)
+    if refused:
+        print(f"error: {refused}", file=sys.stderr)
+        return command.FAILED
     return exit_status(report)
 
 
@@ -440,10 +485,31 @@ def _reproduce(header: Header) -> str:
     name, file = header["matrix"]["name"], header["matrix"]["file"]
     known = Path(file).parent in (Path("configs/matrix"), ROOT / "configs" / "matrix")
     budget = looks_of(header).budget_s
-    commit = (header["provenance"].get("repository") or {}).get("commit", reports.NO_COMMIT)
-    return (f"git checkout {commit} && " if commit != reports.NO_COMMIT else "") + \
-        f"make bench MATRIX={shlex.quote(name if known or not file else file)} " \
-        f"SEED={header['seed']}" + (f" BUDGET={budget:g}s" if budget else "")
+    selection = header.get("selection", [])
+    commit = _repository(header).get("commit", NO_COMMIT)
+    words_of_it = [
+        f"git checkout {commit} &&" if commit != NO_COMMIT else "",
+        f"make bench MATRIX={_for_make(name if known or not file else file)}",
+        f"SEED={header['seed']}",
+        f"BUDGET={budget:.15g}s" if budget else "",
+        f"PYTEST_ARGS={_for_make(shlex.join(selection))}" if selection else ""]
+    return " ".join(word for word in words_of_it if word)
+
+
+def _for_make(value: str) -> str:
+    """The value of a variable of make's, quoted for a shell: make reads a dollar of its own."""
+    value = value.replace("$", "$$")
+    plain = "'" in value and not any(character in value for character in '"$`\\!')
+    return f'"{value}"' if plain else shlex.quote(value)
+
+
+def _repository(header: Header) -> Mapping[str, Any]:
+    return header["provenance"].get("repository") or {}
+
+
+def _without_commit(header: Header) -> list[str]:
+    note = _repository(header).get("note")
+    return [f"the commit of the sources is not known: {note}"] if note else []
 
 
 def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -451,4 +517,4 @@ def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from .errors import BenchError
-from .journal import latest_runs
 from .paths import SCHEMAS
+from .runs import JOURNAL, named, names
 from .schema import validator
 
 SCHEMA = "p2pbench-report-2"
@@ -22,8 +22,6 @@ KNOWN = (SCHEMA, _FIRST)
 _ADDED = ("instructions", "memory", "static", "aa", "stopping")
 _UNTESTED = ("p", "p_holm", "look")
 _MOST_SENTENCES = 5
-# What a provenance says where there is no git.
-NO_COMMIT = "unknown"
 # Down to the entries of a section, or of a compare.
 _LEVELS_IN_LINES = 4
 
@@ -41,8 +39,8 @@ def read(place: Path) -> dict[str, Any]:
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        to_do = f"make report RUN={place.name}" if (place / "journal.jsonl").is_file() \
-            else f"there: {latest_runs()}"
+        to_do = f"make report RUN={named(place)}" if (place / JOURNAL).is_file() \
+            else f"there: {names()}"
         raise UnreadableReport(f"{file}: cannot read: {error.strerror}; expected the directory of "
                                f"a run that has a report ({to_do})") from None
     except ValueError as error:

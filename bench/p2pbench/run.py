@@ -1,5 +1,7 @@
 """A run: the plan, the kernels it needs, and the journal that it can be resumed from."""
 
+import contextlib
+import itertools
 import random
 import time
 from collections.abc import Callable
@@ -7,13 +9,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import accel, insncount, limits, preflight, provenance, static, stopping
+from . import accel, insncount, load, preflight, provenance, static, stopping
 from .accel import Accelerator
 from .boot import BootRun
 from .errors import BenchError
 from .image import build_image
 from .insncount import Counter, Instrument
-from .journal import SCHEMA, Journal, latest_runs
+from .journal import SCHEMA, Journal
 from .kernel import Kernel, build, expected
 from .looks import looks_of, plan_looks
 from .matrix import COUNT, Boot, Matrix, matrix_from_json, read_matrix
@@ -21,27 +23,31 @@ from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown
 from .qemu import Pace, read_shape
 from .questions import FAMILIES, questions
+from .runs import JOURNAL, find_run, named
 from .stopping import Budget, in_words
 from .variants import find_variant
 
 
 class Run:
-    """One run of a matrix, new or resumed. Its directory is made with the first boot."""
+    """One run of a matrix, new or resumed.
 
-    def __init__(self, matrix: Matrix, seed: int, name: str, journal: Journal | None,
+    Its directory is made, and so named, when all that the boots need has been built; selection
+    are pytest's options that chose among the boots of the matrix.
+    """
+
+    def __init__(self, matrix: Matrix, seed: int, journal: Journal | None,
                  budget_s: float | None = None) -> None:
         self.matrix = matrix
         self.seed = seed
-        self.name = name
-        self.directory = RESULTS / name
         self.journal = journal
+        self.selection: list[str] = []
         self.kernels: dict[str, Kernel] = {}
         self._accelerator: Accelerator | None = None
         self._instrument: Instrument | None = None
         self._functions: dict[str, list[Function]] = {}
         self._pace = Pace()
         self._shape = read_shape(matrix.testbed)
-        limits.check(matrix, self._shape)
+        load.check(matrix, self._shape)
         self.budget: Budget | None = None
         self._block = -1
         self._estimate: Estimate | None = None
@@ -57,19 +63,30 @@ class Run:
         """Start a run of a matrix file; without a seed, draw one (it is recorded)."""
         matrix = read_matrix(matrix_file)
         chosen = random.SystemRandom().randrange(1 << 31) if seed is None else seed
-        stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-        return cls(matrix, chosen, f"{stamp}-{matrix.name}", None, budget_s)
+        return cls(matrix, chosen, None, budget_s)
 
     @classmethod
     def resume(cls, name: str) -> "Run":
-        """Go on with a run by the name of its directory in results/."""
-        directory = RESULTS / Path(name).name
-        if not (directory / "journal.jsonl").is_file():
-            raise BenchError(f'no run "{name}" to resume in {shown(RESULTS)} '
-                             f"(there: {latest_runs()})")
-        journal = Journal.open(directory / "journal.jsonl")
+        """Go on with a run; its name or the path of its directory says which."""
+        journal = Journal.open(find_run(name) / JOURNAL)
         matrix = matrix_from_json(dict(journal.header["matrix"]))
-        return cls(matrix, journal.header["seed"], directory.name, journal)
+        return cls(matrix, journal.header["seed"], journal)
+
+    @property
+    def directory(self) -> Path:
+        """Where the run is kept; there is none before its journal is."""
+        assert self.journal
+        return self.journal.path.parent
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return self.directory.name
+
+    @property
+    def go_on(self) -> str:
+        """The command that goes on with it."""
+        return f"make bench RESUME={named(self.directory)}"
 
     def remaining(self) -> list[Boot]:
         """Return the boots that still have to run, in order."""
@@ -128,20 +145,23 @@ class Run:
         if self._instrument:
             made_from |= {"instrument": self._instrument.provenance(),
                           "symbols": differing(self._functions)}
+        kept = static.collect(self.kernels.values())
+        directory = _new_directory(self.matrix.name)
         header = {
-            "type": "run", "schema": SCHEMA, "run": self.name, "seed": self.seed,
+            "type": "run", "schema": SCHEMA, "run": directory.name, "seed": self.seed,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "environment_class": self._accelerator.environment_class,
             "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
-            "stopping": self.looks.as_json(),
+            "stopping": self.looks.as_json(), "selection": self.selection,
             "provenance": made_from,
-            "static": static.collect(self.kernels.values()),
+            "static": kept,
         }
         try:
-            self.directory.mkdir(parents=True)
-        except OSError as error:
-            raise BenchError(f"cannot make {shown(self.directory)}: {error.strerror}") from None
-        self.journal = Journal.create(self.directory / "journal.jsonl", header)
+            self.journal = Journal.create(directory / JOURNAL, header)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+            raise
 
     def _check_kernels(self, header: Any, kernels: list[Kernel]) -> None:
         """Refuse to go on with a run on other kernels than it began with."""
@@ -206,23 +226,44 @@ class Run:
 
     def execute(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
         """Run one boot and write it to the journal; stage is told what is going on."""
-        assert self.journal and self._accelerator
+        assert self.journal
+        try:
+            record = self._boot(boot, stage)
+        except OSError as error:
+            raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before "
+                             "is whole") from None
+        self.journal.append(record)
+        return record
+
+    def _boot(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
+        assert self._accelerator
         kernel = self.kernels[boot.variant]
         raw = self.directory / "raw"
         counter = None
+        if boot.kind == COUNT and self._instrument:
+            counter = Counter(self._instrument, boot.variant, self._functions[boot.variant],
+                              raw / boot.boot)
+        consoles = self.directory / "console"
+        consoles.mkdir(exist_ok=True)
+        return BootRun(boot, self.matrix, self.seed, raw, stage, counter).run(
+            kernel, self._accelerator, self._shape, self._pace, consoles / f"{boot.boot}.log")
+
+
+def _new_directory(matrix: str) -> Path:
+    """Make the directory of a run that begins now; another one may begin in the same second."""
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(1):
+        directory = RESULTS / (f"{stamp}-{matrix}" + (f"-{number}" if number > 1 else ""))
         try:
-            if boot.kind == COUNT and self._instrument:
-                counter = Counter(self._instrument, boot.variant, self._functions[boot.variant],
-                                  raw / boot.boot)
-            consoles = self.directory / "console"
-            consoles.mkdir(exist_ok=True)
-            record = BootRun(boot, self.matrix, self.seed, raw, stage, counter).run(
-                kernel, self._accelerator, self._shape, self._pace, consoles / f"{boot.boot}.log")
+            directory.mkdir(parents=True)
+            return directory
+        except FileExistsError:
+            if not directory.exists():  # a file is in the way, where results/ should be
+                raise BenchError(f"cannot make {shown(directory)}: a file is in its way") from None
         except OSError as error:
-            raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before "
-                             f"is whole, go on with `make bench RESUME={self.name}`") from None
-        self.journal.append(record)
-        return record
+            raise BenchError(f"cannot make {shown(directory)}: {error.strerror}; nothing was run, "
+                             "so mend that and start again") from None
+    raise AssertionError("there is always a next number")
 
 
 class Estimate:

@@ -39,13 +39,16 @@ def parse_budget(given: str) -> float:
 
 
 def in_words(seconds: float) -> str:
-    """A time as a person says it: "30 h 0 min", "20 min", "1 min 30 s"."""
+    """A time as a person says it: "1 min 30 s", "20 min", "1 h 30 min"."""
     minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        minutes = round(seconds / 60)
-        return f"{minutes // 60} h {minutes % 60} min"
-    return " ".join(part for part, some in ((f"{minutes} min", minutes), (f"{rest} s", rest))
-                    if some) or "0 s"
+    if minutes < 60:
+        return _nonzero((minutes, "min"), (rest, "s")) or "0 s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return _nonzero((hours, "h"), (minutes, "min"))
+
+
+def _nonzero(*parts: tuple[int, str]) -> str:
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 class Budget:

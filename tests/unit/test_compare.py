@@ -279,11 +279,12 @@ def test_the_command_compares_and_refuses(
     assert "bb against a: 4 cells compared: 2 worse" in capsys.readouterr().out
     assert "bb against a" in (tmp_path / "index.html").read_text()
     assert compare.main([str(tmp_path / "a"), str(tmp_path / "none")]) == 2
-    assert "expected the directory of a run that has a report (there: " in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "expected the name of a run or the path of its directory (there: " in said
     (tmp_path / "a" / "journal.jsonl").write_text("")
     (tmp_path / "a" / "report.json").unlink()
     assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
-    assert "(make report RUN=a)" in capsys.readouterr().err
+    assert f"(make report RUN={tmp_path / 'a'})" in capsys.readouterr().err
 
 
 def test_a_report_of_the_first_schema_is_read_and_one_of_the_future_refused_by_name(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import limits
+from p2pbench import load
 from p2pbench.boot import boot_cmdline, setup_args
 from p2pbench.errors import BenchError
 from p2pbench.fio import job_file
@@ -212,21 +212,21 @@ def test_workloads_that_the_guest_cannot_hold_are_refused_when_they_are_planned(
     matrix = read_matrix(write(tmp_path, large.replace('"4k", "128k"', '"4k", "1m"')))
     with pytest.raises(BenchError, match=r"own.toml: randread-1m-qd1024-j64 needs 64.0 GiB for "
                        r"its requests \(numjobs x iodepth x bs\), the guest .* has 1.00 GiB"):
-        limits.check(matrix, shape)
+        load.check(matrix, shape)
     matrix = read_matrix(write(tmp_path, GOOD.replace("iodepth", 'size = "512m"\niodepth')))
     with pytest.raises(BenchError, match="randread-4k-qd1 wants 512m, the disk of testbed qemu"):
-        limits.check(matrix, shape)
-    limits.check(read_matrix(write(tmp_path, GOOD)), shape)
+        load.check(matrix, shape)
+    load.check(read_matrix(write(tmp_path, GOOD)), shape)
 
 
 def test_requests_that_a_pool_cannot_hold_at_once_are_told(tmp_path: Path) -> None:
     shape = read_shape("qemu")
     text = GOOD.replace("[1, 16]", "[64, 128]").replace('"4k", "128k"', '"4k", "4m"')
-    notes = limits.pool_notes(read_matrix(write(tmp_path, text)), shape)
+    notes = load.pool_notes(read_matrix(write(tmp_path, text)), shape)
     assert notes == [f"{rw}-4m-qd128 has 512 MiB in flight, the pool of bar is 256 MiB: nvmet may "
                      "fall back to host memory, and the cell is then invalid"
                      for rw in ("randread", "randwrite")]
-    assert not limits.pool_notes(read_matrix(write(tmp_path, GOOD)), shape)
+    assert not load.pool_notes(read_matrix(write(tmp_path, GOOD)), shape)
 
 
 SQES = GOOD.replace('providers = ["host", "bar"]\n', 'providers = ["host", "bar"]\n\n[[boots]]\n'

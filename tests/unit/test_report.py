@@ -328,7 +328,7 @@ def test_the_command_makes_the_report_again(
     assert (tmp_path / "report.html").is_file()
     assert "worse in all 2 cases" in capsys.readouterr().out
     assert report.main([str(tmp_path / "none")]) == 2
-    assert "none/journal.jsonl: not there; expected the directory of a run (there: " \
+    assert "none\": expected the name of a run or the path of its directory (there: " \
         in capsys.readouterr().err
     (tmp_path / "journal.jsonl").unlink()
     assert report.main([str(tmp_path)]) == 2

@@ -1,0 +1,73 @@
+"""What a run leaves behind: a directory of its own, JUnit's record, and how to repeat it."""
+
+import json
+import shlex
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from straw import BOOTS, Straw
+
+
+def test_two_runs_of_one_matrix_at_one_time_do_not_meet(straw: Straw) -> None:
+    started = [straw.start(f"--matrix={straw.matrix}") for _ in range(2)]
+    ended = [(*process.communicate(), process.returncode) for process in started]
+    assert [status for _, _, status in ended] == [0, 0], ended
+    assert len(straw.runs()) == 2
+    for run in straw.runs():
+        assert len((run / "journal.jsonl").read_text().splitlines()) == 1 + len(BOOTS)
+
+
+def test_a_selection_is_of_the_record_and_of_what_repeats_it(straw: Straw) -> None:
+    done = straw.bench(f"--matrix={straw.matrix}", "-k", "b0 or b2", "--seed=7")
+    assert done.returncode == 0, done.stdout
+    (run,) = straw.runs()
+    repeat = json.loads((run / "report.json").read_text())["reproduce"]
+    assert repeat == f"make bench MATRIX={straw.matrix} SEED=7 PYTEST_ARGS=\"-k 'b0 or b2'\""
+    words = shlex.split(repeat)
+    again = straw.start_program(words)
+    out, err = again.communicate()
+    assert again.returncode == 0, out + err
+    plans = [json.loads((path / "journal.jsonl").open().readline())["plan"]
+             for path in straw.runs()]
+    assert len(plans) == 2 and plans[0] == plans[1] and len(plans[0]) == 2
+
+
+def test_junit_has_what_went_wrong_as_a_ci_shows_it(straw: Straw) -> None:
+    straw.behave({"b0-page-bar": {"at": "fio", "do": "fall back"},
+                  "b1-page-bar": {"at": "setup", "do": "fail"},
+                  "b2-page-bar": {"at": "memory", "do": "die"}})
+    done = straw.bench(f"--matrix={straw.matrix}")
+    assert done.returncode == 1
+    assert straw.cases() == {"b0-page-bar": "", "b0-page-bar randread-16k-qd1": "failure",
+                            "b1-page-bar": "error", "b2-page-bar": "error", "report": "failure"}
+    said = [line for line in done.stdout.splitlines() if line.startswith("[2/3]")]
+    assert len(said) == 1 and "got a planted fault of two lines in " in said[0]
+
+
+def test_a_resume_of_a_whole_run_keeps_its_junit(straw: Straw) -> None:
+    assert straw.bench(f"--matrix={straw.matrix}").returncode == 0
+    before = straw.cases()
+    (run,) = straw.runs()
+    assert straw.bench(f"--resume={run}/").returncode == 0
+    assert straw.cases() == before and len(before) == 2 * len(BOOTS) + 1
+
+
+def test_pytests_own_junit_goes_where_the_user_says(straw: Straw, tmp_path: Path) -> None:
+    own = tmp_path / "own.xml"
+    assert straw.bench(f"--matrix={straw.matrix}", f"--junitxml={own}").returncode == 0
+    names = [case.get("name") for case in ElementTree.parse(own).getroot().iter("testcase")]
+    assert f"test_boot[{BOOTS[0]}]" in names
+    done = straw.bench(f"--matrix={straw.matrix}", f"--junitxml={own}/none.xml")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "Not a directory" in done.stderr or "File exists" in done.stderr
+    assert "Traceback" not in done.stdout
+
+
+def test_a_directory_of_the_users_is_left_alone(straw: Straw) -> None:
+    empty = straw.results / "mine"
+    empty.mkdir()
+    done = straw.bench(f"--resume={empty}")
+    assert done.returncode == 4 and "no run" in done.stderr
+    assert list(empty.iterdir()) == []
+    subprocess.run(["rmdir", empty], check=True)
