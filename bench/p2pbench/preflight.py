@@ -117,11 +117,11 @@ def _ccache_dir() -> Path:
     return Path(env.get("CCACHE_DIR") or Path(env.get("HOME", "/")) / ".cache" / "ccache")
 
 
-def _needed(kernels: Iterable[Kernel]) -> list[tuple[Path, int, str]]:
+def _needed(kernels: Iterable[Kernel], trees: int) -> list[tuple[Path, int, str]]:
     """Return what will be written: where to, how many bytes, and what it is."""
-    writes = [(BUILD, _BESIDE, "the build"), (RESULTS, _BESIDE, "a run's results")]
+    writes = [(BUILD, _BESIDE + trees * _TREE, "the build"), (RESULTS, _BESIDE, "a run's results")]
     to_build = [kernel for kernel in kernels if not kernel.directory.is_dir()]
-    if to_build and not have_base(read_base()):
+    if (to_build or trees) and not have_base(read_base()):
         writes.append((cache_dir(), _BASE, "the kernel cache"))
     for tree in {tree_dir(kernel.variant) for kernel in to_build}:
         if not tree.is_dir():
@@ -134,14 +134,14 @@ def _needed(kernels: Iterable[Kernel]) -> list[tuple[Path, int, str]]:
     return writes
 
 
-def check_room(kernels: Iterable[Kernel]) -> None:
+def check_room(kernels: Iterable[Kernel], trees: int = 0) -> None:
     """Raise BenchError if what building these kernels and a run write has no room.
 
-    What goes to one file system is one sum.
+    trees are further source trees in build/. What goes to one file system is one sum.
     """
     needed: dict[int, int] = defaultdict(int)
     what: dict[int, dict[str, Path]] = defaultdict(dict)
-    for path, size, name in _needed(kernels):
+    for path, size, name in _needed(kernels, trees):
         directory = _existing(path)
         if not os.access(directory, os.W_OK):
             raise BenchError(f"{shown(directory)} cannot be written to; {name} goes there")
@@ -156,11 +156,11 @@ def check_room(kernels: Iterable[Kernel]) -> None:
                              f"{' and '.join(what[device])} need {size >> 20} MiB")
 
 
-def check_build(kernels: Iterable[Kernel]) -> None:
-    """Raise BenchError for the first thing that would stop the build of these kernels."""
+def check_build(kernels: Iterable[Kernel], trees: int = 0) -> None:
+    """Raise BenchError for the first thing that would stop the build of these kernels and trees."""
     check_paths()
     check_tools(("build",))
-    check_room(kernels)
+    check_room(kernels, trees)
 
 
 def check(kernels: Iterable[Kernel]) -> None:

@@ -53,6 +53,15 @@ def have_base(base: Base) -> bool:
     return _repository(base.sha256).is_dir()
 
 
+def installed_version(package: str) -> str:
+    """Return the installed version of a Debian package, or an empty string."""
+    try:
+        done = run("dpkg-query", "-W", "-f=${Version}", package)
+    except BenchError:  # another distribution
+        return ""
+    return "" if done.returncode else done.stdout
+
+
 def base_tarball(base: Base) -> str:
     """Check that the base's source is there, wherever it came from; return its tarball's sha256.
 
@@ -71,9 +80,9 @@ def base_tarball(base: Base) -> str:
         raise BenchError(f"P2PBENCH_BASE={given} has the sha256 {sha256}; the "
                          f"{base.tarball.name} of {base.package} {base.version} has {base.sha256}")
     if sha256 != base.sha256:
-        print(f"warning: {tarball} is not of {base.package} {base.version}, which "
-              f"linux/{RELEASE}/BASE was made with; it is used as long as every patch applies",
-              file=sys.stderr)
+        version = installed_version(base.package) or "another version"
+        print(f"warning: {base.package} is {version}, linux/{RELEASE}/BASE was made with "
+              f"{base.version}; it is used as long as every patch applies", file=sys.stderr)
     return sha256
 
 
