@@ -54,13 +54,10 @@ missing() {
 }
 
 # apt-get takes a name that it does not know for a regular expression, and installs what matches.
-is_known() {
-	apt-cache show --no-all-versions "$1" 2>/dev/null | grep -qxF "Package: $1"
-}
-
 known() {
+	names=$(apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p')
 	for package in "$@"; do
-		if is_known "$package"; then
+		if echo "$names" | grep -qxF -e "$package"; then
 			printf '%s ' "$package"
 		# preflight.py says where else it can be had
 		elif [ "$package" != "$(base_value package)" ]; then

@@ -37,8 +37,8 @@ def check_paths() -> None:
             ("the kernel cache", cache_dir(), "set P2PBENCH_CACHE to another directory")):
         unfit = _UNFIT.search(str(path))
         if unfit:
-            raise BenchError(f'{what} is in "{path}": make and the kernel\'s Kbuild take no '
-                             f'"{unfit[0]}" in a path; {cure}')
+            raise BenchError(f"{what} is in {str(path)!r}: make and the kernel's Kbuild take no "
+                             f"{unfit[0]!r} in a path; {cure}")
 
 
 def published(text: str) -> str:

@@ -79,8 +79,8 @@ def check_tools(groups: Iterable[str]) -> None:
     """
     groups = tuple(groups)
     missing = _missing_programs(groups) + _missing_modules(groups)
-    if "gcc" not in missing:
-        missing += _missing_headers(groups)
+    if not missing:  # without a compiler there is no telling
+        missing = _missing_headers(groups)
     if missing:
         raise BenchError(f"not found: {', '.join(missing)}; run `make deps`, or where packages "
                          "have other names than Debian's, install what brings them")
