@@ -37,14 +37,14 @@ _MODULES = {
 _DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstream",
             "xio3130-downstream", "e1000e", "virtserialport", "virtio-rng-pci")
 
-# What building one kernel leaves, measured with gcc 12: the sources as a git tree, its objects
-# by flavour, the finished build, and what ccache keeps. The base's repository is made once, and
-# takes its unpacked sources beside it while it is made.
+# What building one kernel leaves, measured with gcc 12: the checked out sources, the git objects
+# below them (links to the base's repository, if that is on the same file system), what is built of
+# them by flavour, what is kept of it, and what ccache keeps.
 _TREE = 1600 << 20
-_OBJECTS = {"bench": 500 << 20, "debug": 1500 << 20}
-_FINISHED = 250 << 20
-_CCACHE = 150 << 20
-_BASE = 2200 << 20
+_GIT = 560 << 20
+_OBJECTS = {"bench": 320 << 20, "debug": 1000 << 20}
+_FINISHED = 90 << 20
+_CCACHE = 80 << 20
 _BESIDE = 256 << 20
 # The harness itself and QEMU's own memory beside the guest's: 200 to 330 MiB were seen.
 _HARNESS = 384 << 20
@@ -117,15 +117,23 @@ def _ccache_dir() -> Path:
     return Path(env.get("CCACHE_DIR") or Path(env.get("HOME", "/")) / ".cache" / "ccache")
 
 
+def _device(path: Path) -> int:
+    """Return the number of the file system that a path is or will be on."""
+    return _existing(path).stat().st_dev
+
+
 def _needed(kernels: Iterable[Kernel], trees: int) -> list[tuple[Path, int, str]]:
     """Return what will be written: where to, how many bytes, and what it is."""
-    writes = [(BUILD, _BESIDE + trees * _TREE, "the build"), (RESULTS, _BESIDE, "a run's results")]
+    apart = _device(cache_dir()) != _device(BUILD)
+    a_tree = _TREE + (_GIT if apart else 0)
+    writes = [(BUILD, _BESIDE + trees * a_tree, "the build"), (RESULTS, _BESIDE, "a run's results")]
     to_build = [kernel for kernel in kernels if not kernel.directory.is_dir()]
     if (to_build or trees) and not have_base(read_base()):
-        writes.append((cache_dir(), _BASE, "the kernel cache"))
+        # It is unpacked there, and what was unpacked is gone before a tree is checked out.
+        writes.append((cache_dir(), _GIT + (_TREE if apart else 0), "the kernel cache"))
     for tree in {tree_dir(kernel.variant) for kernel in to_build}:
         if not tree.is_dir():
-            writes.append((BUILD, _TREE, "the build"))
+            writes.append((BUILD, a_tree, "the build"))
     for kernel in to_build:
         writes.append((cache_dir(), _FINISHED, "the kernel cache"))
         writes.append((_ccache_dir(), _CCACHE, "ccache"))
@@ -145,7 +153,7 @@ def check_room(kernels: Iterable[Kernel], trees: int = 0) -> None:
         directory = _existing(path)
         if not os.access(directory, os.W_OK):
             raise BenchError(f"{shown(directory)} cannot be written to; {name} goes there")
-        device = directory.stat().st_dev
+        device = _device(path)
         needed[device] += size
         what[device][name] = directory
     for device, size in needed.items():

@@ -32,7 +32,7 @@ def variables() -> dict[str, list[str]]:
 def targets() -> list[str]:
     """All that make can be asked for."""
     return re.search(r"^TARGETS = ((?:.*\\\n)*.*)", TEXT, re.M)[1] \
-        .replace("\\\n", " ").split()  # type: ignore[index]
+        .replace("\\\n", " ").split()
 
 
 def test_help_names_every_target_and_every_variable() -> None:
@@ -52,14 +52,10 @@ def test_every_rule_is_a_target_and_every_target_has_a_rule() -> None:
 
 @pytest.mark.parametrize(("given", "meant"), [
     ("matrix=full", "MATRIX"), ("MATRX=full", "MATRIX"), ("Seed=1", "SEED"),
-    ("pytest-args=-x", "PYTEST_ARGS"), ("MATRIX+=x", ""), ("KERNEL=/home/me/linux", ""),
+    ("pytest-args=-x", "PYTEST_ARGS"), ("KERNEL=/home/me/linux", ""),
     ("VARIANT=page", ""), ("CC=clang", ""), ("SHELL=/bin/bash", ""), ("it's=1", "")])
 def test_a_variable_that_the_target_does_not_know_is_refused(given: str, meant: str) -> None:
     done = make("bench", given)
-    if given == "MATRIX+=x":  # that is one, written in another way
-        done = make("plan", given)
-        assert 'no matrix "x"' in done.stdout + done.stderr
-        return
     assert done.returncode == 2
     name = given.split("=")[0]
     assert f"*** make bench has no variable {name}{f'; did you mean {meant}?' if meant else ''} " \
@@ -82,8 +78,7 @@ def test_a_variable_in_the_shell_is_not_taken_for_one_that_was_given() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("value", ["it's.toml", 'a "b" c.toml', "a b.toml", "$HOME.toml", "a;b",
-                                   "`id`", "#x"])
+@pytest.mark.parametrize("value", ["it's a.toml", '$HOME "b" `id`;#x.toml'])
 def test_a_value_reaches_the_harness_as_it_is_written(value: str, tmp_path: Path) -> None:
     path = tmp_path / value
     shutil.copyfile(ROOT / "configs" / "matrix" / "smoke.toml", path)
@@ -94,7 +89,7 @@ def test_a_value_reaches_the_harness_as_it_is_written(value: str, tmp_path: Path
 
 def test_a_plan_is_of_the_boots_that_a_selection_leaves() -> None:
     assert "1 boots in 1 blocks" in make(*PLAN, "PYTEST_ARGS=-k bar").stdout
-    assert make(*PLAN, "PYTEST_ARGS=-k gpu").returncode == 5
+    assert "Error 5" in make(*PLAN, "PYTEST_ARGS=-k gpu").stderr
 
 
 HOSTILE = {

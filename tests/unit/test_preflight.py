@@ -101,7 +101,7 @@ def test_each_kernel_to_build_needs_room_and_one_that_is_there_none(
     kernels = [kernel_in(empty, name) for name in ("stock", "page", "pageless")]
     sizes = [needed(monkeypatch, *kernels[:count]) for count in range(4)]
     base, first, second, third = sizes
-    assert third - second == second - first > 2000
+    assert 2000 < third - second == second - first
     assert first - base > second - first  # the base's repository is made once
     kernels[0].directory.mkdir(parents=True)
     assert needed(monkeypatch, *kernels) == second
@@ -121,7 +121,10 @@ def test_one_file_system_is_counted_once_and_each_by_what_goes_there(
             path).startswith(other) else 1 << 40))
         with pytest.raises(BenchError, match=f"{other} is full: .*, the kernel cache need ") as caught:
             preflight.check_room([kernel_in(Path(other))])
-    assert apart + int(str(caught.value).split()[-2]) == together
+    # Apart, a tree cannot link to the base's objects, and the base is unpacked beside the tree.
+    there = int(str(caught.value).split()[-2])
+    assert apart < together < apart + there
+    assert apart > together - there > 0
 
 
 def test_an_unknown_accelerator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
