@@ -65,7 +65,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 # What the tests of a directory build, beside what they say by these fixtures.
 BUILT = {"debug": {("page", "debug")},
-         "planted": {(name, "bench") for name in ("page", "pageless", "planted-p2p", "planted-bio")},
+         "planted": {("page", "bench"), ("pageless", "bench"), ("planted-p2p", "bench"),
+                     ("planted-bio", "bench")},
          "smoke": {("pageless", "bench")}}
 
 

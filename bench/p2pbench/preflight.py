@@ -46,8 +46,6 @@ _OBJECTS = {"bench": 320 << 20, "debug": 1000 << 20}
 _FINISHED = 90 << 20
 _CCACHE = 80 << 20
 _BESIDE = 256 << 20
-# The harness itself and QEMU's own memory beside the guest's: 200 to 330 MiB were seen.
-_HARNESS = 384 << 20
 
 
 def _missing_programs(groups: Iterable[str]) -> list[str]:
@@ -97,9 +95,8 @@ def _existing(path: Path) -> Path:
 
 def check_memory(guests: Mapping[str, int], at_once: int = 1) -> None:
     """Raise BenchError when guests (name: bytes of memory) do not fit here, so many at once."""
-    limit = limits.memory()
-    room = (limit.size - _HARNESS) // at_once
-    large = {name: size for name, size in guests.items() if size > room}
+    limit = min(limits.memory(), key=lambda limit: limit.room(at_once))
+    large = {name: size for name, size in guests.items() if size > limit.room(at_once)}
     if not large:
         return
     name = max(large, key=lambda name: large[name])
@@ -108,7 +105,7 @@ def check_memory(guests: Mapping[str, int], at_once: int = 1) -> None:
     if len(large) < len(guests):
         cure = "leave it out with PYTEST_ARGS=\"-k 'not " + " and not ".join(large) + "'\""
     raise BenchError(f"{name} needs a guest of {large[name] >> 20} MiB{several} and "
-                     f"{_HARNESS >> 20} MiB beside it, {limit.source} {limit.size >> 20} MiB; "
+                     f"{limit.beside >> 20} MiB beside it, {limit.source} {limit.size >> 20} MiB; "
                      f"{cure}")
 
 
@@ -160,8 +157,8 @@ def check_room(kernels: Iterable[Kernel], trees: int = 0) -> None:
         directory = next(iter(what[device].values()))
         free = shutil.disk_usage(directory).free
         if free < size:
-            raise BenchError(f"the disk of {shown(directory)} is full: {free >> 20} MiB free, "
-                             f"{' and '.join(what[device])} need {size >> 20} MiB")
+            raise BenchError(f"the disk of {shown(directory)} is full: {free >> 20} MiB free, for "
+                             f"{' and '.join(what[device])} it needs {size >> 20} MiB")
 
 
 def check_build(kernels: Iterable[Kernel], trees: int = 0) -> None:

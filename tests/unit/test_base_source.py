@@ -1,4 +1,4 @@
-"""The base kernel's source is what has the right sha256, and where there is none the way is said."""
+"""The base kernel's source is what has the right sha256; where there is none, the way is said."""
 
 import hashlib
 import os
@@ -84,7 +84,7 @@ def test_a_tarball_that_dpkg_knows_nothing_of_is_taken_by_its_content(base: Base
 def test_where_apt_has_the_package_make_deps_brings_it(base: Base, tmp_path: Path,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     system(tmp_path, monkeypatch, MAIN, base.package)
-    with pytest.raises(BenchError, match="package linux-source-6.1 .* not installed; run `make dep"):
+    with pytest.raises(BenchError, match="linux-source-6.1 .* not installed; run `make deps`"):
         tree.base_tarball(base)
 
 

@@ -69,8 +69,8 @@ def test_without_root_the_packages_and_the_way_are_named(tmp_path: Path) -> None
                 script=with_packages(tmp_path, "python3 fio"),
                 id="echo 1000", **{"dpkg-query": "exit 1", "apt-get": ""})
     assert done.returncode == 1
-    assert done.stderr == ("error: missing packages: python3 fio linux-source-6.1 - run 'make deps' "
-                           "as root\n")
+    assert done.stderr == ("error: missing packages: python3 fio linux-source-6.1 - run "
+                           "'make deps' as root\n")
 
 
 def test_without_a_network_it_is_said_in_one_line(tmp_path: Path) -> None:

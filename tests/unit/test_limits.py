@@ -1,4 +1,4 @@
-"""The memory that a process can have is the least of all that limits it, and what it is is named."""
+"""All that limits the memory of a process is known, by its name."""
 
 import subprocess
 import sys
@@ -64,11 +64,13 @@ def test_a_container_sees_its_own_group_as_the_top(tmp_path: Path, root: str, gr
 def test_without_groups_the_machine_is_the_limit(tmp_path: Path,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_PROC", tmp_path)
-    assert limits.memory() == limits.Limit(limits.host_memory(), "this machine has")
+    assert limits.memory() == [limits.Limit(limits.host_memory(), "this machine has")]
 
 
-def test_a_limit_of_the_shell_counts() -> None:
-    code = "from p2pbench import limits; print(limits.memory())"
-    done = subprocess.run(["sh", "-c", f"ulimit -v 1048576; exec {sys.executable} -c '{code}'"],
+def test_a_limit_of_the_shell_counts_for_each_process_by_itself() -> None:
+    code = "from p2pbench import limits; print(*limits._address_space())"
+    done = subprocess.run(["sh", "-c", f"ulimit -v 4194304; exec {sys.executable} -c '{code}'"],
                           cwd=ROOT / "bench", capture_output=True, text=True)
-    assert done.stdout == "Limit(size=1073741824, source='`ulimit -v` allows')\n", done.stderr
+    assert done.stdout.startswith("Limit(size=4294967296, source='`ulimit -v` allows'"), done.stderr
+    limit = limits.Limit(4096 * MIB, "", each=True)
+    assert limit.room(2) == limit.room(1) == 2 * limits.Limit(4096 * MIB, "").room(2)

@@ -82,8 +82,8 @@ def test_a_full_disk_says_which_how_full_and_how_much_is_needed(
     with pytest.raises(BenchError) as caught:
         preflight.check_room([kernel_in(empty)])
     text = str(caught.value)
-    assert text.startswith(f"the disk of {empty} is full: 300 MiB free, the build and a run's "
-                           "results and the kernel cache and ccache need ")
+    assert text.startswith(f"the disk of {empty} is full: 300 MiB free, for the build and a "
+                           "run's results and the kernel cache and ccache it needs ")
     room(monkeypatch, 100 * GIB)
     preflight.check_room([kernel_in(empty)])
 
@@ -119,7 +119,7 @@ def test_one_file_system_is_counted_once_and_each_by_what_goes_there(
         usage = namedtuple("usage", "total used free")
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 0 if str(
             path).startswith(other) else 1 << 40))
-        with pytest.raises(BenchError, match=f"{other} is full: .*, the kernel cache need ") as caught:
+        with pytest.raises(BenchError, match=f"{other} is full: .*for the kernel cache it") as caught:
             preflight.check_room([kernel_in(Path(other))])
     # Apart, a tree cannot link to the base's objects, and the base is unpacked beside the tree.
     there = int(str(caught.value).split()[-2])
@@ -152,7 +152,8 @@ def test_a_kvm_that_hangs_costs_seconds_and_is_named(monkeypatch: pytest.MonkeyP
 
 def limited(monkeypatch: pytest.MonkeyPatch, size: int, source: str = "this machine has") -> None:
     """Let a process have so many bytes of memory here."""
-    monkeypatch.setattr(limits, "memory", lambda: limits.Limit(size, source))
+    monkeypatch.setattr(limits, "memory", lambda: [limits.Limit(64 * GIB, "this machine has"),
+                                                   limits.Limit(size, source)])
 
 
 def test_guests_that_are_larger_than_the_machine_say_what_to_leave_out(
@@ -160,8 +161,8 @@ def test_guests_that_are_larger_than_the_machine_say_what_to_leave_out(
     limited(monkeypatch, 8 * GIB)
     guests = {"bar": 1 * GIB, "memory-256g": 6 * GIB}
     preflight.check_memory(guests)
-    with pytest.raises(BenchError, match="memory-512g needs a guest of 11264 MiB and 384 MiB beside "
-                       "it, this machine has 8192 MiB; leave it out with "
+    with pytest.raises(BenchError, match="memory-512g needs a guest of 11264 MiB and 384 MiB "
+                       "beside it, this machine has 8192 MiB; leave it out with "
                        "PYTEST_ARGS=\"-k 'not memory-512g'\""):
         preflight.check_memory(guests | {"memory-512g": 11 * GIB})
     limited(monkeypatch, 2 * GIB)
