@@ -45,7 +45,7 @@ def _repository(sha256: str) -> Path:
 
 def _tarball(base: Base) -> Path:
     """Return where the base's source is: $P2PBENCH_BASE, else where its package puts it."""
-    return Path(os.environ.get("P2PBENCH_BASE") or base.tarball)
+    return Path(os.environ.get("P2PBENCH_BASE") or base.tarball).resolve()
 
 
 def have_base(base: Base) -> bool:
