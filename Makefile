@@ -1,76 +1,158 @@
 # p2pbench: peer-to-peer DMA without struct pages, measured. Start with `make help`.
 
-PYTHON  ?= /usr/bin/python3
-VARIANT ?= page
-FLAVOUR ?= bench
-PROVIDER ?= bar
-MATRIX  ?=
-SEED    ?=
-RESUME  ?=
-BUDGET  ?=
-RUN     ?=
-A       ?=
-B       ?=
-POINTS  ?=
-NAIVE   ?=
-PYTEST_ARGS ?=
+# The variables of each target. They are given behind `make`, as in `make bench MATRIX=smoke`.
+VARIABLES_bench = MATRIX SEED BUDGET RESUME PYTEST_ARGS
+VARIABLES_plan = $(VARIABLES_bench)
+VARIABLES_test = TESTS PYTEST_ARGS
+VARIABLES_check = PYTEST_ARGS
+VARIABLES_linux = VARIANT FLAVOUR
+VARIABLES_tree = VARIANT
+VARIABLES_series-export = VARIANT
+VARIABLES_series-check = VARIANT POINTS
+VARIABLES_naive = NAIVE
+VARIABLES_shell = VARIANT FLAVOUR PROVIDER
+VARIABLES_report = RUN
+VARIABLES_compare = A B
+VARIABLES_reference = RUN
+TARGETS = help deps bench plan test check linux tree series-export series-check naive shell \
+	report compare reference clean
+.PHONY: $(TARGETS)
 
-# Ours alone: a user's own paths and settings must not change what is measured.
+# What gets through from a user's shell: where things are, what the terminal can do, how apt gets
+# out, and what bench/help.txt names. Nothing else can change what is measured.
+LET_THROUGH = PATH HOME TMPDIR XDG_CACHE_HOME CCACHE_DIR CCACHE_MAXSIZE CCACHE_DISABLE \
+	ACCEL P2PBENCH_CACHE P2PBENCH_RESULTS P2PBENCH_BASE \
+	TERM COLORTERM COLUMNS LINES NO_COLOR FORCE_COLOR \
+	http_proxy https_proxy ftp_proxy no_proxy APT_CONFIG
+from = $(foreach name,$(.VARIABLES),$(if $(findstring $1,$(origin $(name))),$(name)))
+unexport $(filter-out $(LET_THROUGH),$(call from,environment))
+
+# What nobody knows is refused, as it would be ignored in silence: `make bench matrix=full` would
+# run another matrix.
+GOALS := $(or $(MAKECMDGOALS),help)
+KNOWN := $(sort $(foreach goal,$(GOALS),$(VARIABLES_$(goal))))
+UNKNOWN := $(firstword $(filter-out $(KNOWN) $(LET_THROUGH) PYTHON MAKEFLAGS,\
+	$(call from,command line)))
+SHELLS := $(firstword $(foreach name,$(filter $(KNOWN),$(call from,environment)),\
+	$(if $($(name)),$(name))))
+quoted = '$(subst ','\'',$1)'
+near = $(shell /usr/bin/python3 -ISc 'import difflib, sys; \
+	print("".join(difflib.get_close_matches(sys.argv[1].upper(), sys.argv[2:], 1)))' $(call quoted,$1) $(KNOWN))
+hint = $(if $1,; did you mean $1?)
+strangers := $(filter-out $(TARGETS),$(GOALS))
+$(if $(strangers),$(error $(firstword $(strangers)): no such target (there are: $(TARGETS))))
+$(if $(UNKNOWN),$(error make $(GOALS) has no variable $(UNKNOWN)$(call hint,$(call \
+	near,$(UNKNOWN))) (it has: $(or $(KNOWN),none))))
+$(if $(SHELLS),$(error $(SHELLS) is set in the shell's environment, where it is not looked for: \
+	unset it, or write $(SHELLS)=... behind make))
+
+# The same characters as in p2pbench/paths.py. A colon would split PYTHONPATH.
+UNFIT := $(shell pwd -P | LC_ALL=C tr -d 'A-Za-z0-9/_.+@~\200-\377-')
+ifneq ($(UNFIT),)
+$(error the checkout is in "$(CURDIR)": make and the kernel's Kbuild take no "$(UNFIT)" in a path; \
+	move the checkout)
+endif
+
+PYTHON = /usr/bin/python3
+VARIANT = page
+FLAVOUR = bench
+PROVIDER = bar
+TESTS = tests
+MATRIX =
+SEED =
+RESUME =
+BUDGET =
+RUN =
+A =
+B =
+POINTS =
+NAIVE =
+PYTEST_ARGS =
+
 export PYTHONPATH = $(CURDIR)/bench
 export PYTHONDONTWRITEBYTECODE = 1
+export PYTHONNOUSERSITE = 1
+export PYTHONSAFEPATH = 1
+export PYTHONUTF8 = 1
 export PYTEST_DISABLE_PLUGIN_AUTOLOAD = 1
+# A user's own settings for plots are there, otherwise.
+export MPLCONFIGDIR = $(CURDIR)/build/matplotlib
 PYTEST = $(PYTHON) -m pytest
 CLI = $(PYTHON) -m p2pbench
+option = $(if $(value $2),--$1=$(call quoted,$(value $2)))
 BOOTS = $(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots \
-	$(if $(MATRIX),--matrix='$(MATRIX)') $(if $(SEED),--seed='$(SEED)') \
-	$(if $(BUDGET),--budget='$(BUDGET)') $(if $(RESUME),--resume='$(RESUME)')
+	$(call option,matrix,MATRIX) $(call option,seed,SEED) \
+	$(call option,budget,BUDGET) $(call option,resume,RESUME)
+RUN_TESTS = $(PYTEST) -c tests/pytest.ini --rootdir=tests
+
+# What a target needs is there before it runs: Python, packages by the groups of bench/deps.sh, and
+# what a package cannot bring.
+define needs
+@! command -v $(PYTHON) >/dev/null || $(PYTHON) -c 'import p2pbench'
+@bench/deps.sh install $1
+@$(PYTHON) -m p2pbench.preflight $(or $2,$1)
+endef
 
 help:
 	@sed 's/^	//' bench/help.txt
 
 deps:
-	@bench/deps.sh install
+	$(call needs,python build guest source)
 
-bench: deps
+bench:
+	$(call needs,python build guest source)
 	@$(BOOTS) $(PYTEST_ARGS)
 
-plan: deps
-	@$(BOOTS) --collect-only
+plan:
+	$(call needs,python)
+	@$(BOOTS) --collect-only $(PYTEST_ARGS)
 
-test: deps
-	@$(PYTEST) -c tests/pytest.ini --rootdir=tests tests $(PYTEST_ARGS)
+# Which kernels tests need, and so the base's source, is known only when they are collected.
+test:
+	$(call needs,python build guest source test,python build guest test)
+	@$(RUN_TESTS) $(TESTS) $(PYTEST_ARGS)
 
-linux: deps
-	@$(CLI) linux --variant '$(VARIANT)' --flavour '$(FLAVOUR)'
+check:
+	$(call needs,python build guest source test)
+	@$(RUN_TESTS) tests/unit tests/agent tests/style $(PYTEST_ARGS)
 
-tree: deps
-	@$(CLI) tree --variant '$(VARIANT)'
+linux:
+	$(call needs,build source)
+	@$(CLI) linux $(call option,variant,VARIANT) $(call option,flavour,FLAVOUR)
 
-series-export: deps
-	@$(CLI) series-export --variant '$(VARIANT)'
+tree:
+	$(call needs,build source)
+	@$(CLI) tree $(call option,variant,VARIANT)
 
-series-check: deps
-	@bench/deps.sh install series-check
-	@$(CLI) series-check --variant '$(VARIANT)' --points '$(POINTS)'
+series-export:
+	$(call needs,build source)
+	@$(CLI) series-export $(call option,variant,VARIANT)
 
-naive: deps
+series-check:
+	$(call needs,python build guest source series-check)
+	@$(CLI) series-check $(call option,variant,VARIANT) $(call option,points,POINTS)
+
+naive:
+	$(call needs,python build guest source test)
 	@$(PYTHON) tests/naive/run.py $(NAIVE)
 
-shell: deps
-	@$(CLI) shell --variant '$(VARIANT)' --flavour '$(FLAVOUR)' --provider '$(PROVIDER)'
+shell:
+	$(call needs,python build guest source)
+	@$(CLI) shell $(call option,variant,VARIANT) $(call option,flavour,FLAVOUR) \
+		$(call option,provider,PROVIDER)
 
-report: deps
+report:
+	$(call needs,python)
 	@$(PYTHON) -m p2pbench.report 'results/$(or $(RUN),$(error which run? make report RUN=<directory in results/>))'
 
-compare: deps
+compare:
+	$(call needs,python)
 	@$(PYTHON) -m p2pbench.compare '$(or $(A),$(error which runs? make compare A=results/x B=results/y))' \
 		'$(or $(B),$(error which runs? make compare A=results/x B=results/y))'
 
-reference: deps
+reference:
+	$(call needs,python)
 	@$(PYTHON) -m p2pbench.reference 'results/$(or $(RUN),$(error which run? make reference RUN=<directory in results/>))'
 
 clean:
 	@$(CLI) clean
-
-.PHONY: help deps bench plan test linux tree series-export series-check naive shell report compare \
-	reference clean

@@ -1,51 +1,111 @@
 #!/bin/sh
-# The Debian packages that p2pbench uses: list them, or install those that are missing.
+# The Debian packages that p2pbench uses, in groups by what needs them: list those that are missing,
+# or install them. On another distribution p2pbench/preflight.py says what is missing.
 set -eu
+export LC_ALL=C
 
-kernel="linux-source-6.1 make gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils lz4 cpio
-	git ccache sparse pahole"
-guest="qemu-system-x86 qemu-system-common busybox-static fio nvme-cli rdma-core iproute2
-	libjansson-dev util-linux pkgconf"
-python="python3 python3-pytest python3-pytest-timeout python3-pytest-subtests python3-scipy
-	python3-jinja2 python3-jsonschema python3-fastjsonschema python3-rich python3-matplotlib"
-checks="mypy python3-typeshed shellcheck chromium chromium-driver python3-selenium"
-[ "${2:-}" != series-check ] || checks="$checks gcc-aarch64-linux-gnu"
-
-missing() {
-	for package in $kernel $guest $python $checks; do
-		state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
-		[ "$state" = installed ] || printf '%s ' "$package"
-	done
-}
+base=${0%/*}/../linux/6.1/BASE
 
 fail() {
 	echo "error: $*" >&2
 	exit 1
 }
 
-install_missing() {
-	command -v dpkg-query >/dev/null || fail "dpkg-query not found: this needs Debian 12"
-	wanted=$(missing)
-	[ -n "$wanted" ] || return 0
-	root=
-	if [ "$(id -u)" -ne 0 ]; then
-		command -v sudo >/dev/null ||
-			fail "missing packages: $wanted- run 'make deps' as root"
-		root=sudo
-	fi
-	echo "installing: $wanted"
-	log=$(mktemp)
-	trap 'rm -f "$log"' EXIT
-	# shellcheck disable=SC2086 # the list of packages is meant to be split
-	if ! { $root apt-get -q update && $root env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q install -y --no-install-recommends $wanted; } >"$log" 2>&1; then
-		grep '^E:' "$log" >&2 || tail -n 3 "$log" >&2
-		fail "apt-get could not install: $wanted- is there a network, room on the disk, and leave to do it?"
+packages() {
+	case $1 in
+	python) echo "python3 python3-pytest python3-pytest-timeout python3-pytest-subtests
+		python3-scipy python3-jinja2 python3-jsonschema python3-fastjsonschema python3-rich
+		python3-matplotlib" ;;
+	build) echo "python3 make gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils lz4 cpio
+		git ccache pahole" ;;
+	guest) echo "qemu-system-x86 qemu-system-common busybox-static fio nvme-cli rdma-core
+		iproute2 libjansson-dev util-linux pkgconf" ;;
+	source) base_value package ;;
+	test) echo "sparse python3-pytest-xdist mypy python3-typeshed shellcheck chromium chromium-driver
+		python3-selenium" ;;
+	series-check) echo "sparse gcc-aarch64-linux-gnu" ;;
+	*) fail "no group of packages is called $1" ;;
+	esac
+}
+
+base_value() {
+	sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$base"
+}
+
+# The base kernel's source need not come from its package: base_tarball() in p2pbench/tree.py.
+have_source() {
+	case ${XDG_CACHE_HOME:-} in
+	/*) cache=$XDG_CACHE_HOME/p2pbench ;;
+	*) cache=${HOME:-}/.cache/p2pbench ;;
+	esac
+	sha256=$(base_value sha256)
+	[ -n "${P2PBENCH_BASE:-}" ] || [ -e "$(base_value tarball)" ] ||
+		[ -d "${P2PBENCH_CACHE:-$cache}/base/${sha256%"${sha256#????????????????}"}.git" ]
+}
+
+missing() {
+	for group in "$@"; do
+		[ "$group" != source ] || ! have_source || continue
+		for package in $(packages "$group"); do
+			state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
+			[ "$state" = installed ] || printf '%s ' "$package"
+		done
+	done
+}
+
+# apt-get takes a name that it does not know for a regular expression, and installs what matches.
+known() {
+	names=$(apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p')
+	for package in "$@"; do
+		if echo "$names" | grep -qxF -e "$package"; then
+			printf '%s ' "$package"
+		# preflight.py says where else it can be had
+		elif [ "$package" != "$(base_value package)" ]; then
+			fail "apt has no package $package: is this Debian 12 or 13, with all of its sources?"
+		fi
+	done
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
 	fi
 }
 
-case ${1:-} in
-list) missing | tr ' ' '\n' ;;
-install) install_missing ;;
-*) fail "usage: $0 list|install [series-check]" ;;
+# Run a command of apt-get; only when it fails its output is of interest.
+apt_get() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 && return 0
+	grep '^E:' "$log" >&2 || tail -n 3 "$log" >&2
+	fail "apt-get could not install: $wanted- is there a network, room on the disk, and leave to do it?"
+}
+
+# shellcheck disable=SC2086 # lists of packages are meant to be split
+install_missing() {
+	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || return 0
+	wanted=$(missing "$@")
+	[ -n "$wanted" ] || return 0
+	[ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+		fail "missing packages: $wanted- run 'make deps' as root"
+	log=$(mktemp)
+	trap 'rm -f "$log"' EXIT
+	apt_get update
+	wanted=$(known $wanted)
+	[ -n "$wanted" ] || return 0
+	echo "installing: $wanted"
+	apt_get install -y --no-install-recommends $wanted
+	for package in $(missing "$@"); do
+		case " $wanted" in
+		*" $package "*) fail "apt-get installed all but $package, and did not say why" ;;
+		esac
+	done
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+list) missing "$@" | tr ' ' '\n' ;;
+install) install_missing "$@" ;;
+*) fail "usage: $0 list|install GROUP..." ;;
 esac

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import accel, progress
+from p2pbench import accel, preflight, progress
 from p2pbench.accel import Accelerator
-from p2pbench.kernel import Kernel, build
+from p2pbench.errors import BenchError
+from p2pbench.kernel import Kernel, build, expected
 from p2pbench.qemu import Board, Guest, Pace, read_shape
 from p2pbench.variants import find_variant
 
@@ -60,6 +61,39 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, [asked] if asked else variants, indirect=True,
                                  ids=[Path(asked).name] if asked else None, scope="session")
+
+
+# What the tests of a directory build, beside what they say by these fixtures.
+BUILT = {"debug": {("page", "debug")},
+         "planted": {("page", "bench"), ("pageless", "bench"), ("planted-p2p", "bench"),
+                     ("planted-bio", "bench")},
+         "smoke": {("pageless", "bench")}}
+
+
+def kernels_of(item: pytest.Item) -> set[tuple[str, str]]:
+    """Return variant and flavour of each kernel that a test needs."""
+    names = set(getattr(item, "fixturenames", ()))
+    kernels = set(BUILT.get(item.path.parent.name, ()))
+    if names & {"page_kernel", "make_guest", "accelerator"}:
+        kernels.add(("page", "bench"))
+    for fixture in names & set(KERNELS):
+        flavour = "bench" if fixture == "peer_kernel" else "debug"
+        kernels.add((item.callspec.params[fixture], flavour))  # type: ignore[attr-defined]
+    return kernels
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before the first test, say what the machine lacks for the kernels that the tests need."""
+    config = session.config
+    needed = set().union(*map(kernels_of, session.items))
+    if not needed or config.option.collectonly or config.getoption("--kernel"):
+        return
+    try:
+        preflight.check_memory({"each test": read_shape("qemu").memory})
+        preflight.check([expected(find_variant(name), flavour)
+                         for name, flavour in sorted(needed)])
+    except BenchError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")

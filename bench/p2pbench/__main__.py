@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 
-from . import command, kernel, output, seriescheck, shell, tree
+from . import command, kernel, output, preflight, seriescheck, shell, tree
 from .errors import BenchError
 from .matrix import PROVIDERS
 from .paths import BUILD, shown
@@ -12,12 +12,16 @@ from .variants import find_variant, read_variants
 
 
 def _linux(args: argparse.Namespace) -> None:
-    built = kernel.build(find_variant(args.variant), args.flavour)
+    variant = find_variant(args.variant)
+    preflight.check_build([kernel.expected(variant, args.flavour)])
+    built = kernel.build(variant, args.flavour)
     print(f"{args.variant} ({args.flavour}): {built.directory}")
 
 
 def _tree(args: argparse.Namespace) -> None:
-    print(shown(tree.make_tree(find_variant(args.variant))))
+    variant = find_variant(args.variant)
+    preflight.check_build([], trees=0 if tree.tree_dir(variant).is_dir() else 1)
+    print(shown(tree.make_tree(variant)))
 
 
 def _series_export(args: argparse.Namespace) -> None:
@@ -39,6 +43,7 @@ def _clean(_args: argparse.Namespace) -> None:
 
 def _series_check(args: argparse.Namespace) -> None:
     variant = find_variant(args.variant)
+    preflight.check_build([], trees=2)
     complaints = seriescheck.check(variant)
     if not complaints and args.points:
         complaints += seriescheck.boot_points(variant, args.points.split(","))

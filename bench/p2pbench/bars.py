@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.ticker import MaxNLocator  # type: ignore[import]
+from matplotlib.ticker import MaxNLocator
 
 from . import svg, words
 from .objects import OTHER

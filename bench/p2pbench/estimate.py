@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.stats  # type: ignore[import]
+import scipy.stats
 
 from .significance import ALPHA, RESAMPLES, fewest_pairs
 

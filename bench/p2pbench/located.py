@@ -115,7 +115,7 @@ def integer(least: int, most: int = 1_000_000) -> Parser:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise ValueError(f"found {_show(value)}; a whole number of at least {least} and at "
                              f"most {most} is allowed")
-        return value
+        return int(value)
     return parse
 
 

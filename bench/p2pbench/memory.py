@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.stats  # type: ignore[import]
+import scipy.stats
 
 from .matrix import MEMORY
 

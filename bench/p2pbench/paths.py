@@ -1,7 +1,10 @@
 """Where things lie: the checkout, its build directory, and the cache outside it."""
 
 import os
+import re
 from pathlib import Path
+
+from .errors import BenchError
 
 ROOT = Path(__file__).resolve().parents[2]
 LINUX = ROOT / "linux"
@@ -12,12 +15,30 @@ RESULTS = Path(os.environ.get("P2PBENCH_RESULTS") or ROOT / "results").resolve()
 BUILD = ROOT / "build"
 
 
+# What stands in a rule of make, in a command line of Kbuild's and in a list of gcc's options as
+# itself. Letters and digits of all languages do.
+_UNFIT = re.compile(r"[^\w/.+@~-]")
+
+
 def cache_dir() -> Path:
     """Return the cache: $P2PBENCH_CACHE, else p2pbench in the XDG cache directory."""
     given = os.environ.get("P2PBENCH_CACHE")
     if given:
         return Path(given).resolve()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "p2pbench"
+    xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification: a relative path is to be ignored.
+    return (xdg if xdg.is_absolute() else Path.home() / ".cache").resolve() / "p2pbench"
+
+
+def check_paths() -> None:
+    """Raise BenchError if kernels cannot be built where the checkout or the cache lies."""
+    for what, path, cure in (
+            ("the checkout", ROOT, "move the checkout"),
+            ("the kernel cache", cache_dir(), "set P2PBENCH_CACHE to another directory")):
+        unfit = _UNFIT.search(str(path))
+        if unfit:
+            raise BenchError(f"{what} is in {str(path)!r}: make and the kernel's Kbuild take no "
+                             f"{unfit[0]!r} in a path; {cure}")
 
 
 def published(text: str) -> str:

@@ -1,26 +1,56 @@
-"""What must be there before anything is built: each missing thing is one clear line."""
+"""What must be there before anything is built: each missing thing is one clear line.
 
+`python -m p2pbench.preflight python test ...` checks what each target needs before it runs.
+"""
+
+import importlib.util
 import os
 import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from . import limits
 from .errors import BenchError
 from .image import TOOLS
-from .paths import BUILD, RESULTS, cache_dir, shown
-from .program import find_tool, run
+from .kernel import Kernel
+from .paths import BUILD, RESULTS, cache_dir, check_paths, shown
+from .program import environment, find_tool, run
+from .tree import base_tarball, have_base, tree_dir
+from .variants import read_base
 
-_PROGRAMS = ("qemu-system-x86_64", "busybox", *TOOLS, "make", "gcc", "flex", "bison", "bc", "cpio",
-             "git", "ldd", "setpriv")
+# By what they are for, as the groups of bench/deps.sh.
+_PROGRAMS = {
+    "build": ("make", "gcc", "ld", "flex", "bison", "bc", "cpio", "xz", "git", "tar"),
+    "guest": ("qemu-system-x86_64", "busybox", *TOOLS, "ldd", "setpriv"),
+    "test": ("sparse", "shellcheck", "chromium", "chromedriver"),
+    "series-check": ("sparse", "aarch64-linux-gnu-gcc"),
+}
+_HEADERS = {"build": {"gelf.h": "libelf", "openssl/opensslv.h": "OpenSSL"},
+            "guest": {"jansson.h": "jansson"}}
+_MODULES = {
+    "python": ("pytest", "pytest_subtests", "scipy", "jinja2", "jsonschema", "fastjsonschema",
+               "rich", "matplotlib"),
+    "test": ("pytest_timeout", "xdist", "mypy", "selenium"),
+}
 _DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstream",
             "xio3130-downstream", "e1000e", "virtserialport", "virtio-rng-pci")
-# A kernel's tree and objects, its base repository, and the finished build.
-_ROOM_TO_BUILD = 4 << 30
-_ROOM_TO_RUN = 256 << 20
+
+# What building one kernel leaves, measured with gcc 12: the checked out sources, the git objects
+# below them (links to the base's repository, if that is on the same file system), what is built of
+# them by flavour, what is kept of it, and what ccache keeps.
+_TREE = 1600 << 20
+_GIT = 560 << 20
+_OBJECTS = {"bench": 320 << 20, "debug": 1000 << 20}
+_FINISHED = 90 << 20
+_CCACHE = 80 << 20
+_BESIDE = 256 << 20
 
 
-def _missing_programs() -> list[str]:
+def _missing_programs(groups: Iterable[str]) -> list[str]:
     missing = []
-    for name in _PROGRAMS:
+    for name in (name for group in groups for name in _PROGRAMS.get(group, ())):
         try:
             find_tool(name)
         except BenchError:
@@ -28,48 +58,138 @@ def _missing_programs() -> list[str]:
     return missing
 
 
+def _missing_headers(groups: Iterable[str]) -> list[str]:
+    headers = {name: library for group in groups
+               for name, library in _HEADERS.get(group, {}).items()}
+    return [f"the headers of {library}" for name, library in headers.items()
+            if run("gcc", "-E", "-include", name, "-x", "c", os.devnull).returncode]
+
+
+def _missing_modules(groups: Iterable[str]) -> list[str]:
+    return [f"Python's {name}" for group in groups for name in _MODULES.get(group, ())
+            if not importlib.util.find_spec(name)]
+
+
+def check_tools(groups: Iterable[str]) -> None:
+    """Raise BenchError that names each program, header and module of these groups that is missing.
+
+    Groups are those of bench/deps.sh: python, build, guest, test, series-check.
+    """
+    groups = tuple(groups)
+    missing = _missing_programs(groups) + _missing_modules(groups)
+    if not missing:  # without a compiler there is no telling
+        missing = _missing_headers(groups)
+    if missing:
+        raise BenchError(f"not found: {', '.join(missing)}; run `make deps`, or where packages "
+                         "have other names than Debian's, install what brings them")
+
+
 def _missing_devices() -> list[str]:
-    done = run("qemu-system-x86_64", "-device", "help")
-    return [name for name in _DEVICES if f'name "{name}"' not in done.stdout]
+    listed = run("qemu-system-x86_64", "-device", "help").stdout
+    return [name for name in _DEVICES if f'name "{name}"' not in listed]
 
 
 def _existing(path: Path) -> Path:
     return path if path.exists() else _existing(path.parent)
 
 
-def _check_room(path: Path, needed: int, what: str) -> None:
-    parent = _existing(path)
-    if not os.access(parent, os.W_OK):
-        raise BenchError(f"{shown(parent)} cannot be written to; {what} goes there")
-    free = shutil.disk_usage(parent).free
-    if free < needed:
-        raise BenchError(f"the disk of {shown(parent)} is full: {free >> 20} MiB free, {what} "
-                         f"needs {needed >> 20} MiB")
+def check_memory(guests: Mapping[str, int], at_once: int = 1) -> None:
+    """Raise BenchError when guests (name: bytes of memory) do not fit here, so many at once."""
+    limit = min(limits.memory(), key=lambda limit: limit.room(at_once))
+    large = {name: size for name, size in guests.items() if size > limit.room(at_once)}
+    if not large:
+        return
+    name = max(large, key=lambda name: large[name])
+    several = f" each, {at_once} at once," if at_once > 1 else ""
+    cure = "give it more memory"
+    if len(large) < len(guests):
+        cure = "leave it out with PYTEST_ARGS=\"-k 'not " + " and not ".join(large) + "'\""
+    raise BenchError(f"{name} needs a guest of {large[name] >> 20} MiB{several} and "
+                     f"{limit.beside >> 20} MiB beside it, {limit.source} {limit.size >> 20} MiB; "
+                     f"{cure}")
 
 
-def host_memory() -> int:
-    """Return the bytes of memory of this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _ccache_dir() -> Path:
+    env = environment()
+    return Path(env.get("CCACHE_DIR") or Path(env.get("HOME", "/")) / ".cache" / "ccache")
 
 
-def check_memory(guest: int, provider: str) -> None:
-    """Raise BenchError when the largest guest of a run, that of a provider, does not fit here."""
-    if guest > host_memory():
-        raise BenchError(f"{provider} needs a guest of {guest >> 20} MiB, this machine has "
-                         f"{host_memory() >> 20} MiB; leave it out with "
-                         f"PYTEST_ARGS=\"-k 'not {provider}'\"")
+def _device(path: Path) -> int:
+    """Return the number of the file system that a path is or will be on."""
+    return _existing(path).stat().st_dev
 
 
-def check(builds: bool) -> None:
-    """Raise BenchError for the first thing that would stop a run; builds: kernels will be built."""
-    missing = _missing_programs()
-    if missing:
-        raise BenchError(f"not found: {', '.join(missing)}; run `make deps`")
+def _needed(kernels: Iterable[Kernel], trees: int) -> list[tuple[Path, int, str]]:
+    """Return what will be written: where to, how many bytes, and what it is."""
+    apart = _device(cache_dir()) != _device(BUILD)
+    a_tree = _TREE + (_GIT if apart else 0)
+    writes = [(BUILD, _BESIDE + trees * a_tree, "the build"), (RESULTS, _BESIDE, "a run's results")]
+    to_build = [kernel for kernel in kernels if not kernel.directory.is_dir()]
+    if (to_build or trees) and not have_base(read_base()):
+        # It is unpacked there, and what was unpacked is gone before a tree is checked out.
+        writes.append((cache_dir(), _GIT + (_TREE if apart else 0), "the kernel cache"))
+    for tree in {tree_dir(kernel.variant) for kernel in to_build}:
+        if not tree.is_dir():
+            writes.append((BUILD, a_tree, "the build"))
+    for kernel in to_build:
+        writes.append((cache_dir(), _FINISHED, "the kernel cache"))
+        writes.append((_ccache_dir(), _CCACHE, "ccache"))
+        if not (tree_dir(kernel.variant) / f"obj-{kernel.flavour}").is_dir():
+            writes.append((BUILD, _OBJECTS[kernel.flavour], "the build"))
+    return writes
+
+
+def check_room(kernels: Iterable[Kernel], trees: int = 0) -> None:
+    """Raise BenchError if what building these kernels and a run write has no room.
+
+    trees are further source trees in build/. What goes to one file system is one sum.
+    """
+    needed: dict[int, int] = defaultdict(int)
+    what: dict[int, dict[str, Path]] = defaultdict(dict)
+    for path, size, name in _needed(kernels, trees):
+        directory = _existing(path)
+        if not os.access(directory, os.W_OK):
+            raise BenchError(f"{shown(directory)} cannot be written to; {name} goes there")
+        device = _device(path)
+        needed[device] += size
+        what[device][name] = directory
+    for device, size in needed.items():
+        directory = next(iter(what[device].values()))
+        free = shutil.disk_usage(directory).free
+        if free < size:
+            raise BenchError(f"the disk of {shown(directory)} is full: {free >> 20} MiB free, for "
+                             f"{' and '.join(what[device])} it needs {size >> 20} MiB")
+
+
+def check_build(kernels: Iterable[Kernel], trees: int = 0) -> None:
+    """Raise BenchError for the first thing that would stop the build of these kernels and trees."""
+    check_paths()
+    check_tools(("build",))
+    check_room(kernels, trees)
+
+
+def check(kernels: Iterable[Kernel]) -> None:
+    """Raise BenchError for the first thing that would stop a run of these kernels, built or not."""
+    check_build(kernels)
+    check_tools(("guest",))
     devices = _missing_devices()
     if devices:
         raise BenchError(f"{find_tool('qemu-system-x86_64')} has no device {', '.join(devices)}; "
                          "Debian's qemu-system-x86 has")
-    if builds:
-        _check_room(cache_dir(), _ROOM_TO_BUILD, "the kernel cache")
-    _check_room(BUILD, _ROOM_TO_BUILD if builds else _ROOM_TO_RUN, "the build")
-    _check_room(RESULTS, _ROOM_TO_RUN, "a run's results")
+
+
+def main(groups: list[str]) -> int:
+    """Check the paths, the tools of these groups, and with "source" the base's source."""
+    try:
+        check_paths()
+        check_tools(groups)
+        if "source" in groups:
+            base_tarball(read_base())
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

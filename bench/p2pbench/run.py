@@ -123,9 +123,9 @@ class Run:
         kernels = [expected(variant, self.matrix.flavour) for variant in variants]
         if self.journal:
             self._check_kernels(self.journal.header, kernels)
-        largest = max(boots, key=lambda boot: boot.bar)
-        preflight.check_memory(self._shape.with_bar(largest.bar).memory, largest.provider)
-        preflight.check(not all(kernel.directory.is_dir() for kernel in kernels))
+        preflight.check_memory({boot.provider: self._shape.with_bar(boot.bar).memory
+                                for boot in boots})
+        preflight.check(kernels)
         for variant in variants:
             self.kernels[variant.name] = build(variant, self.matrix.flavour)
         self._accelerator = accel.choose(next(iter(self.kernels.values())).bzimage)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema  # type: ignore[import]
+import fastjsonschema
 import jsonschema
 
 

@@ -28,7 +28,8 @@ def run(variant: Variant, flavour: str, provider: str) -> None:
                          "no P2P client (use PROVIDER=host)")
     if not sys.stdin.isatty():
         raise BenchError("a shell needs a terminal on its standard input")
-    preflight.check(not expected(variant, flavour).directory.is_dir())
+    preflight.check_memory({provider: read_shape("qemu").memory})
+    preflight.check([expected(variant, flavour)])
     kernel = build(variant, flavour)
     state = subprocess.run(["stty", "-g"], stdin=sys.stdin, capture_output=True,
                            text=True).stdout.strip()

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.stats  # type: ignore[import]
+import scipy.stats
 
 ALPHA = 0.05
 RESAMPLES = 9999

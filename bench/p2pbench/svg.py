@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-import matplotlib  # type: ignore[import]
-from matplotlib.figure import Figure  # type: ignore[import]
+import matplotlib
+from matplotlib.figure import Figure
 
 WIDTH_INCH = 4.9
 _STYLE: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}

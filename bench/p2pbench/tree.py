@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from . import base_source
 from .errors import BenchError
 from .lock import locked
 from .paths import BUILD, ROOT, cache_dir, shown
@@ -38,28 +39,48 @@ def tree_dir(variant: Variant) -> Path:
     return BUILD / "linux" / RELEASE / variant.name
 
 
+def _repository(sha256: str) -> Path:
+    return cache_dir() / "base" / f"{sha256[:16]}.git"
+
+
+def _tarball(base: Base) -> Path:
+    """Return where the base's source is: $P2PBENCH_BASE, else where its package puts it."""
+    return Path(os.environ.get("P2PBENCH_BASE") or base.tarball).resolve()
+
+
+def have_base(base: Base) -> bool:
+    """Say whether the base that BASE names has been unpacked: its tarball is not needed then."""
+    return _repository(base.sha256).is_dir()
+
+
 def installed_version(package: str) -> str:
     """Return the installed version of a Debian package, or an empty string."""
     try:
-        result = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package],
-                                capture_output=True, text=True)
-    except FileNotFoundError:
-        raise BenchError("dpkg-query not found; the base kernel comes from a Debian package, "
-                         "so Debian 12 is needed") from None
-    return result.stdout if result.returncode == 0 else ""
+        done = run("dpkg-query", "-W", "-f=${Version}", package)
+    except BenchError:  # another distribution
+        return ""
+    return "" if done.returncode else done.stdout
 
 
 def base_tarball(base: Base) -> str:
-    """Check that the base package is there and return the sha256 of its tarball.
+    """Check that the base's source is there, wherever it came from; return its tarball's sha256.
 
-    Another version than BASE names is used with a warning: the patches decide.
+    The package may be of another version than BASE names: it is used with a warning, as the
+    patches decide.
     """
-    version = installed_version(base.package)
-    if not version or not base.tarball.is_file():
-        raise BenchError(f"package {base.package} (its {base.tarball}) is not installed; "
-                         "run `make deps`")
-    sha256 = file_sha256(base.tarball)
+    given = os.environ.get("P2PBENCH_BASE")
+    if not given and have_base(base):
+        return base.sha256
+    tarball = _tarball(base)
+    if not tarball.is_file():
+        raise BenchError(f"P2PBENCH_BASE={given}: no such file" if given else
+                         base_source.way_out(base))
+    sha256 = file_sha256(tarball)
+    if sha256 != base.sha256 and given:
+        raise BenchError(f"P2PBENCH_BASE={given} has the sha256 {sha256}; the "
+                         f"{base.tarball.name} of {base.package} {base.version} has {base.sha256}")
     if sha256 != base.sha256:
+        version = installed_version(base.package) or "another version"
         print(f"warning: {base.package} is {version}, linux/{RELEASE}/BASE was made with "
               f"{base.version}; it is used as long as every patch applies", file=sys.stderr)
     return sha256
@@ -67,7 +88,7 @@ def base_tarball(base: Base) -> str:
 
 def base_repository(base: Base, sha256: str) -> Path:
     """Return a bare git repository with the base as its one commit, made once per tarball."""
-    repository = cache_dir() / "base" / f"{sha256[:16]}.git"
+    repository = _repository(sha256)
     if not repository.is_dir():
         with locked("base") as hold:
             if not repository.is_dir():
@@ -76,7 +97,8 @@ def base_repository(base: Base, sha256: str) -> Path:
 
 
 def _unpack(base: Base, sha256: str, repository: Path, hold: int) -> None:
-    print(f"unpacking {base.tarball.name}", flush=True)
+    tarball = _tarball(base)
+    print(f"unpacking {tarball.name}", flush=True)
     scratch = repository.parent / f".unpack-{os.getpid()}"
     try:
         scratch.mkdir(parents=True)
@@ -84,14 +106,14 @@ def _unpack(base: Base, sha256: str, repository: Path, hold: int) -> None:
         # A fault of the first program ends the stream without the word that --done waits for.
         done = run("sh", "-c", '"$1" -m p2pbench.import_tar "$2" "$3" | '
                    "git -c core.compression=1 fast-import --quiet --done --depth=0", "sh",
-                   sys.executable, base.tarball, f"{base.package} {sha256[:16]}", cwd=scratch,
+                   sys.executable, tarball, f"{base.package} {sha256[:16]}", cwd=scratch,
                    extra=_GIT | {"PYTHONPATH": str(ROOT / "bench")}, hold=(hold,))
         if done.returncode:
-            raise BenchError(f"cannot unpack {base.tarball} to {repository.parent}: "
+            raise BenchError(f"cannot unpack {tarball} to {repository.parent}: "
                              f"{why(done.stderr)}")
         scratch.rename(repository)
     except OSError as error:
-        raise BenchError(f"cannot unpack {base.tarball} to {repository.parent}: {error}") from None
+        raise BenchError(f"cannot unpack {tarball} to {repository.parent}: {error}") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -229,7 +251,7 @@ def export_series(variant: Variant) -> list[str]:
         lower = upper
     git(directory, "tag", "-f", "p2pbench/applied")
     stamp = directory / ".git" / "p2pbench-state"
-    stamp.write_text(f"{file_sha256(read_base().tarball)}\n{_series_state(variant)}")
+    stamp.write_text(f"{base_tarball(read_base())}\n{_series_state(variant)}")
     return changed
 
 

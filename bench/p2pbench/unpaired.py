@@ -32,7 +32,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import scipy.stats  # type: ignore[import]
+import scipy.stats
 
 from .estimate import Interval, Scatter, bootstrap, fewest_for_bootstrap, needed_to_decide
 from .significance import ALPHA, RESAMPLES

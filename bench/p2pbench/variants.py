@@ -16,6 +16,7 @@ class Base:
     """The packaged kernel source that every series applies to."""
 
     package: str
+    suite: str
     version: str
     tarball: Path
     sha256: str
@@ -56,9 +57,10 @@ def file_sha256(path: Path) -> str:
 def read_base() -> Base:
     """Read linux/<release>/BASE."""
     toml = LocatedToml(LINUX / RELEASE / "BASE")
-    fields = {"package": text, "version": text, "tarball": text, "sha256": text}
+    fields = {"package": text, "suite": text, "version": text, "tarball": text, "sha256": text}
     data = toml.table((), toml.data, fields, tuple(fields))
-    return Base(data["package"], data["version"], Path(data["tarball"]), data["sha256"])
+    return Base(data["package"], data["suite"], data["version"], Path(data["tarball"]),
+                data["sha256"])
 
 
 def read_variants() -> dict[str, Variant]:

@@ -1,5 +1,6 @@
 """The source trees: one commit a patch, exported byte for byte, and no work is ever lost."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -94,18 +95,27 @@ def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(own: Path) -> N
 
 
 def test_another_point_release_is_used_with_a_warning(
-        own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        own: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    tarball = os.environ.get("P2PBENCH_BASE") or str(variants.read_base().tarball)
+    monkeypatch.delenv("P2PBENCH_BASE", raising=False)
     base = own / "linux" / "6.1" / "BASE"
     base.write_text(base.read_text().replace('version = "6.1', 'version = "5.1')
-                    .replace('sha256 = "', 'sha256 = "00'))
+                    .replace('sha256 = "', 'sha256 = "00')
+                    .replace(str(variants.read_base().tarball), tarball))
     tree.make_tree(find_variant(PAGE))
-    assert "warning: linux-source-6.1 is 6.1" in capsys.readouterr().err
+    version = tree.installed_version("linux-source-6.1") or "another version"
+    assert f"warning: linux-source-6.1 is {version}" in capsys.readouterr().err
 
 
-def test_a_missing_base_package_says_what_to_do(own: Path) -> None:
+def test_a_missing_base_package_says_what_to_do(
+        own: Path, tmp_path_factory: pytest.TempPathFactory,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     base = own / "linux" / "6.1" / "BASE"
-    base.write_text(base.read_text().replace('package = "linux-source', 'package = "linux-sauce'))
-    with pytest.raises(BenchError, match="linux-sauce-6.1.*not installed; run `make deps`"):
+    base.write_text(base.read_text().replace('package = "linux-source', 'package = "linux-sauce')
+                    .replace('tarball = "/usr', 'tarball = "/nowhere'))
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("P2PBENCH_BASE", raising=False)
+    with pytest.raises(BenchError, match="the base kernel's source is missing: .*linux-sauce-6.1"):
         tree.make_tree(find_variant(PAGE))
 
 

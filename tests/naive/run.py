@@ -13,8 +13,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from p2pbench import preflight
 from p2pbench.errors import BenchError
-from p2pbench.kernel import compile_tree, install
+from p2pbench.kernel import compile_tree, expected, install
 from p2pbench.lock import locked
 from p2pbench.paths import BUILD, ROOT
 from p2pbench.tree import git, make_tree
@@ -87,6 +88,7 @@ def main(names: list[str]) -> int:
     """Run all mutants, or those that are named."""
     mutants = [read_mutant(patch) for patch in sorted(PATCHES.glob("*.patch"))
                if not names or patch.stem in names]
+    preflight.check([expected(mutant.variant, mutant.flavour) for mutant in mutants])
     missed = []
     for flavour in sorted({mutant.flavour for mutant in mutants}):
         for mutant in [one for one in mutants if one.flavour == flavour]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.stats  # type: ignore[import]
+import scipy.stats
 
 from p2pbench.estimate import blocks_needed, interval_of, least_found, verdict_of
 from p2pbench.looks import plan_looks

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.stats  # type: ignore[import]
+import scipy.stats
 
 from p2pbench import memory, report
 

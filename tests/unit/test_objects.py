@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import objects
 from p2pbench.errors import BenchError
 from p2pbench.objects import compact, differing, plain_name, read_functions
 
@@ -91,9 +90,3 @@ def test_what_a_build_inlined_or_renamed_is_listed(tmp_path: Path) -> None:
     assert rows["nvmet_req_init"]["absent"] == ["pageless"]
     assert rows["nvmet_req_init"]["as"] == {}
     assert rows["bio_split.part.0"]["as"] == {"pageless": ["bio_split.isra.0", "bio_split.cold"]}
-
-
-def test_every_subsystem_of_the_path_has_objects_in_a_real_kernel(page_kernel: object) -> None:
-    functions = read_functions(getattr(page_kernel, "directory"))
-    assert {function.subsystem for function in functions} == \
-        {name for name, _ in objects.SUBSYSTEMS} | {"other"}

@@ -1,42 +1,69 @@
 """Before anything is built, each thing that is missing is one clear line that says what to do."""
 
+import ast
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
-from p2pbench import accel, preflight, program
+from p2pbench import accel, limits, paths, preflight, program, tree
 from p2pbench.errors import BenchError
+from p2pbench.kernel import Kernel
 from p2pbench.paths import ROOT
+from p2pbench.variants import find_variant
 
-DEPS = ROOT / "bench" / "deps.sh"
+GIB = 1 << 30
 
 
-def stubs(directory: Path, **programs: str) -> dict[str, str]:
-    """Return an environment whose PATH has only these shell programs and a few real ones."""
-    directory.mkdir()
-    for name, body in programs.items():
-        (directory / name).write_text(f"#!/bin/sh\n{body}\n")
-        (directory / name).chmod(0o755)
-    for name in ("tr", "mktemp", "rm", "grep", "tail", "printf", "cat"):
-        (directory / name).symlink_to(shutil.which(name) or "/bin/false")
-    return {"PATH": str(directory)}
+def kernel_in(cache: Path, variant: str = "page", flavour: str = "bench") -> Kernel:
+    """A kernel that is not built."""
+    return Kernel(find_variant(variant), flavour, "0", cache / "kernels" / f"{variant}-{flavour}-0")
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh machine's directories, on one file system."""
+    for module in (preflight, tree):
+        monkeypatch.setattr(module, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(preflight, "RESULTS", tmp_path / "results")
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CCACHE_DIR", str(tmp_path / "ccache"))
+    return tmp_path
+
+
+def room(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    """Let every file system have so many bytes left."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1 << 40, 1 << 40, free))
 
 
 def test_this_machine_is_complete() -> None:
-    preflight.check(builds=False)
-    done = subprocess.run([DEPS, "list"], capture_output=True, text=True)
-    assert done.stdout.strip() == ""
+    preflight.check([])
+    assert preflight.main(["python", "build", "guest", "source", "test"]) == 0
 
 
 def test_a_missing_program_says_make_deps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_SBIN", ())
     monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(BenchError, match="not found: make, gcc, .*`make deps`"):
+        preflight.check([])
     with pytest.raises(BenchError, match="not found: qemu-system-x86_64, .*fio.*`make deps`"):
-        preflight.check(builds=False)
+        preflight.check_tools(["guest"])
+
+
+def test_a_missing_module_and_a_missing_header_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(preflight._MODULES, "python", ("pytest", "scipi"))
+    monkeypatch.setitem(preflight._HEADERS, "guest", {"stdio.h": "libc", "jansonn.h": "jansson"})
+    with pytest.raises(BenchError) as caught:
+        preflight.check_tools(["python", "guest"])
+    assert str(caught.value).startswith("not found: Python's scipi; run `make deps`, or ")
+    with pytest.raises(BenchError, match="^not found: the headers of jansson; "):
+        preflight.check_tools(["guest"])
 
 
 def test_a_qemu_without_a_device_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,16 +73,58 @@ def test_a_qemu_without_a_device_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     stub.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(BenchError, match="has no device nvme, nvme-ns, ivshmem-plain;"):
-        preflight.check(builds=False)
+        preflight.check([])
 
 
 def test_a_full_disk_says_which_how_full_and_how_much_is_needed(
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1 << 40, 1 << 40, 300 << 20))
-    preflight.check(builds=False)
-    with pytest.raises(BenchError, match="is full: 300 MiB free, .* needs 4096 MiB"):
-        preflight.check(builds=True)
+        empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room(monkeypatch, 300 << 20)
+    with pytest.raises(BenchError) as caught:
+        preflight.check_room([kernel_in(empty)])
+    text = str(caught.value)
+    assert text.startswith(f"the disk of {empty} is full: 300 MiB free, for the build and a "
+                           "run's results and the kernel cache and ccache it needs ")
+    room(monkeypatch, 100 * GIB)
+    preflight.check_room([kernel_in(empty)])
+
+
+def needed(monkeypatch: pytest.MonkeyPatch, *kernels: Kernel) -> int:
+    """The MiB that must be free for these kernels, as the error says."""
+    room(monkeypatch, 0)
+    with pytest.raises(BenchError) as caught:
+        preflight.check_room(kernels)
+    return int(str(caught.value).split()[-2])
+
+
+def test_each_kernel_to_build_needs_room_and_one_that_is_there_none(
+        empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = [kernel_in(empty, name) for name in ("stock", "page", "pageless")]
+    sizes = [needed(monkeypatch, *kernels[:count]) for count in range(4)]
+    base, first, second, third = sizes
+    assert 2000 < third - second == second - first
+    assert first - base > second - first  # the base's repository is made once
+    kernels[0].directory.mkdir(parents=True)
+    assert needed(monkeypatch, *kernels) == second
+    # A debug kernel has more objects, in the tree of the one that is measured.
+    assert second < needed(monkeypatch, *kernels, kernel_in(empty, "page", "debug")) < third
+
+
+def test_one_file_system_is_counted_once_and_each_by_what_goes_there(
+        empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = needed(monkeypatch, kernel_in(empty))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        assert os.stat(other).st_dev != os.stat(empty).st_dev
+        monkeypatch.setenv("P2PBENCH_CACHE", other)
+        apart = needed(monkeypatch, kernel_in(Path(other)))
+        usage = namedtuple("usage", "total used free")
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 0 if str(
+            path).startswith(other) else 1 << 40))
+        with pytest.raises(BenchError, match=f"{other} is full: .*for the kernel cache") as caught:
+            preflight.check_room([kernel_in(Path(other))])
+    # Apart, a tree cannot link to the base's objects, and the base is unpacked beside the tree.
+    there = int(str(caught.value).split()[-2])
+    assert apart < together < apart + there
+    assert apart > together - there > 0
 
 
 def test_an_unknown_accelerator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -81,34 +150,68 @@ def test_a_kvm_that_hangs_costs_seconds_and_is_named(monkeypatch: pytest.MonkeyP
     assert accel.choose(tmp_path / "bzImage") == chosen
 
 
-def test_deps_without_root_names_the_packages_and_the_way(tmp_path: Path) -> None:
-    env = stubs(tmp_path / "bin", id="echo 1000", **{"dpkg-query": "exit 1"})
-    done = subprocess.run(["/bin/sh", DEPS, "install"], env=env, capture_output=True, text=True)
+def limited(monkeypatch: pytest.MonkeyPatch, size: int, source: str = "this machine has") -> None:
+    """Let a process have so many bytes of memory here."""
+    monkeypatch.setattr(limits, "memory", lambda: [limits.Limit(64 * GIB, "this machine has"),
+                                                   limits.Limit(size, source)])
+
+
+def test_guests_that_are_larger_than_the_machine_say_what_to_leave_out(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 8 * GIB)
+    guests = {"bar": 1 * GIB, "memory-256g": 6 * GIB}
+    preflight.check_memory(guests)
+    with pytest.raises(BenchError, match="memory-512g needs a guest of 11264 MiB and 384 MiB "
+                       "beside it, this machine has 8192 MiB; leave it out with "
+                       "PYTEST_ARGS=\"-k 'not memory-512g'\""):
+        preflight.check_memory(guests | {"memory-512g": 11 * GIB})
+    limited(monkeypatch, 2 * GIB)
+    with pytest.raises(BenchError, match="-k 'not memory-256g and not memory-512g'"):
+        preflight.check_memory(guests | {"memory-512g": 11 * GIB})
+
+
+def test_a_limit_in_which_no_guest_fits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 300 << 20, "/sys/fs/cgroup/a/memory.max allows")
+    with pytest.raises(BenchError, match="bar needs a guest of 1024 MiB and 384 MiB beside it, "
+                       "/sys/fs/cgroup/a/memory.max allows 300 MiB; give it more memory"):
+        preflight.check_memory({"bar": GIB})
+
+
+def test_guests_that_run_at_once_need_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 2 * GIB)
+    preflight.check_memory({"bar": GIB})
+    with pytest.raises(BenchError, match="guest of 1024 MiB each, 2 at once, and 384 MiB"):
+        preflight.check_memory({"bar": GIB}, at_once=2)
+
+
+@pytest.mark.parametrize("path", ["/mnt/my cache", "/mnt/a:b", "/mnt/a,b", "/mnt/it's", "/mnt/a=b",
+                                  "/mnt/$a", "/mnt/a#b", "/mnt/50%", "/mnt/a\nb", "/mnt/a;b"])
+def test_a_cache_where_nothing_can_be_built_is_refused(path: str,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P2PBENCH_CACHE", path)
+    with pytest.raises(BenchError, match="the kernel cache is in .* take no .*set P2PBENCH_CACHE"):
+        preflight.check([])
+    monkeypatch.delenv("P2PBENCH_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", path)
+    with pytest.raises(BenchError, match="the kernel cache is in "):
+        preflight.check_build([])
+
+
+def test_a_relative_xdg_directory_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("P2PBENCH_CACHE", raising=False)
+    monkeypatch.setenv("HOME", "/home/größe-1_a.b+c@d")
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    assert paths.cache_dir() == Path("/home/größe-1_a.b+c@d/.cache/p2pbench")
+    paths.check_paths()
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache")
+    assert paths.cache_dir() == Path("/var/cache/p2pbench")
+
+
+def test_an_older_python_is_refused_in_words_that_it_can_read() -> None:
+    done = subprocess.run([sys.executable, "-c", "import sys; sys.version_info = (3, 9, 2)\n"
+                           "import p2pbench"], cwd=ROOT / "bench", capture_output=True, text=True)
     assert done.returncode == 1
-    assert "missing packages: linux-source-6.1 " in done.stderr
-    assert "run 'make deps' as root" in done.stderr
-
-
-def test_deps_without_a_network_says_so_in_one_line(tmp_path: Path) -> None:
-    env = stubs(tmp_path / "bin", id="echo 0",
-                **{"dpkg-query": '[ "$4" != fio ] && echo installed',
-                   "apt-get": "echo 'E: Failed to fetch' >&2; exit 100"})
-    done = subprocess.run(["/bin/sh", DEPS, "install"], env=env, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "apt-get could not install: fio - is there a network" in done.stderr
-
-
-def test_deps_asks_for_nothing_when_all_is_there(tmp_path: Path) -> None:
-    env = stubs(tmp_path / "bin", id="echo 1000", **{"dpkg-query": "echo installed"})
-    done = subprocess.run(["/bin/sh", DEPS, "install"], env=env, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_a_guest_that_is_larger_than_the_machine_says_what_to_leave_out(
-    monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preflight, "host_memory", lambda: 8 << 30)
-    preflight.check_memory(6 << 30, "memory-256g")
-    with pytest.raises(BenchError, match="memory-512g needs a guest of 11264 MiB, this machine has "
-                       "8192 MiB; leave it out with PYTEST_ARGS=\"-k 'not memory-512g'\""):
-        preflight.check_memory(11 << 30, "memory-512g")
+    assert done.stderr.startswith("error: Python 3.11 or newer is needed, ")
+    assert done.stderr.count("\n") == 1 and " is 3.9; " in done.stderr
+    ast.parse((ROOT / "bench" / "p2pbench" / "__init__.py").read_text(), feature_version=(3, 4))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.stats  # type: ignore[import]
+import scipy.stats
 
 from p2pbench.comparisons import Comparison, compare_all
 from p2pbench.estimate import Interval, blocks_needed, bootstrap, interval_of, verdict_of
