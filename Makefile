@@ -14,8 +14,9 @@ VARIABLES_shell = VARIANT FLAVOUR PROVIDER
 VARIABLES_report = RUN
 VARIABLES_compare = A B
 VARIABLES_reference = RUN
+VARIABLES_cache = LIMIT
 TARGETS = help deps bench plan test check linux tree series-export series-check naive shell \
-	report compare reference clean
+	report compare reference cache clean
 .PHONY: $(TARGETS)
 
 # What gets through from a user's shell: where things are, what the terminal can do, how apt gets
@@ -67,6 +68,7 @@ A =
 B =
 POINTS =
 NAIVE =
+LIMIT =
 PYTEST_ARGS =
 
 export PYTHONPATH = $(CURDIR)/bench
@@ -83,7 +85,9 @@ option = $(if $(value $2),--$1=$(call quoted,$(value $2)))
 BOOTS = $(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots \
 	$(call option,matrix,MATRIX) $(call option,seed,SEED) \
 	$(call option,budget,BUDGET) $(call option,resume,RESUME)
-RUN_TESTS = $(PYTEST) -c tests/pytest.ini --rootdir=tests
+which = $(error which runs? make compare A=<run> B=<run>)
+# A guest keeps one core busy, so there are as many workers as cores, each with its own guests.
+RUN_TESTS = $(PYTEST) -p xdist.plugin -n auto --maxprocesses=4 -c tests/pytest.ini --rootdir=tests
 
 # What a target needs is there before it runs: Python, packages by the groups of bench/deps.sh, and
 # what a package cannot bring.
@@ -143,16 +147,18 @@ shell:
 
 report:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.report 'results/$(or $(RUN),$(error which run? make report RUN=<directory in results/>))'
+	@$(PYTHON) -m p2pbench.report $(call quoted,$(or $(RUN),$(error which run? make report RUN=<run>)))
 
 compare:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.compare '$(or $(A),$(error which runs? make compare A=results/x B=results/y))' \
-		'$(or $(B),$(error which runs? make compare A=results/x B=results/y))'
+	@$(PYTHON) -m p2pbench.compare $(call quoted,$(or $(A),$(which))) $(call quoted,$(or $(B),$(which)))
 
 reference:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.reference 'results/$(or $(RUN),$(error which run? make reference RUN=<directory in results/>))'
+	@$(PYTHON) -m p2pbench.reference $(call quoted,$(or $(RUN),$(error which run? make reference RUN=<run>)))
+
+cache:
+	@$(CLI) cache $(call option,limit,LIMIT)
 
 clean:
 	@$(CLI) clean

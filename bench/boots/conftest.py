@@ -6,6 +6,7 @@ from p2pbench import output, signals
 output.keep_going()
 signals.end_at_once()
 
+import contextlib
 import sys
 from collections.abc import Generator
 from typing import Any, NoReturn, cast
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from p2pbench import command, junit, report, stopping
+from p2pbench import command, junit, progress, report, stopping
 from p2pbench.errors import BenchError
 from p2pbench.looks import first_decision
 from p2pbench.matrix import Boot, find_matrix
@@ -37,11 +38,14 @@ class Session:
         self._selected: list[Boot] = []
         self._count = 0
         self._status: Status | None = None
+        self._ending = contextlib.ExitStack()
 
     def begin(self, boots: list[Boot]) -> None:
         """Build what is missing, then say what is going to run and how long it will take."""
         self._selected = boots
         self.run.prepare(boots)
+        if not self.console.is_terminal:
+            self._ending.enter_context(progress.every_minute(self.console.print))
         self._estimate = Estimate(self.run.matrix, boots)
         self.run.begin(self._estimate)
         assert self.run.journal
@@ -118,9 +122,11 @@ class Session:
             self.console.print(decides)
 
     def end(self) -> None:
-        """Stop the progress line."""
+        """Stop the progress line, and what is still being built."""
         if self._status:
             self._status.stop()
+        self._ending.close()
+        self.run.end()
 
 
 def _line(head: str, record: dict[str, Any], left: float) -> str:
@@ -219,8 +225,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             ours.say_looks()
         else:
             ours.begin(boots)
+            _put_first(session.items, ours.run.first)
     except (BenchError, OSError) as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _put_first(items: list[pytest.Item], boots: list[Boot]) -> None:
+    """Move the items of these boots to the front, in the boots' order."""
+    order = {boot.boot: place for place, boot in enumerate(boots)}
+
+    def place(item: pytest.Item) -> int:
+        assert isinstance(item, pytest.Function)
+        return order.get(item.callspec.params["boot"].boot, len(order))
+
+    items.sort(key=place)
 
 
 @pytest.fixture

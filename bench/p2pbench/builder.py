@@ -9,7 +9,7 @@ from .errors import BenchError
 from .kernel import Kernel
 from .paths import BUILD, ROOT, cache_dir, shown
 
-_POLL_S = 0.2
+_POLL_S = 0.5
 
 
 class Builder:
@@ -18,26 +18,27 @@ class Builder:
     def __init__(self, kernels: Sequence[Kernel]) -> None:
         self._log = BUILD / "kernels.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        names = [kernel.variant.name for kernel in kernels]
+        names = " ".join(kernel.variant.name for kernel in kernels)
         with self._log.open("w") as stream:
             self._process = program.start(
                 sys.executable, "-m", "p2pbench", "linux", "--flavour", kernels[0].flavour,
-                "--variant", *names, cwd=ROOT, output=stream,
+                "--variant", names, cwd=ROOT, output=stream,
                 extra={"PYTHONPATH": str(ROOT / "bench"), "P2PBENCH_CACHE": str(cache_dir())})
 
     def is_busy(self) -> bool:
-        """Say whether something is still being built. Raises BenchError when it failed."""
+        """Say whether something is still being built. Raises BenchError when that failed."""
         status = self._process.poll()
         if status:
             text = self._log.read_text(errors="replace")
-            raise BenchError(f"{program.why(text)} (all of it in {shown(self._log)})")
+            reason = program.why(text).removeprefix("error: ")
+            raise BenchError(f"{reason} (all that was said is in {shown(self._log)})")
         return status is None
 
-    def wait(self, ready: Callable[[], bool]) -> None:
-        """Wait until something is ready, or until all is built; say how far that is."""
-        with progress.shown():
-            while self.is_busy() and not ready():
-                time.sleep(_POLL_S)
+    def wait(self, ready: Callable[[], bool], stage: Callable[[str], None]) -> None:
+        """Wait until something is ready or all is built; stage is told how far that is."""
+        while self.is_busy() and not ready():
+            stage(progress.current() or "waiting for a kernel")
+            time.sleep(_POLL_S)
 
     def stop(self) -> None:
         """End the building, however far it is."""

@@ -13,6 +13,7 @@ from .paths import cache_dir
 # The directories of the cache, and what an entry of each is called.
 KINDS = {"kernels": "kernel", "images": "guest image", "base": "base source",
          "plugins": "QEMU plugin"}
+_MIB = 1 << 20
 _GIB = 1 << 30
 _DAY_S = 24 * 3600.0
 
@@ -105,7 +106,7 @@ def _remove(path: Path) -> bool:
 def lines(listed: list[Entry]) -> list[str]:
     """Return a line for each entry: size, how long ago it was made and used, kind and name."""
     now = time.time()
-    return [f"{entry.size / _GIB:8.2f} GiB  made {_ago(now - entry.made):>10}  "
+    return [f"{entry.size / _MIB:8.1f} MiB  made {_ago(now - entry.made):>10}  "
             f"used {_ago(now - entry.used):>10}  {entry.kind} {entry.path.name}"
             for entry in listed]
 

@@ -1,7 +1,8 @@
 """The journal of a run: JSON lines, append-only; one header, then one line per finished boot.
 
 Between them stand the looks of a run with a budget: what was decided, and which boots are left
-out for it. results/journal.schema.json states the shape of each kind of line. A line is written
+out for it; and, where the first boots ran while kernels were still being built, a line that
+completes the header when they are there. results/journal.schema.json states the shape of each kind of line. A line is written
 with one write() and fsync(), so that a kill -9 can at worst leave the last line cut; the reader
 skips exactly that line and says so.
 """
@@ -24,6 +25,8 @@ from .schema import problem
 
 SCHEMA = "p2pbench-journal-1"
 SCHEMA_FILE = SCHEMAS / "journal.schema.json"
+# Lines that are of no boot.
+_BESIDE_BOOTS = ("look", "kernels")
 # What is read at a time, from the end of a journal, to find where its last line begins.
 _BLOCK = 1 << 16
 
@@ -106,6 +109,7 @@ class Header(TypedDict):
     matrix: Matrix
     plan: list[PlannedBoot]
     provenance: dict[str, Any]
+    static: NotRequired[dict[str, Any] | None]
     selection: NotRequired[list[str]]
 
 
@@ -343,6 +347,15 @@ class Journal:
         self._append(line)
         self._take(cast(Boot, record))
 
+    def append_kernels(self, provenance: Mapping[str, Any], static: Mapping[str, Any]) -> None:
+        """Complete the header with what is known since the last kernel has been built."""
+        record = _as_json({"type": "kernels", "provenance": provenance, "static": static})
+        problem = _problem(record, "kernels")
+        if problem:
+            raise JournalError(f"{self.path}: refusing to write of the kernels: {problem}")
+        self._append(_line(record))
+        self._read(record, str(self.path))
+
     def append_look(self, look: LookRecord) -> None:
         """Write the line of a look and wait until it is on the disk."""
         record = _as_json(cast("Mapping[str, Any]", look))
@@ -383,6 +396,9 @@ class Journal:
                     raise JournalError(f'{where}: boot "{skip["boot"]}" is not in the plan of this '
                                        "run")
             self.looks.append(Look(cast(LookRecord, record), self.boots))
+        elif record["type"] == "kernels":
+            self.header["provenance"] = record["provenance"]
+            self.header["static"] = record["static"]
         else:
             self._check_planned(cast(Boot, record), where)
             self._keep_small(cast(Boot, record), where)
@@ -467,7 +483,7 @@ def _parse(path: Path, number: int, line: bytes, first: bool = False) -> dict[st
             f"{record.get('seed')}: these are two journals in one file; a run has one plan and one "
             "seed, so keep each in a directory of its own"
         )
-    problem = _problem(record, "run" if first else "look" if kind == "look" else "boot")
+    problem = _problem(record, "run" if first else kind if kind in _BESIDE_BOOTS else "boot")
     if problem:
         raise JournalError(f"{path}:{number}: {problem}")
     return cast(dict[str, Any], record)

@@ -9,9 +9,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import accel, insncount, load, preflight, provenance, static, stopping
+from . import accel, cache, insncount, load, preflight, provenance, static, stopping
 from .accel import Accelerator
 from .boot import BootRun
+from .builder import Builder
 from .errors import BenchError
 from .image import build_image
 from .insncount import Counter, Instrument
@@ -44,7 +45,9 @@ class Run:
         self.kernels: dict[str, Kernel] = {}
         self._accelerator: Accelerator | None = None
         self._instrument: Instrument | None = None
-        self._functions: dict[str, list[Function]] = {}
+        self._functions_read: dict[str, list[Function]] = {}
+        self._builder: Builder | None = None
+        self.first: list[Boot] = []
         self._pace = Pace()
         self._shape = read_shape(matrix.testbed)
         load.check(matrix, self._shape)
@@ -118,34 +121,54 @@ class Run:
                              f"{in_words(needed)}; give more, or a matrix with fewer cells")
 
     def prepare(self, boots: list[Boot]) -> None:
-        """Check the machine, build what the boots need, and open the journal."""
-        variants = [find_variant(name) for name in sorted({boot.variant for boot in boots})]
-        kernels = [expected(variant, self.matrix.flavour) for variant in variants]
+        """Check the machine, build what the first boots need, and open the journal.
+
+        Kernels that are missing are built one after another, each from the objects of one that
+        is near to it. Some boots run first, while the last of them are still being built.
+        """
+        names = sorted({boot.variant for boot in boots})
+        variants = sorted(map(find_variant, names), key=lambda variant: len(variant.patches()))
+        self.kernels = {variant.name: expected(variant, self.matrix.flavour)
+                        for variant in variants}
+        kernels = list(self.kernels.values())
         if self.journal:
             self._check_kernels(self.journal.header, kernels)
         preflight.check_memory({boot.provider: self._shape.with_bar(boot.bar).memory
                                 for boot in boots})
         preflight.check(kernels)
-        for variant in variants:
-            self.kernels[variant.name] = build(variant, self.matrix.flavour)
-        self._accelerator = accel.choose(next(iter(self.kernels.values())).bzimage)
-        counted = {boot.variant for boot in boots if boot.kind == COUNT}
-        if counted:
+        self.first = self._boots_beside_builds(boots)
+        missing = [kernel for kernel in kernels if not kernel.directory.is_dir()]
+        for kernel in missing:
+            if not self.first or self.first[0].variant == kernel.variant.name:
+                build(kernel.variant, self.matrix.flavour)
+        left = [kernel for kernel in missing if not kernel.directory.is_dir()]
+        if left:
+            self._builder = Builder(left)
+        built = self.kernels[self.first[0].variant] if self.first else kernels[0]
+        self._accelerator = accel.choose(built.bzimage)
+        if any(boot.kind == COUNT for boot in boots):
             self._instrument = insncount.choose(self._accelerator)
-            self._functions = {name: read_functions(self.kernels[name].directory)
-                               for name in sorted(counted)}
         if self.journal:
             self._check_machine(self.journal.header)
         else:
             self._create(boots)
 
+    def _boots_beside_builds(self, boots: list[Boot]) -> list[Boot]:
+        """Return the boots that run first, while kernels are still being built.
+
+        They only count instructions, which no load of the machine changes, and their kernels are
+        there before the last one. A run with a budget or one that is resumed has none.
+        """
+        missing = [name for name, kernel in self.kernels.items() if not kernel.directory.is_dir()]
+        if not missing or self.journal or self.looks.budget_s:
+            return []
+        cached = [name for name in self.kernels if name not in missing]
+        before = cached + missing[:-1]
+        counts = [boot for boot in boots if boot.kind == COUNT and boot.variant in before]
+        return sorted(counts, key=lambda boot: before.index(boot.variant))
+
     def _create(self, boots: list[Boot]) -> None:
         assert self._accelerator
-        made_from = provenance.collect(self.kernels.values(), self._accelerator, self._shape)
-        if self._instrument:
-            made_from |= {"instrument": self._instrument.provenance(),
-                          "symbols": differing(self._functions)}
-        kept = static.collect(self.kernels.values())
         directory = _new_directory(self.matrix.name)
         header = {
             "type": "run", "schema": SCHEMA, "run": directory.name, "seed": self.seed,
@@ -153,8 +176,8 @@ class Run:
             "environment_class": self._accelerator.environment_class,
             "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
             "stopping": self.looks.as_json(), "selection": self.selection,
-            "provenance": made_from,
-            "static": kept,
+            "provenance": self._provenance(),
+            "static": None if self._builder else static.collect(self.kernels.values()),
         }
         try:
             self.journal = Journal.create(directory / JOURNAL, header)
@@ -163,10 +186,49 @@ class Run:
                 directory.rmdir()
             raise
 
+    def _provenance(self) -> dict[str, Any]:
+        """Return what the run is made from, as far as it has been built."""
+        assert self._accelerator
+        built = [kernel for kernel in self.kernels.values() if kernel.directory.is_dir()]
+        collected = provenance.collect(built, self._accelerator, self._shape)
+        if self._instrument:
+            functions = {kernel.variant.name: self._functions(kernel) for kernel in built}
+            collected |= {"instrument": self._instrument.provenance(),
+                          "symbols": differing(functions)}
+        return collected
+
+    def _functions(self, kernel: Kernel) -> list[Function]:
+        """Return the functions of a kernel; its map is read once."""
+        name = kernel.variant.name
+        if name not in self._functions_read:
+            self._functions_read[name] = read_functions(kernel.directory)
+        return self._functions_read[name]
+
+    def _wait_for_kernels(self, boot: Boot, stage: Callable[[str], None]) -> None:
+        """Wait for what a boot needs: its kernel if it only counts, else for all to be built."""
+        assert self.journal
+        if self._builder:
+            directory = self.kernels[boot.variant].directory
+            self._builder.wait(lambda: boot.kind == COUNT and directory.is_dir(), stage)
+            if not self._builder.is_busy():
+                self.end()
+                for kernel in self.kernels.values():
+                    cache.use(kernel.directory)
+        if not self._builder and not self.journal.header.get("static"):
+            self.journal.append_kernels(self._provenance(),
+                                        static.collect(self.kernels.values()))
+
+    def end(self) -> None:
+        """End the building of kernels, however far it is."""
+        if self._builder:
+            self._builder.stop()
+            self._builder = None
+
     def _check_kernels(self, header: Any, kernels: list[Kernel]) -> None:
         """Refuse to go on with a run on other kernels than it began with."""
         for kernel in kernels:
-            began = header["provenance"]["variants"][kernel.variant.name]["key"]
+            variant = header["provenance"]["variants"].get(kernel.variant.name, {})
+            began = variant.get("key", kernel.key)  # it ended before it was built, otherwise
             if began != kernel.key:
                 raise BenchError(f"run {self.name} began with another build of "
                                  f"{kernel.variant.name} ({began}, now {kernel.key}): its patches, "
@@ -188,7 +250,8 @@ class Run:
                              f"machine now gives {self._accelerator.environment_class}; start a "
                              "new run")
         for name, kernel in self.kernels.items():
-            began = header["provenance"]["variants"][name].get("image")
+            variant = header["provenance"]["variants"].get(name)
+            began = variant.get("image") if variant else build_image(kernel).stem
             if began != build_image(kernel).stem:
                 raise BenchError(f"run {self.name} began with another guest image ({began}, now "
                                  f"{build_image(kernel).stem}): the agent, the provider module or "
@@ -227,6 +290,7 @@ class Run:
     def execute(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
         """Run one boot and write it to the journal; stage is told what is going on."""
         assert self.journal
+        self._wait_for_kernels(boot, stage)
         try:
             record = self._boot(boot, stage)
         except OSError as error:
@@ -241,7 +305,7 @@ class Run:
         raw = self.directory / "raw"
         counter = None
         if boot.kind == COUNT and self._instrument:
-            counter = Counter(self._instrument, boot.variant, self._functions[boot.variant],
+            counter = Counter(self._instrument, boot.variant, self._functions(kernel),
                               raw / boot.boot)
         consoles = self.directory / "console"
         consoles.mkdir(exist_ok=True)

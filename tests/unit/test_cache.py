@@ -40,7 +40,7 @@ def names(entries: list[cache.Entry]) -> list[str]:
 def test_what_the_cache_holds_is_listed_with_size_age_and_use(filled: Path) -> None:
     use_elsewhere(filled / "kernels" / "new")
     (line,) = [line for line in cache.lines(cache.entries()) if "new" in line]
-    assert "kernel new" in line and "0.00 GiB" in line and re.search(r"used +0 h ago", line)
+    assert "kernel new" in line and "1.0 MiB" in line and re.search(r"used +0 h ago", line)
     assert "d ago" in line.split("used")[0]
     assert len(cache.entries()) == 3
 
