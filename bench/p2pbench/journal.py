@@ -519,7 +519,8 @@ def _whole_size(path: Path) -> int:
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace") + b"\n"  # the name of a file may be no text
 
 
 def _append_line(path: Path, data: bytes, keep: int) -> None:

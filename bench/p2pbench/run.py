@@ -169,6 +169,8 @@ class Run:
 
     def _create(self, boots: list[Boot]) -> None:
         assert self._accelerator
+        made_from = self._provenance()
+        kept = None if self._builder else static.collect(self.kernels.values())
         directory = _new_directory(self.matrix.name)
         header = {
             "type": "run", "schema": SCHEMA, "run": directory.name, "seed": self.seed,
@@ -176,8 +178,7 @@ class Run:
             "environment_class": self._accelerator.environment_class,
             "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
             "stopping": self.looks.as_json(), "selection": self.selection,
-            "provenance": self._provenance(),
-            "static": None if self._builder else static.collect(self.kernels.values()),
+            "provenance": made_from, "static": kept,
         }
         try:
             self.journal = Journal.create(directory / JOURNAL, header)

@@ -100,7 +100,7 @@ def test_ctrl_c_ends_the_guest_and_says_how_to_go_on(tmp_path: Path, matrix: str
     os.killpg(process.pid, signal.SIGINT)
     text, _ = process.communicate(timeout=60)
     wait_gone(guests)
-    assert process.returncode == 2
+    assert process.returncode == 130
     assert "2 of 3 boots have not run" in text and "make bench RESUME=" in text
     assert len(boots(results)) == 1
 
@@ -130,7 +130,7 @@ def test_an_unknown_run_names_those_that_there_are(tmp_path: Path) -> None:
     process = start_bench(tmp_path, "--resume=nothing")
     text, _ = process.communicate()
     assert process.returncode == 4
-    assert 'no run "nothing" to resume' in text
+    assert 'no run "nothing": expected the name of a run' in text
 
 
 @pytest.mark.parametrize("option", ["matrix=smoke", "seed=3", "budget=5s"])

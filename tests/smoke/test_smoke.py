@@ -34,7 +34,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, page_kernel: Kernel) -> Smok
 
 def test_the_run_succeeds_and_leaves_every_file(smoke: Smoke) -> None:
     assert smoke.status == 0, smoke.text
-    for name in ("journal.jsonl", "report.json", "report.md", "report.html"):
+    for name in ("journal.jsonl", "report.json", "report.md", "report.html", "junit.xml"):
         assert (smoke.directory / name).stat().st_size > 0
 
 

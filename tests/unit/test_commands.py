@@ -1,0 +1,100 @@
+"""A command's output may be lost, or its end come from outside: that is one line, or none."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p2pbench import report
+from p2pbench.paths import ROOT
+from p2pbench.run import _new_directory
+from p2pbench.stopping import in_words
+
+SUBTEST = """\
+def test_boot(subtests):
+    with subtests.test(msg="one"):
+        assert True
+    with subtests.test(msg="two"):
+        assert False
+"""
+
+
+@pytest.fixture
+def run(synthetic: Any, tmp_path: Path) -> Path:
+    """The directory of a run that is whole."""
+    synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=2).write(tmp_path)
+    return tmp_path
+
+
+def shell(line: str, run: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell in which $0 is Python and $1 a run."""
+    return subprocess.run(["bash", "-c", f"set -o pipefail; {line}", sys.executable, str(run)],
+                          cwd=ROOT, text=True, capture_output=True,
+                          env=os.environ | {"PYTHONPATH": str(ROOT / "bench")})
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ('"$0" -m p2pbench.report "$1" >/dev/full',
+     "standard output: No space left on device; what follows is not shown\n"),
+    ('"$0" -m p2pbench.report "$1" | head -1 >/dev/null', ""),
+    ('"$0" -m p2pbench.report "$1" >&-', ""),
+    ('"$0" -m p2pbench.report "$1" <&- >&- 2>&-', "")])
+def test_a_report_is_made_whoever_reads_of_it(run: Path, line: str, said: str) -> None:
+    done = shell(line, run)
+    assert (done.returncode, done.stderr) == (0, said)
+    assert (run / "report.html").is_file() and (run / "junit.xml").is_file()
+
+
+def test_a_command_whose_output_is_its_result_fails_without_it(run: Path) -> None:
+    program = ("import sys; from p2pbench import __main__ as m, command; "
+               "m._COMMANDS['tree'] = lambda _: print('a/tree'); "
+               "sys.argv = ['p2pbench', 'tree']; sys.exit(command.run(m.main))")
+    assert shell(f'"$0" -c "{program}" >/dev/null', run).returncode == 0
+    assert shell(f'"$0" -c "{program}" >/dev/full', run).returncode == 2
+
+
+def test_two_runs_that_begin_in_one_second_have_directories_of_their_own(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2pbench.run.RESULTS", tmp_path / "results")
+    made = [_new_directory("one").name for _ in range(4)]
+    assert len(set(made)) == 4 == len(list((tmp_path / "results").iterdir()))
+    assert any(re.fullmatch(r"\d{8}-\d{6}-one-2", name) for name in made)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [
+    (0, "0 s"), (59.4, "59 s"), (60, "1 min"), (90, "1 min 30 s"), (3599.7, "1 h"),
+    (5400, "1 h 30 min"), (108027, "30 h"), (109000, "30 h 17 min")])
+def test_a_time_is_said_as_a_person_says_it(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize("value", [
+    "quick", "my own.toml", "it's.toml", "a$b", '"both\' kinds"', "back`tick\\", "-k 'a or b'"])
+def test_what_repeats_a_run_gets_through_the_shell_and_make(tmp_path: Path, value: str) -> None:
+    (tmp_path / "Makefile").write_text("export MATRIX\nx:\n\t@printenv MATRIX\n")
+    done = subprocess.run(["sh", "-c", f"make -s x MATRIX={report._for_make(value)}"],
+                          cwd=tmp_path, text=True, capture_output=True, check=True)
+    assert done.stdout == f"{value}\n"
+
+
+@pytest.mark.parametrize("settings", ["bench/boots/pytest.ini", "tests/pytest.ini"])
+def test_pytest_finds_subtests_with_the_settings_of(settings: str, tmp_path: Path) -> None:
+    (tmp_path / "test_boots.py").write_text(SUBTEST)
+    done = subprocess.run([sys.executable, "-m", "pytest", "-c", ROOT / settings,
+                           f"--rootdir={tmp_path}", tmp_path], text=True, capture_output=True,
+                          env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+    assert "fixture 'subtests' not found" not in done.stdout
+    assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout + done.stderr
+
+
+def test_no_time_limit_of_the_users_ends_a_boot(tmp_path: Path) -> None:
+    (tmp_path / "test_boots.py").write_text("import time\ndef test_boot():\n    time.sleep(1)\n")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-c", ROOT / "bench/boots/pytest.ini",
+                           f"--rootdir={tmp_path}", tmp_path], text=True, capture_output=True,
+                          env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                                            "PYTEST_TIMEOUT": "0.2"})
+    assert done.returncode == 0, done.stdout
