@@ -43,21 +43,26 @@ have_source() {
 		[ -d "${P2PBENCH_CACHE:-$cache}/base/${sha256%"${sha256#????????????????}"}.git" ]
 }
 
-missing() {
+wanted() {
 	for group in "$@"; do
-		[ "$group" != source ] || ! have_source || continue
-		for package in $(packages "$group"); do
-			state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
-			[ "$state" = installed ] || printf '%s ' "$package"
-		done
+		if [ "$group" != source ] || ! have_source; then
+			packages "$group"
+		fi
+	done | tr -s '[:space:]' '\n' | awk '!seen[$0]++'
+}
+
+missing() {
+	for package in $(wanted "$@"); do
+		state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
+		[ "$state" = installed ] || printf '%s ' "$package"
 	done
 }
 
 # apt-get takes a name that it does not know for a regular expression, and installs what matches.
 known() {
-	names=$(apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p')
+	listed=$(apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p')
 	for package in "$@"; do
-		if echo "$names" | grep -qxF -e "$package"; then
+		if echo "$listed" | grep -qxF -e "$package"; then
 			printf '%s ' "$package"
 		# preflight.py says where else it can be had
 		elif [ "$package" != "$(base_value package)" ]; then
@@ -78,25 +83,25 @@ as_root() {
 apt_get() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >"$log" 2>&1 && return 0
 	grep '^E:' "$log" >&2 || tail -n 3 "$log" >&2
-	fail "apt-get could not install: $wanted- is there a network, room on the disk, and leave to do it?"
+	fail "apt-get could not install: $names- is there a network, room on the disk, and leave to do it?"
 }
 
 # shellcheck disable=SC2086 # lists of packages are meant to be split
 install_missing() {
 	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || return 0
-	wanted=$(missing "$@")
-	[ -n "$wanted" ] || return 0
+	names=$(missing "$@")
+	[ -n "$names" ] || return 0
 	[ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
-		fail "missing packages: $wanted- run 'make deps' as root"
+		fail "missing packages: $names- run 'make deps' as root"
 	log=$(mktemp)
 	trap 'rm -f "$log"' EXIT
 	apt_get update
-	wanted=$(known $wanted)
-	[ -n "$wanted" ] || return 0
-	echo "installing: $wanted"
-	apt_get install -y --no-install-recommends $wanted
+	names=$(known $names)
+	[ -n "$names" ] || return 0
+	echo "installing: $names"
+	apt_get install -y --no-install-recommends $names
 	for package in $(missing "$@"); do
-		case " $wanted" in
+		case " $names" in
 		*" $package "*) fail "apt-get installed all but $package, and did not say why" ;;
 		esac
 	done

@@ -121,13 +121,11 @@ def _device(path: Path) -> int:
 
 def _needed(kernels: Iterable[Kernel], trees: int) -> list[tuple[Path, int, str]]:
     """Return what will be written: where to, how many bytes, and what it is."""
-    apart = _device(cache_dir()) != _device(BUILD)
-    a_tree = _TREE + (_GIT if apart else 0)
+    a_tree = _TREE + (_GIT if _device(cache_dir()) != _device(BUILD) else 0)
     writes = [(BUILD, _BESIDE + trees * a_tree, "the build"), (RESULTS, _BESIDE, "a run's results")]
     to_build = [kernel for kernel in kernels if not kernel.directory.is_dir()]
     if (to_build or trees) and not have_base(read_base()):
-        # It is unpacked there, and what was unpacked is gone before a tree is checked out.
-        writes.append((cache_dir(), _GIT + (_TREE if apart else 0), "the kernel cache"))
+        writes.append((cache_dir(), _GIT, "the kernel cache"))
     for tree in {tree_dir(kernel.variant) for kernel in to_build}:
         if not tree.is_dir():
             writes.append((BUILD, a_tree, "the build"))

@@ -94,7 +94,7 @@ def test_where_apt_has_the_package_make_deps_brings_it(base: Base, tmp_path: Pat
     (OTHER + MAIN, f"deb [signed-by={KEY}] http://mirror.example/debian/ bookworm main",
      "bookworm"),
     (MAIN.replace(f"Signed-By: {KEY}\n", ""), "deb http://mirror.example/debian/ bookworm main",
-     "bookworm")])
+     "bookworm")], ids=["security", "main", "no-key"])
 def test_where_it_has_none_the_line_is_made_of_its_own_mirrors(
         base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: str, line: str,
         suite: str) -> None:
@@ -107,7 +107,7 @@ def test_where_it_has_none_the_line_is_made_of_its_own_mirrors(
     assert "\n  make deps\n" in text and base.sha256 in text and "P2PBENCH_BASE" in text
 
 
-@pytest.mark.parametrize("targets", ["", OTHER])
+@pytest.mark.parametrize("targets", ["", OTHER], ids=["none", "others"])
 def test_without_a_mirror_of_debian_the_tarball_is_asked_for(
         base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: str) -> None:
     system(tmp_path, monkeypatch, targets, "linux-source-6.12")

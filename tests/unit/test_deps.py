@@ -10,7 +10,7 @@ from p2pbench.paths import ROOT
 from p2pbench.variants import read_base
 
 DEPS = ROOT / "bench" / "deps.sh"
-REAL = ("tr", "mktemp", "rm", "grep", "tail", "sed", "env", "cat", "sort")
+REAL = ("tr", "mktemp", "rm", "grep", "tail", "sed", "env", "cat", "awk")
 ALL_THERE = {"dpkg-query": "echo installed"}
 # apt knows every name, and what it installs is in a file: $4 is the name that dpkg-query is asked.
 APT = {"id": "echo 0", "apt-cache": 'for name; do echo "Package: $name"; done',
@@ -57,6 +57,11 @@ def test_a_benchmark_needs_no_browser_and_no_checker(tmp_path: Path) -> None:
     assert not [name for name in packages
                 if any(word in name for word in ("chromium", "selenium", "mypy", "shellcheck",
                                                  "typeshed", "xdist", "aarch64"))]
+
+
+def test_a_package_of_two_groups_is_listed_once(tmp_path: Path) -> None:
+    packages = deps(tmp_path, "list", "python", "build", **{"dpkg-query": "exit 1"}).stdout.split()
+    assert len(packages) == len(set(packages)) and "python3" in packages
 
 
 def test_the_tests_bring_their_own(tmp_path: Path) -> None:

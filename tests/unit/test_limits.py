@@ -61,6 +61,13 @@ def test_a_container_sees_its_own_group_as_the_top(tmp_path: Path, root: str, gr
     assert limited == [(300, f"{tmp_path}/cg/memory.limit_in_bytes")]
 
 
+def test_a_group_inside_a_container_is_looked_for_below_its_top(tmp_path: Path) -> None:
+    mounts = {"/cg": ("/docker/01ab", "cgroup2 cgroup2 rw")}
+    limited = machine(tmp_path, mounts, "0::/docker/01ab/app\n",
+                      {"cg/memory.max": 900, "cg/app/memory.max": 300})
+    assert limited == [(900, f"{tmp_path}/cg/memory.max"), (300, f"{tmp_path}/cg/app/memory.max")]
+
+
 def test_without_groups_the_machine_is_the_limit(tmp_path: Path,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_PROC", tmp_path)

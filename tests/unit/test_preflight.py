@@ -121,7 +121,7 @@ def test_one_file_system_is_counted_once_and_each_by_what_goes_there(
             path).startswith(other) else 1 << 40))
         with pytest.raises(BenchError, match=f"{other} is full: .*for the kernel cache") as caught:
             preflight.check_room([kernel_in(Path(other))])
-    # Apart, a tree cannot link to the base's objects, and the base is unpacked beside the tree.
+    # Apart, a tree cannot link to the base's objects.
     there = int(str(caught.value).split()[-2])
     assert apart < together < apart + there
     assert apart > together - there > 0
