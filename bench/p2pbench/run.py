@@ -136,7 +136,7 @@ class Run:
         preflight.check_memory({boot.provider: self._shape.with_bar(boot.bar).memory
                                 for boot in boots})
         preflight.check(kernels)
-        self.first = self._boots_beside_builds(boots)
+        self.first = self.boots_beside_builds(boots)
         missing = [kernel for kernel in kernels if not kernel.directory.is_dir()]
         for kernel in missing:
             if not self.first or self.first[0].variant == kernel.variant.name:
@@ -153,7 +153,7 @@ class Run:
         else:
             self._create(boots)
 
-    def _boots_beside_builds(self, boots: list[Boot]) -> list[Boot]:
+    def boots_beside_builds(self, boots: list[Boot]) -> list[Boot]:
         """Return the boots that run first, while kernels are still being built.
 
         They only count instructions, which no load of the machine changes, and their kernels are

@@ -199,3 +199,19 @@ def test_the_header_may_hold_tuples(run: Any, tmp_path: Path) -> None:
     header = run.header | {"plan": tuple(run.header["plan"])}
     journal = Journal.create(tmp_path / "journal.jsonl", header)
     assert journal.header == json.loads(json.dumps(run.header))
+
+
+def test_what_is_known_of_kernels_that_were_built_later_completes_the_header(
+        run: Any, tmp_path: Path) -> None:
+    """The first boots ran, and were written, while the last kernel was being built."""
+    run.header["static"] = None
+    whole = {**run.header["provenance"], "variants": {"page": {"key": "1"}, "pageless": {}}}
+    journal = Journal.open(run.write(tmp_path))
+    journal.append_kernels(whole, {"structs": []})
+    again = Journal.open(journal.path)
+    for read in (journal, again):
+        assert read.header["provenance"] == whole
+        assert read.header["static"] == {"structs": []}
+    assert again.boots == run.boots
+    with pytest.raises(JournalError, match="refusing to write of the kernels"):
+        journal.append_kernels(whole, cast(Any, None))
