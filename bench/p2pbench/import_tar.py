@@ -14,7 +14,7 @@ def write(tarball: str, message: str, stream: IO[bytes]) -> None:
     """Write the stream; the first directory of each path is left out, as tar's strip does."""
     stream.write(b"commit refs/heads/base\ncommitter p2pbench <p2pbench@localhost> 0 +0000\n")
     _data(stream, message.encode())
-    with tarfile.open(tarball, "r|*") as tar:
+    with tarfile.open(tarball, mode="r|*") as tar:
         for member in tar:
             path = member.name.removeprefix("./").partition("/")[2]
             if path and not member.isdir():

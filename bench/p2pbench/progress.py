@@ -62,7 +62,12 @@ def current() -> str:
 @contextlib.contextmanager
 def every_minute(say: Callable[[str], None]) -> Iterator[None]:
     """Say how far the kernel is that is being built, once a minute while there is one."""
-    with _repeated(lambda: [say(text) for text in [current()] if text], _LOG_S):
+    def say_current() -> None:
+        text = current()
+        if text:
+            say(text)
+
+    with _repeated(say_current, _LOG_S):
         yield
 
 
