@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,37 +64,42 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                                  ids=[Path(asked).name] if asked else None, scope="session")
 
 
-# What the tests of a directory build, beside what they say by these fixtures.
-BUILT = {"debug": {("page", "debug")},
-         "planted": {("page", "bench"), ("pageless", "bench"), ("planted-p2p", "bench"),
-                     ("planted-bio", "bench")},
-         "smoke": {("pageless", "bench")}}
+# The kernels of a folder's tests, variant and flavour.
+FOLDER_KERNELS = {
+    "linux": {("page", "bench"), ("pageless", "bench")}, "faults": {("page", "bench")},
+    "smoke": {("page", "bench"), ("pageless", "bench")},
+    "planted": {("page", "bench"), ("pageless", "bench"), ("planted-p2p", "bench"),
+                ("planted-bio", "bench")},
+    "kunit": {("pageless-kunit", "debug")},
+    "debug": {("page", "debug"), ("pageless-kunit", "debug")}}
 
 
-def kernels_of(item: pytest.Item) -> set[tuple[str, str]]:
-    """Return variant and flavour of each kernel that a test needs."""
-    names = set(getattr(item, "fixturenames", ()))
-    kernels = set(BUILT.get(item.path.parent.name, ()))
-    if names & {"page_kernel", "make_guest", "accelerator"}:
-        kernels.add(("page", "bench"))
-    for fixture in names & set(KERNELS):
-        flavour = "bench" if fixture == "peer_kernel" else "debug"
-        kernels.add((item.callspec.params[fixture], flavour))  # type: ignore[attr-defined]
-    return kernels
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Before the first test, say what the machine lacks for the kernels that the tests need."""
-    config = session.config
-    needed = set().union(*map(kernels_of, session.items))
+def check_machine(config: pytest.Config, names: list[str]) -> None:
+    """Before the first test, end with what the machine lacks for the kernels of these tests."""
+    folders = {name.removeprefix("tests/").partition("/")[0] for name in names}
+    needed = set().union(*(FOLDER_KERNELS.get(folder, set()) for folder in folders))
     if not needed or config.option.collectonly or config.getoption("--kernel"):
         return
     try:
-        preflight.check_memory({"each test": read_shape("qemu").memory})
+        preflight.check_memory({"a test": read_shape("qemu").memory},
+                               getattr(config.option, "numprocesses", None) or 1)
         preflight.check([expected(find_variant(name), flavour)
                          for name, flavour in sorted(needed)])
     except BenchError as error:
-        raise pytest.UsageError(str(error)) from None
+        pytest.exit(str(error), returncode=2)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Check the machine, unless this is one of several workers: see below."""
+    if not hasattr(session.config, "workerinput"):
+        check_machine(session.config, [item.nodeid for item in session.items])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """Check the machine where tests run in workers: what one could not say, all would try."""
+    if node.gateway.id == "gw0":
+        check_machine(node.config, ids)
 
 
 @pytest.fixture(scope="session")
