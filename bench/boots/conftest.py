@@ -236,7 +236,7 @@ def _put_first(items: list[pytest.Item], boots: list[Boot]) -> None:
 
     def place(item: pytest.Item) -> int:
         assert isinstance(item, pytest.Function)
-        return order.get(item.callspec.params["boot"].boot, len(order))
+        return order.get(cast(Boot, item.callspec.params["boot"]).boot, len(order))
 
     items.sort(key=place)
 
