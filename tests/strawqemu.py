@@ -22,7 +22,8 @@ REAL = "/usr/bin/qemu-system-x86_64"
 HERE = Path(sys.argv[0]).parent
 POOL = 1 << 26
 BLOCK = 4096
-DISK = 8 << 20
+# Sparse, and larger than any job wants it: fio would make a file that is too small anew.
+DISK = 1 << 30
 
 Record = dict[str, Any]
 
