@@ -27,6 +27,8 @@ LET_THROUGH = PATH HOME TMPDIR XDG_CACHE_HOME CCACHE_DIR CCACHE_MAXSIZE CCACHE_D
 	http_proxy https_proxy ftp_proxy no_proxy APT_CONFIG
 from = $(foreach name,$(.VARIABLES),$(if $(findstring $1,$(origin $(name))),$(name)))
 unexport $(filter-out $(LET_THROUGH),$(call from,environment))
+# A make that something here starts has its own variables, not those of this one.
+MAKEOVERRIDES =
 
 # What nobody knows is refused, as it would be ignored in silence: `make bench matrix=full` would
 # run another matrix.

@@ -30,8 +30,8 @@ KERNELS = {"peer_kernel": ("page", "pageless"), "debug_kernel": ("page", "pagele
 
 
 # What needs no kernel first, then what needs those that are measured, then the slow ones.
-ORDER = ("style", "unit", "agent", "insncount", "browser", "linux", "faults", "smoke", "planted",
-         "kunit", "debug")
+ORDER = ("style", "unit", "statistics", "agent", "insncount", "browser", "linux", "faults", "smoke",
+         "planted", "kunit", "debug")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -193,8 +193,9 @@ def make_command(tree: Path, objects: Path, *targets: str, arch: str = "x86_64",
     """
     cc = f"ccache {cross}gcc" if shutil.which("ccache", path=program.search_path()) \
         else f"{cross}gcc"
-    return ["make", "-C", str(tree), f"O={objects.name}", f"-j{(os.cpu_count() or 1) + 1}", f"CC={cc}",
-            f"ARCH={arch}", f"CROSS_COMPILE={cross}", f"LOCALVERSION={name}", *targets]
+    jobs = (os.cpu_count() or 1) + 1  # one more, for when one waits for the disk
+    return ["make", "-C", str(tree), f"O={objects.name}", f"-j{jobs}", f"CC={cc}", f"ARCH={arch}",
+            f"CROSS_COMPILE={cross}", f"LOCALVERSION={name}", *targets]
 
 
 def _make(tree: Path, objects: Path, *targets: str, arch: str = "x86_64", cross: str = "",
