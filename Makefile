@@ -26,7 +26,7 @@ LET_THROUGH = PATH HOME TMPDIR XDG_CACHE_HOME CCACHE_DIR CCACHE_MAXSIZE CCACHE_D
 	TERM COLORTERM COLUMNS LINES NO_COLOR FORCE_COLOR \
 	http_proxy https_proxy ftp_proxy no_proxy APT_CONFIG
 from = $(foreach name,$(.VARIABLES),$(if $(findstring $1,$(origin $(name))),$(name)))
-unexport $(filter-out $(LET_THROUGH),$(call from,environment))
+unexport $(filter-out $(LET_THROUGH),$(call from,environment) $(call from,command line))
 # A make that something here starts has its own variables, not those of this one.
 MAKEOVERRIDES =
 
