@@ -201,7 +201,7 @@ def make_tree(variant: Variant) -> Path:
     if not stamp.is_file() or stamp.read_text().split("\n")[0] != sha256:
         shutil.rmtree(directory, ignore_errors=True)
         directory.parent.mkdir(parents=True, exist_ok=True)
-        git(directory.parent, "clone", "-q", "--local", "-b", "base", str(repository),
+        git(directory.parent, "clone", "-q", "-b", "base", str(repository),
             str(directory))
     # From here to the tag at the end the tree is ours: it holds no work that could be
     # lost, and nothing that could be exported, even if we are interrupted.

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -161,3 +162,22 @@ def test_two_processes_that_need_the_base_unpack_it_once(
     assert len(set(made)) == 1
     assert tree.git(made[0], "show", "base:Makefile").stdout == "VERSION = 6\n"
     assert capsys.readouterr().out.count("unpacking") == 1
+
+
+def test_the_cache_may_lie_on_another_file_system(
+        own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git's objects cannot be linked from there."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        monkeypatch.setenv("P2PBENCH_CACHE", elsewhere)
+        monkeypatch.setattr(tree, "BUILD", own / "build")
+        (own / "source").mkdir()
+        (own / "source" / "Makefile").write_text("VERSION = 6\n")
+        tarball = own / "source.tar"
+        subprocess.run(["tar", "-cf", tarball, "-C", own, "source"], check=True)
+        monkeypatch.setenv("P2PBENCH_BASE", str(tarball))
+        base = own / "linux" / "6.1" / "BASE"
+        base.write_text(base.read_text().replace(variants.read_base().sha256,
+                                                 variants.file_sha256(tarball)))
+        directory = tree.make_tree(find_variant("stock"))
+        assert own.stat().st_dev != Path(elsewhere).stat().st_dev
+        assert (directory / "Makefile").read_text() == "VERSION = 6\n"
