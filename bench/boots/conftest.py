@@ -55,6 +55,7 @@ class Session:
             f"run {self.run.name}: {most}{len(boots)} boots, {header['environment_class']} "
             f"({header['provenance']['qemu']['why']}), seed {self.run.seed}, about "
             f"{in_words(self._left_s())}")
+        self.say_notes()
         self.say_looks()
         if self.console.is_terminal:
             self._status = self.console.status("")
@@ -108,6 +109,12 @@ class Session:
         needed = in_words(Estimate(self.run.matrix, boots).remaining_s())
         self.console.print(f"{len(boots)} boots in {len({boot.block for boot in boots})} blocks: "
                            f"about {needed}, and the time to build kernels that are not cached")
+        self.say_notes()
+
+    def say_notes(self) -> None:
+        """Say what of the matrix cannot be valid."""
+        for note in self.run.notes():
+            self.console.print(f"note: {escape(note)}")
 
     def say_looks(self) -> None:
         """Say how the plan spends its budget, and after how many blocks it can decide."""

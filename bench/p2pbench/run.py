@@ -96,6 +96,10 @@ class Run:
         done = self.journal.finished() | set(self.journal.skipped) if self.journal else set()
         return [boot for boot in self.plan if boot.boot not in done]
 
+    def notes(self) -> list[str]:
+        """Return what is to be known of the matrix before it runs."""
+        return load.pool_notes(self.matrix, self._shape)
+
     def select(self, boots: list[Boot]) -> None:
         """Plan these boots and no others, and what each look may decide with so many cells."""
         if self.journal:
