@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import incremental, tree
+from p2pbench import incremental, program, tree
 
 # Two objects, of which one includes the header; records as Kbuild writes them.
 MAKEFILE = """\
@@ -97,6 +97,24 @@ def test_the_objects_of_another_tree_are_gone_on_with(built: Path, tmp_path: Pat
     incremental.borrow(built / "obj", other / "obj")
     assert build(other) == ["second.o"]
     assert build(built) == []
+
+
+def test_a_copy_that_was_interrupted_has_no_objects(
+        built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = make_checkout(tmp_path / "other")
+    run = program.run
+
+    def interrupted(*command: str | Path) -> None:
+        run(*command)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        incremental.borrow(built / "obj", other / "obj")
+    monkeypatch.undo()
+    assert incremental.nearest(incremental.sources(other), [other / "obj"]) is None
+    incremental.borrow(built / "obj", other / "obj")
+    assert build(other) == []
 
 
 def test_the_tree_that_differs_least_is_the_nearest(built: Path, tmp_path: Path) -> None:
