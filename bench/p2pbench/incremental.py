@@ -65,6 +65,18 @@ def borrow(source: Path, objects: Path) -> None:
     partial.rename(objects)
 
 
+def drop_half_made(objects: Path) -> None:
+    """Remove what a build that was killed had begun to make: it is newer than its record.
+
+    Kbuild writes an object's record when the object is whole. With the record of an older build,
+    one that the compiler has left half, or objtool has not seen, would stay.
+    """
+    for record in objects.rglob(".*.cmd"):
+        made = record.with_name(record.name.removeprefix(".").removesuffix(".cmd"))
+        if made.is_file() and made.stat().st_mtime_ns > record.stat().st_mtime_ns:
+            made.unlink()
+
+
 def mark(tree: Path, objects: Path, content: Mapping[str, str]) -> set[str]:
     """Make every source old but those that the objects were not made from; return these.
 

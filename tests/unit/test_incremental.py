@@ -91,6 +91,18 @@ def test_a_build_that_was_interrupted_begins_with_its_changes_again(built: Path)
     assert build(built) == ["second.o"]
 
 
+def test_an_object_that_was_left_half_made_is_made_again(built: Path) -> None:
+    """The compiler was killed with nothing changed but options, which are no sources."""
+    half = built / "obj" / "second.o"
+    half.write_text("half")
+    later = (built / "obj" / ".second.o.cmd").stat().st_mtime_ns + 1
+    os.utime(half, ns=(later, later))
+    incremental.drop_half_made(built / "obj")
+    assert build(built) == ["second.o"]
+    incremental.drop_half_made(built / "obj")
+    assert build(built) == []
+
+
 def test_the_objects_of_another_tree_are_gone_on_with(built: Path, tmp_path: Path) -> None:
     other = make_checkout(tmp_path / "other", second_c="int second = 2;\n")
     shutil.rmtree(other / "obj")
