@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from . import program, progress
 from .errors import BenchError
 from .kernel import Kernel
-from .paths import BUILD, ROOT, cache_dir, shown
+from .paths import BUILD, ROOT, own_environment, shown
 
 _POLL_S = 0.5
 
@@ -23,7 +23,7 @@ class Builder:
             self._process = program.start(
                 sys.executable, "-m", "p2pbench", "linux", "--flavour", kernels[0].flavour,
                 "--variant", names, cwd=ROOT, output=stream,
-                extra={"PYTHONPATH": str(ROOT / "bench"), "P2PBENCH_CACHE": str(cache_dir())})
+                extra=own_environment())
 
     def is_busy(self) -> bool:
         """Say whether something is still being built. Raises BenchError when that failed."""

@@ -51,14 +51,30 @@ def borrow(source: Path, objects: Path) -> None:
     """
     if source == objects:
         return
+    # Under another name until it is whole: it may be interrupted, and has a list of its own.
+    partial = objects.with_name(f"{objects.name}.new")
     shutil.rmtree(objects, ignore_errors=True)
-    copy = program.run("cp", "-a", "--reflink=auto", source, objects)
+    shutil.rmtree(partial, ignore_errors=True)
+    copy = program.run("cp", "-a", "--reflink=auto", source, partial)
     if copy.returncode:
-        shutil.rmtree(objects, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         raise BenchError(f"cannot copy {shown(source)}: {program.why(copy.stderr)}")
-    for record in (objects / "tools").rglob(".*.cmd"):
+    for record in (partial / "tools").rglob(".*.cmd"):
         text = record.read_text(errors="replace")
         record.write_text(text.replace(f"{source.parent}/", f"{objects.parent}/"))
+    partial.rename(objects)
+
+
+def drop_half_made(objects: Path) -> None:
+    """Remove what a build that was killed had begun to make: it is newer than its record.
+
+    Kbuild writes an object's record when the object is whole. With the record of an older build,
+    one that the compiler has left half, or objtool has not seen, would stay.
+    """
+    for record in objects.rglob(".*.cmd"):
+        made = record.with_name(record.name.removeprefix(".").removesuffix(".cmd"))
+        if made.is_file() and made.stat().st_mtime_ns > record.stat().st_mtime_ns:
+            made.unlink()
 
 
 def mark(tree: Path, objects: Path, content: Mapping[str, str]) -> set[str]:

@@ -173,6 +173,7 @@ def compile_tree(tree: Path, variant: Variant, flavour: str, hold: int) -> int:
     if nearest:
         incremental.borrow(nearest, objects)
     objects.mkdir(exist_ok=True)
+    incremental.drop_half_made(objects)
     changed = incremental.mark(tree, objects, content)
     configure(tree, objects, asked_options(variant, flavour))
     total = incremental.to_build(objects, changed) if nearest else _OBJECTS

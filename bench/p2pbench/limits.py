@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc/self")
-
-
 # The harness itself and QEMU's own memory beside the guest's.
 _HARNESS = 384 << 20
 # What QEMU maps beside the guest's memory, most of it without ever using it: 1.3 GiB were seen.
@@ -43,7 +41,7 @@ def host_memory() -> int:
 def memory() -> list[Limit]:
     """Return all that limits the memory of the harness and its guests."""
     machine = Limit(host_memory(), "this machine has")
-    return [machine, *_address_space(), *_control_groups(_PROC)]
+    return [machine, *_address_space(), *control_groups(_PROC)]
 
 
 def _address_space() -> list[Limit]:
@@ -52,11 +50,11 @@ def _address_space() -> list[Limit]:
         [Limit(size, "`ulimit -v` allows", _MAPPED, each=True)]
 
 
-def _control_groups(proc: Path) -> list[Limit]:
+def control_groups(proc: Path) -> list[Limit]:
     """Return the limits of the control groups that a process is in, from its own group up."""
     limits = []
-    for mount, root, file in _hierarchies(proc / "mountinfo"):
-        group = _group(proc / "cgroup", file)
+    for mount, root, file in hierarchies(proc / "mountinfo"):
+        group = group_of(proc / "cgroup", file)
         # In a container the mount may begin at its own group, or its groups may begin at "/".
         below = group.relative_to(root) if group.is_relative_to(root) else Path()
         for directory in (mount / below, *(mount / parent for parent in below.parents)):
@@ -66,13 +64,13 @@ def _control_groups(proc: Path) -> list[Limit]:
     return limits
 
 
-def _hierarchies(mountinfo: Path) -> list[tuple[Path, Path, str]]:
+def hierarchies(mountinfo: Path) -> list[tuple[Path, Path, str]]:
     """Return where groups that limit memory are mounted, what of them, and the limit's file."""
     hierarchies = []
-    for line in _lines(mountinfo):
+    for line in lines_of(mountinfo):
         mounted, _, filesystem = line.partition(" - ")
         root, mount = (Path(word) for word in mounted.split()[3:5])
-        kind, _, options = filesystem.split(maxsplit=2)
+        kind, _, options = filesystem.split(" ", 2)  # what is mounted may have no name
         if kind == "cgroup2":
             hierarchies.append((mount, root, "memory.max"))
         elif kind == "cgroup" and "memory" in options.split(","):
@@ -80,10 +78,10 @@ def _hierarchies(mountinfo: Path) -> list[tuple[Path, Path, str]]:
     return hierarchies
 
 
-def _group(cgroup: Path, file: str) -> Path:
+def group_of(cgroup: Path, file: str) -> Path:
     """Return the group of a process in the hierarchy whose limits are in files of that name."""
     controller = "" if file == "memory.max" else "memory"
-    for line in _lines(cgroup):
+    for line in lines_of(cgroup):
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
             return Path(path)
@@ -92,11 +90,12 @@ def _group(cgroup: Path, file: str) -> Path:
 
 def _read(path: Path) -> int | None:
     """Return the bytes that a file of a control group allows, None for "max" and for no file."""
-    words = "".join(_lines(path)).strip()
+    words = "".join(lines_of(path)).strip()
     return int(words) if words.isdecimal() else None
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a file, none where there is no such file."""
     try:
         return path.read_text().splitlines()
     except OSError:

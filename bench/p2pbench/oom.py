@@ -32,7 +32,7 @@ class OomWatch:
         return ""
 
     def _limit(self) -> str:
-        groups = limits._control_groups(self._proc / "self")
+        groups = limits.control_groups(self._proc / "self")
         least = min((limit.size for limit in groups), default=limits.host_memory())
         if least >= limits.host_memory():
             return "this machine ran out of memory"
@@ -44,15 +44,15 @@ class OomWatch:
 
     def _counters(self) -> Iterator[Path]:
         own = self._proc / "self"
-        for mount, root, file in limits._hierarchies(own / "mountinfo"):
-            group = limits._group(own / "cgroup", file)
+        for mount, root, file in limits.hierarchies(own / "mountinfo"):
+            group = limits.group_of(own / "cgroup", file)
             below = group.relative_to(root) if group.is_relative_to(root) else Path()
             yield mount / below / _COUNTERS[file]
 
 
 def _count(path: Path) -> int:
     """The number behind "oom_kill" in a file of counters, 0 where the kernel has none."""
-    for line in limits._lines(path):
+    for line in limits.lines_of(path):
         words = line.split()
         if words[:1] == ["oom_kill"] and words[1:]:
             return int(words[1])

@@ -30,6 +30,16 @@ def cache_dir() -> Path:
     return (xdg if xdg.is_absolute() else Path.home() / ".cache").resolve() / "p2pbench"
 
 
+def own_environment() -> dict[str, str]:
+    """Return what a Python of ours is started with beside program.environment().
+
+    Where its modules are and not a user's, and what bench/help.txt lets a user set.
+    """
+    given = {name: os.environ[name] for name in ("ACCEL", "P2PBENCH_BASE") if name in os.environ}
+    return given | {"P2PBENCH_CACHE": str(cache_dir()), "PYTHONPATH": str(ROOT / "bench"),
+                    "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def check_paths() -> None:
     """Raise BenchError if kernels cannot be built where the checkout or the cache lies."""
     for what, path, cure in (

@@ -141,13 +141,13 @@ class Run:
                                 for boot in boots})
         preflight.check(kernels)
         self.first = self.boots_beside_builds(boots)
-        missing = [kernel for kernel in kernels if not kernel.directory.is_dir()]
-        for kernel in missing:
-            if not self.first or self.first[0].variant == kernel.variant.name:
+        later = self._built_later(kernels)
+        for kernel in kernels:
+            if kernel not in later:
+                # One that is there is looked at, too, and kept from being pruned.
                 build(kernel.variant, self.matrix.flavour)
-        left = [kernel for kernel in missing if not kernel.directory.is_dir()]
-        if left:
-            self._builder = Builder(left)
+        if later:
+            self._builder = Builder(later)
         built = self.kernels[self.first[0].variant] if self.first else kernels[0]
         self._accelerator = accel.choose(built.bzimage)
         if any(boot.kind == COUNT for boot in boots):
@@ -170,6 +170,13 @@ class Run:
         before = cached + missing[:-1]
         counts = [boot for boot in boots if boot.kind == COUNT and boot.variant in before]
         return sorted(counts, key=lambda boot: before.index(boot.variant))
+
+    def _built_later(self, kernels: list[Kernel]) -> list[Kernel]:
+        """Return the kernels that are built while the first boots run."""
+        if not self.first:
+            return []
+        return [kernel for kernel in kernels if not kernel.directory.is_dir()
+                and kernel.variant.name != self.first[0].variant]
 
     def _create(self, boots: list[Boot]) -> None:
         assert self._accelerator

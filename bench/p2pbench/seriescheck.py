@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .kernel import BUILD_VARIABLES, configure, make_command
-from .paths import BUILD, ROOT, cache_dir, shown
+from .paths import BUILD, ROOT, own_environment, shown
 from .program import run
 from .tree import git, make_tree
 from .variants import Variant
@@ -168,9 +168,9 @@ def boot_points(variant: Variant, points: list[str]) -> list[str]:
         matrix = BUILD / "series-check" / f"smoke-{point}.toml"
         matrix.parent.mkdir(parents=True, exist_ok=True)
         matrix.write_text(re.sub(r'"(page|pageless)(["/])', rf'"{name}\2', text))
-        extra = {"P2PBENCH_RESULTS": str(BUILD / "series-check" / "results"),
-                 "P2PBENCH_CACHE": str(cache_dir()), "PYTHONPATH": str(ROOT / "bench"),
-                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        extra = own_environment() | {
+            "P2PBENCH_RESULTS": str(BUILD / "series-check" / "results"),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         done = run(sys.executable, "-m", "pytest", "-c", "bench/boots/pytest.ini",
                    "--rootdir=bench/boots", "bench/boots", f"--matrix={matrix}", cwd=ROOT,
                    extra=extra, output=sys.stdout)

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import base_source
 from .errors import BenchError
 from .lock import locked
-from .paths import BUILD, ROOT, cache_dir, shown
+from .paths import BUILD, cache_dir, own_environment, shown
 from .program import run, why
 from .variants import RELEASE, Base, Variant, file_sha256, read_base, series_dir
 
@@ -107,7 +107,7 @@ def _unpack(base: Base, sha256: str, repository: Path, hold: int) -> None:
         done = run("sh", "-c", '"$1" -m p2pbench.import_tar "$2" "$3" | '
                    "git -c core.compression=1 fast-import --quiet --done --depth=0", "sh",
                    sys.executable, tarball, f"{base.package} {sha256[:16]}", cwd=scratch,
-                   extra=_GIT | {"PYTHONPATH": str(ROOT / "bench")}, hold=(hold,))
+                   extra=_GIT | own_environment(), hold=(hold,))
         if done.returncode:
             raise BenchError(f"cannot unpack {tarball} to {repository.parent}: "
                              f"{why(done.stderr)}")

@@ -3,10 +3,12 @@
 import json
 import shlex
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from straw import BOOTS, Straw
+from support import eventually
 
 
 def test_two_runs_of_one_matrix_at_one_time_do_not_meet(straw: Straw) -> None:
@@ -71,3 +73,16 @@ def test_a_directory_of_the_users_is_left_alone(straw: Straw) -> None:
     assert done.returncode == 4 and "no run" in done.stderr
     assert list(empty.iterdir()) == []
     subprocess.run(["rmdir", empty], check=True)
+
+
+def test_what_a_run_uses_is_not_pruned_from_the_cache(straw: Straw) -> None:
+    straw.behave({BOOTS[1]: {"at": "fio", "do": "wait"}})
+    run = straw.start(f"--matrix={straw.matrix}")
+    eventually(lambda: list(straw.results.glob(f"*/console/{BOOTS[1]}.log")))
+    pruning = straw.start_program([sys.executable, "-m", "p2pbench", "cache", "--limit", "1k"])
+    listed, _ = pruning.communicate()
+    straw.go()
+    out, err = run.communicate()
+    assert run.returncode == 0, out + err
+    for kind in ("kernel page-bench-", "guest image "):
+        assert f"left, as a process uses it: {kind}" in listed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import incremental, tree
+from p2pbench import incremental, program, tree
 
 # Two objects, of which one includes the header; records as Kbuild writes them.
 MAKEFILE = """\
@@ -91,12 +91,42 @@ def test_a_build_that_was_interrupted_begins_with_its_changes_again(built: Path)
     assert build(built) == ["second.o"]
 
 
+def test_an_object_that_was_left_half_made_is_made_again(built: Path) -> None:
+    """The compiler was killed with nothing changed but options, which are no sources."""
+    half = built / "obj" / "second.o"
+    half.write_text("half")
+    later = (built / "obj" / ".second.o.cmd").stat().st_mtime_ns + 1
+    os.utime(half, ns=(later, later))
+    incremental.drop_half_made(built / "obj")
+    assert build(built) == ["second.o"]
+    incremental.drop_half_made(built / "obj")
+    assert build(built) == []
+
+
 def test_the_objects_of_another_tree_are_gone_on_with(built: Path, tmp_path: Path) -> None:
     other = make_checkout(tmp_path / "other", second_c="int second = 2;\n")
     shutil.rmtree(other / "obj")
     incremental.borrow(built / "obj", other / "obj")
     assert build(other) == ["second.o"]
     assert build(built) == []
+
+
+def test_a_copy_that_was_interrupted_has_no_objects(
+        built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = make_checkout(tmp_path / "other")
+    run = program.run
+
+    def interrupted(*command: str | Path) -> None:
+        run(*command)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        incremental.borrow(built / "obj", other / "obj")
+    monkeypatch.undo()
+    assert incremental.nearest(incremental.sources(other), [other / "obj"]) is None
+    incremental.borrow(built / "obj", other / "obj")
+    assert build(other) == []
 
 
 def test_the_tree_that_differs_least_is_the_nearest(built: Path, tmp_path: Path) -> None:

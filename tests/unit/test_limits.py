@@ -29,7 +29,7 @@ def machine(directory: Path, mounts: dict[str, tuple[str, str]], cgroup: str,
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{size * MIB}\n" if size else f"{NONE[path.name]}\n")
     return sorted(((limit.size // MIB, limit.source.removesuffix(" allows"))
-                   for limit in limits._control_groups(directory)), reverse=True)
+                   for limit in limits.control_groups(directory)), reverse=True)
 
 
 V2 = {"/cg": ("/", "cgroup2 cgroup rw,nsdelegate")}
@@ -42,6 +42,13 @@ def test_each_group_above_a_process_limits_it(tmp_path: Path) -> None:
         "cg/user.slice/run.scope/memory.max": 0, "cg/user.slice/memory.max": 900,
         "cg/other.slice/memory.max": 1})
     assert limited == [(900, f"{tmp_path}/cg/user.slice/memory.max")]
+
+
+def test_a_mount_without_a_source_is_read_over(tmp_path: Path) -> None:
+    """As `mount -t tmpfs "" /mnt` and some containers leave it: two blanks in a line."""
+    limited = machine(tmp_path, {"/mnt": ("/", "tmpfs  rw")} | V2, "0::/a\n",
+                      {"cg/a/memory.max": 900})
+    assert limited == [(900, f"{tmp_path}/cg/a/memory.max")]
 
 
 def test_groups_of_version_1_limit_it_too(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import lock, program
+from p2pbench import lock, paths, program
 from p2pbench.errors import BenchError
 
 from support import HOSTILE, is_running
@@ -25,6 +25,16 @@ def test_a_program_sees_no_variable_but_those_that_are_let_through(
     assert names <= {"PATH", "HOME", "TMPDIR", "CCACHE_DIR", "CCACHE_MAXSIZE", "CCACHE_DISABLE",
                      "LC_ALL", "CCACHE_CONFIGPATH", "KBUILD_BUILD_USER"}
     assert "LC_ALL=C" in lines and "CCACHE_CONFIGPATH=/dev/null" in lines
+
+
+def test_a_python_of_ours_has_what_a_user_may_set_and_no_modules_of_the_users(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P2PBENCH_BASE", "/base.tar.xz")
+    monkeypatch.setenv("ACCEL", "tcg")
+    text = ("import os, site; from p2pbench import paths; print(site.ENABLE_USER_SITE, "
+            "os.environ['P2PBENCH_BASE'], os.environ['ACCEL'], paths.cache_dir())")
+    done = program.run(sys.executable, "-c", text, extra=paths.own_environment())
+    assert done.stdout == f"False /base.tar.xz tcg {paths.cache_dir()}\n", done.stderr
 
 
 def test_a_program_makes_files_that_others_can_read_whatever_the_umask(tmp_path: Path) -> None:
