@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from p2pbench.paths import ROOT
+
+from support import default_signals
 
 MATRIX = """\
 blocks = 3
@@ -84,7 +85,7 @@ class Straw:
         process = subprocess.Popen(
             ["sh", "-c", wrapper, "sh", *command], cwd=self.root, env=self.environment(), text=True,
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-            start_new_session=True, preexec_fn=_default_signals)
+            start_new_session=True, preexec_fn=default_signals)
         self._started.append(process)
         return process
 
@@ -135,9 +136,3 @@ class Straw:
             "variant": "page", "flavour": "bench", "compiler": "straw", "patches": [],
             "fragments": [], "key": kernel.name.rpartition("-")[2],
             "bzimage_sha256": hashlib.sha256(b"straw").hexdigest()}))
-
-
-def _default_signals() -> None:
-    """Undo what this process ignores: pytest may itself run in the background."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)

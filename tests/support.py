@@ -1,6 +1,7 @@
 """What the tests share: runs of the harness, and the processes that they start."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,12 @@ HOSTILE = {
 }
 
 
+def default_signals() -> None:
+    """Undo what this process ignores: pytest may itself run in the background."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start_bench(results: Path, *args: str) -> subprocess.Popen[str]:
     """Start the harness as `make bench` does, with its results in a directory of the test's."""
     command = [sys.executable, "-m", "pytest", "-c", "bench/boots/pytest.ini",
@@ -45,7 +52,7 @@ def start_bench(results: Path, *args: str) -> subprocess.Popen[str]:
                         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200"}
     return subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                            start_new_session=True)
+                            start_new_session=True, preexec_fn=default_signals)
 
 
 def qemu_children(parent: int) -> list[int]:

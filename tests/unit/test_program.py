@@ -13,7 +13,7 @@ import pytest
 from p2pbench import lock, paths, program
 from p2pbench.errors import BenchError
 
-from support import HOSTILE, is_running
+from support import HOSTILE, default_signals, is_running
 
 
 def test_a_program_sees_no_variable_but_those_that_are_let_through(
@@ -84,7 +84,8 @@ def test_what_a_program_started_ends_with_the_harness(tmp_path: Path,
     pids = tmp_path / "pids"
     text = (f"from p2pbench import program\n"
             f"program.run('sh', '-c', {FAMILY!r}, 'sh', {str(pids)!r})\n")
-    harness = subprocess.Popen([sys.executable, "-c", text], stderr=subprocess.DEVNULL)
+    harness = subprocess.Popen([sys.executable, "-c", text], stderr=subprocess.DEVNULL,
+                               preexec_fn=default_signals)
     family = _read_pids(pids)
     harness.send_signal(number)
     harness.wait()
