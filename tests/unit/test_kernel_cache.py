@@ -8,12 +8,17 @@ import pytest
 
 from p2pbench import kernel, lock, variants
 from p2pbench.errors import BenchError
+from p2pbench.paths import cache_dir
 from p2pbench.variants import file_sha256, find_variant
 
 
 @pytest.fixture
 def own_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of linux/ that a test may change, and an empty cache."""
+    """A copy of linux/ that a test may change, and a cache that has but the base's source."""
+    base = cache_dir() / "base"
+    (tmp_path / "cache").mkdir()
+    if base.is_dir():
+        (tmp_path / "cache" / "base").symlink_to(base)
     copy = tmp_path / "linux"
     shutil.copytree(variants.LINUX, copy)
     for module in (variants, kernel):
