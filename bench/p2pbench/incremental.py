@@ -87,9 +87,18 @@ def mark(tree: Path, objects: Path, content: Mapping[str, str]) -> set[str]:
     changed = _differing(content, built)
     write_list(objects, {path: blob for path, blob in built.items() if path not in changed})
     for path in content:
-        when = None if path in changed else (_OLD, _OLD)
-        os.utime(tree / path, when, follow_symlinks=False)
+        file = tree / path
+        if path in changed:
+            os.utime(file, follow_symlinks=False)
+        elif file.lstat().st_mtime != _OLD:  # git reads again what was touched
+            os.utime(file, (_OLD, _OLD), follow_symlinks=False)
     return changed & content.keys()
+
+
+def edited(tree: Path, content: Mapping[str, str]) -> set[str]:
+    """Return the paths that do not hold content any more, in git's index or in the tree."""
+    names = git(tree, "diff", "--name-only", "--no-renames", "-z").stdout.split("\0")
+    return {name for name in names if name} | _differing(content, sources(tree))
 
 
 def write_list(objects: Path, content: Mapping[str, str]) -> None:

@@ -91,6 +91,14 @@ def test_a_build_that_was_interrupted_begins_with_its_changes_again(built: Path)
     assert build(built) == ["second.o"]
 
 
+def test_what_is_edited_while_it_is_built_is_told(built: Path) -> None:
+    content = incremental.sources(built)
+    assert incremental.edited(built, content) == set()
+    (built / "both.h").write_text("#define NUMBER 2\n")
+    change(built, "second.c", "int second = 1;\n")
+    assert incremental.edited(built, content) == {"both.h", "second.c"}
+
+
 def test_an_object_that_was_left_half_made_is_made_again(built: Path) -> None:
     """The compiler was killed with nothing changed but options, which are no sources."""
     half = built / "obj" / "second.o"
