@@ -7,13 +7,12 @@ only these: R1 R8. The exit status is 1 if one was missed.
 
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from p2pbench import preflight
+from p2pbench import command, preflight
 from p2pbench.errors import BenchError
 from p2pbench.kernel import compile_tree, expected, install
 from p2pbench.lock import locked
@@ -72,10 +71,10 @@ def build_mutant(mutant: Mutant) -> Path:
 def run_test(mutant: Mutant, kernel: Path) -> tuple[bool, str]:
     """Run the test that has to fail; say whether it did, and in which words."""
     log = WORK / f"{mutant.name}.log"
-    command = [sys.executable, "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir=tests", "-x",
-               f"--kernel={kernel}", f"--timeout={PATIENCE_S}", mutant.test]
+    arguments = [sys.executable, "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir=tests", "-x",
+                 f"--kernel={kernel}", f"--timeout={PATIENCE_S}", mutant.test]
     with log.open("w") as stream:
-        status = subprocess.run(command, cwd=ROOT, stdout=stream, stderr=stream,
+        status = subprocess.run(arguments, cwd=ROOT, stdout=stream, stderr=stream,
                                 stdin=subprocess.DEVNULL).returncode
     text = log.read_text(errors="replace")
     words = re.findall(r"^E +((?:Failed|AssertionError|assert).+)$", text, re.M)
@@ -102,9 +101,5 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    # So that the mistake is taken out of the tree whatever ends us.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except BenchError as error:
-        sys.exit(f"error: {error}")
+    # It takes the mistake out of the tree whatever signal ends us.
+    sys.exit(command.run(lambda: main(sys.argv[1:])))
