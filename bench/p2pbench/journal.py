@@ -98,7 +98,11 @@ class PlannedBoot(TypedDict):
 
 
 class Header(TypedDict):
-    """The first line; `selection` are pytest's options that chose among the matrix's boots."""
+    """The first line.
+
+    `selection` are pytest's options that chose among the matrix's boots, `kernels` the keys of the
+    variants' kernels, built or not.
+    """
 
     type: str
     schema: str
@@ -108,6 +112,7 @@ class Header(TypedDict):
     environment_class: str
     matrix: Matrix
     plan: list[PlannedBoot]
+    kernels: NotRequired[dict[str, str]]
     provenance: dict[str, Any]
     static: NotRequired[dict[str, Any] | None]
     selection: NotRequired[list[str]]

@@ -189,6 +189,7 @@ class Run:
             "environment_class": self._accelerator.environment_class,
             "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
             "stopping": self.looks.as_json(), "selection": self.selection,
+            "kernels": {name: kernel.key for name, kernel in self.kernels.items()},
             "provenance": made_from, "static": kept,
         }
         try:
@@ -238,9 +239,11 @@ class Run:
 
     def _check_kernels(self, header: Any, kernels: list[Kernel]) -> None:
         """Refuse to go on with a run on other kernels than it began with."""
+        # The provenance has those that were built when it ended; so had older runs all of them.
+        keys = header.get("kernels") or {name: variant["key"] for name, variant
+                                         in header["provenance"]["variants"].items()}
         for kernel in kernels:
-            variant = header["provenance"]["variants"].get(kernel.variant.name, {})
-            began = variant.get("key", kernel.key)  # it ended before it was built, otherwise
+            began = keys[kernel.variant.name]
             if began != kernel.key:
                 raise BenchError(f"run {self.name} began with another build of "
                                  f"{kernel.variant.name} ({began}, now {kernel.key}): its patches, "

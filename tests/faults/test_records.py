@@ -75,6 +75,20 @@ def test_a_directory_of_the_users_is_left_alone(straw: Straw) -> None:
     subprocess.run(["rmdir", empty], check=True)
 
 
+def test_a_run_goes_on_with_the_kernels_that_it_chose_although_it_had_not_built_them(
+        straw: Straw) -> None:
+    assert straw.bench(f"--matrix={straw.matrix}", "-k", "b0").returncode == 0
+    (run,) = straw.runs()
+    journal = run / "journal.jsonl"
+    header = json.loads(journal.read_text().splitlines()[0])
+    header["provenance"]["variants"] = {}
+    header["kernels"]["page"] = "another"
+    journal.write_text(json.dumps(header) + "\n")
+    done = straw.bench(f"--resume={run.name}")
+    assert done.returncode == 4
+    assert "began with another build of page (another, now " in done.stderr
+
+
 def test_what_a_run_uses_is_not_pruned_from_the_cache(straw: Straw) -> None:
     straw.behave({BOOTS[1]: {"at": "fio", "do": "wait"}})
     run = straw.start(f"--matrix={straw.matrix}")
