@@ -218,11 +218,13 @@ class Run:
         return self._functions_read[name]
 
     def _wait_for_kernels(self, boot: Boot, stage: Callable[[str], None]) -> None:
-        """Wait for what a boot needs: its kernel if it only counts, else for all to be built."""
+        """Wait for what a boot needs: its kernel if it is one of the first, else for all of them.
+
+        The last boot is none of these, so that the journal learns of every kernel.
+        """
         assert self.journal
         if self._builder:
-            directory = self.kernels[boot.variant].directory
-            self._builder.wait(lambda: boot.kind == COUNT and directory.is_dir(), stage)
+            self._builder.wait(lambda: self.may_begin(boot), stage)
             if not self._builder.is_busy():
                 self.end()
                 for kernel in self.kernels.values():
@@ -230,6 +232,10 @@ class Run:
         if not self._builder and not self.journal.header.get("static"):
             self.journal.append_kernels(self._provenance(),
                                         static.collect(self.kernels.values()))
+
+    def may_begin(self, boot: Boot) -> bool:
+        """Say whether a boot may run although not all kernels are built."""
+        return boot in self.first and self.kernels[boot.variant].directory.is_dir()
 
     def end(self) -> None:
         """End the building of kernels, however far it is."""

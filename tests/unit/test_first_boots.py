@@ -43,6 +43,19 @@ def test_a_boot_that_takes_the_time_of_something_waits_until_all_is_built(tmp_pa
     assert sorted(boots, key=lambda boot: boot.index) == wanted
 
 
+def test_a_boot_that_is_none_of_the_first_waits_although_its_own_kernel_is_there(
+        tmp_path: Path) -> None:
+    """It may be the last one, and what is known of all kernels is written before it."""
+    run = run_with(set(), tmp_path)
+    run.first = run.boots_beside_builds(run.plan)
+    assert not run.may_begin(run.first[0])
+    for kernel in run.kernels.values():
+        kernel.directory.mkdir()
+    assert all(run.may_begin(boot) for boot in run.first)
+    rest = [boot for boot in run.plan if boot not in run.first]
+    assert COUNT in {boot.kind for boot in rest} and not any(map(run.may_begin, rest))
+
+
 def test_a_run_with_a_budget_keeps_the_order_of_its_blocks(tmp_path: Path) -> None:
     run = run_with(set(), tmp_path, budget_s=3600)
     assert run.boots_beside_builds(run.plan) == []
