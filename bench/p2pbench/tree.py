@@ -189,6 +189,11 @@ def make_tree(variant: Variant) -> Path:
 
     A tree that holds work which is not in linux/ yet is never touched.
     """
+    with locked("trees"):
+        return _make_tree(variant)
+
+
+def _make_tree(variant: Variant) -> Path:
     base = read_base()
     sha256 = base_tarball(base)
     directory = tree_dir(variant)

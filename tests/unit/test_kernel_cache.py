@@ -1,7 +1,10 @@
 """The kernel cache: content decides, half-finished and damaged builds never count."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +140,15 @@ def test_a_cache_that_cannot_be_written_is_named(own_linux: Path, tmp_path: Path
     with pytest.raises(BenchError, match="P2PBENCH_CACHE"):
         with lock.locked("kernels"):
             pass
+
+
+def test_one_process_at_a_time_makes_a_tree(own_linux: Path) -> None:
+    text = "from p2pbench import tree, variants; tree.make_tree(variants.find_variant('page'))"
+    environment = os.environ | {"P2PBENCH_BASE": "/nonexistent.tar.xz"}
+    with lock.locked("trees"):
+        other = subprocess.Popen([sys.executable, "-c", text], env=environment, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert other.stdout
+        assert other.stdout.readline() == "waiting for another process that makes the trees\n"
+    _, err = other.communicate()
+    assert "P2PBENCH_BASE=/nonexistent.tar.xz: no such file" in err
