@@ -26,8 +26,14 @@ def git(directory: Path, *args: str, check: bool = True, extra: Mapping[str, str
         hold: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
     """Run git in a directory; a failure is an error that carries git's own words."""
     # A tree of ours may belong to another user: made as root, say, and now in a container.
-    result = run("git", "-c", "core.autocrlf=false", "-c", "gc.auto=0", "-c", "safe.directory=*",
-                 *args, cwd=directory, extra=_GIT | dict(extra or {}), hold=hold)
+    try:
+        result = run("git", "-c", "core.autocrlf=false", "-c", "gc.auto=0", "-c",
+                     "safe.directory=*", *args, cwd=directory, extra=_GIT | dict(extra or {}),
+                     hold=hold)
+    except KeyboardInterrupt:
+        # It was killed and cannot have removed its lock, which stops every git that follows.
+        (directory / ".git" / "index.lock").unlink(missing_ok=True)
+        raise
     if check and result.returncode:
         raise BenchError(f"git {args[0]} in {shown(directory)} failed: "
                          f"{why(result.stderr or result.stdout)}")
