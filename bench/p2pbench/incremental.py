@@ -5,6 +5,7 @@ that its objects were made from, and before the next one all sources get one old
 whose content the list does not have. Objects may then come from the tree of another variant, too.
 """
 
+import math
 import os
 import re
 import shutil
@@ -85,20 +86,29 @@ def mark(tree: Path, objects: Path, content: Mapping[str, str]) -> set[str]:
     """
     built = _read(objects)
     changed = _differing(content, built)
-    write_list(objects, {path: blob for path, blob in built.items() if path not in changed})
     for path in content:
         file = tree / path
         if path in changed:
             os.utime(file, follow_symlinks=False)
         elif file.lstat().st_mtime != _OLD:  # git reads again what was touched
             os.utime(file, (_OLD, _OLD), follow_symlinks=False)
+    write_list(objects, {path: blob for path, blob in built.items() if path not in changed})
     return changed & content.keys()
 
 
-def edited(tree: Path, content: Mapping[str, str]) -> set[str]:
-    """Return the paths that do not hold content any more, in git's index or in the tree."""
-    names = git(tree, "diff", "--name-only", "--no-renames", "-z").stdout.split("\0")
-    return {name for name in names if name} | _differing(content, sources(tree))
+def edited(tree: Path, objects: Path, content: Mapping[str, str]) -> set[str]:
+    """Return the paths that were changed since mark(), in the tree or in git's index."""
+    marked = (objects / _LIST).stat().st_mtime_ns
+    return {path for path in content if _changed_at(tree / path) > marked} \
+        | _differing(content, sources(tree))
+
+
+def _changed_at(file: Path) -> float:
+    """Return a file's time in ns; one that is gone has changed just now."""
+    try:
+        return file.lstat().st_mtime_ns
+    except OSError:
+        return math.inf
 
 
 def write_list(objects: Path, content: Mapping[str, str]) -> None:

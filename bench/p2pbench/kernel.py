@@ -181,7 +181,7 @@ def compile_tree(tree: Path, variant: Variant, flavour: str, hold: int) -> int:
     progress.announce(hold, f"{variant.name} ({flavour})", log, total)
     with progress.shown():
         _make(tree, objects, "bzImage", "modules", name=f"-{variant.name}-{flavour}", hold=(hold,))
-    edited = incremental.edited(tree, content)
+    edited = incremental.edited(tree, objects, content)
     incremental.write_list(objects, {path: blob for path, blob in content.items()
                                      if path not in edited})
     if edited:
