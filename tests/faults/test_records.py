@@ -92,7 +92,9 @@ def test_a_run_goes_on_with_the_kernels_that_it_chose_although_it_had_not_built_
 def test_what_a_run_uses_is_not_pruned_from_the_cache(straw: Straw) -> None:
     straw.behave({BOOTS[1]: {"at": "fio", "do": "wait"}})
     run = straw.start(f"--matrix={straw.matrix}")
-    eventually(lambda: list(straw.results.glob(f"*/console/{BOOTS[1]}.log")))
+    eventually(lambda: run.poll() is not None
+               or list(straw.results.glob(f"*/console/{BOOTS[1]}.log")))
+    assert run.poll() is None, run.communicate()
     pruning = straw.start_program([sys.executable, "-m", "p2pbench", "cache", "--limit", "1k"])
     listed, _ = pruning.communicate()
     straw.go()
