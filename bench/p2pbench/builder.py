@@ -1,13 +1,14 @@
 """Kernels that are built by a process of their own, one after another, while boots run."""
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 
 from . import program, progress
 from .errors import BenchError
 from .kernel import Kernel
-from .paths import BUILD, ROOT, own_environment, shown
+from .paths import ROOT, own_environment
 
 _POLL_S = 0.5
 
@@ -16,22 +17,18 @@ class Builder:
     """Builds kernels in their order, from when it is made until it is stopped."""
 
     def __init__(self, kernels: Sequence[Kernel]) -> None:
-        self._log = BUILD / "kernels.log"
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         names = " ".join(kernel.variant.name for kernel in kernels)
-        with self._log.open("w") as stream:
-            self._process = program.start(
-                sys.executable, "-m", "p2pbench", "linux", "--flavour", kernels[0].flavour,
-                "--variant", names, cwd=ROOT, output=stream,
-                extra=own_environment())
+        self._process = program.start(
+            sys.executable, "-m", "p2pbench", "linux", "--flavour", kernels[0].flavour,
+            "--variant", names, cwd=ROOT, output=self._said, extra=own_environment())
 
     def is_busy(self) -> bool:
         """Say whether something is still being built. Raises BenchError when that failed."""
         status = self._process.poll()
         if status:
-            text = self._log.read_text(errors="replace")
-            reason = program.why(text).removeprefix("error: ")
-            raise BenchError(f"{reason} (all that was said is in {shown(self._log)})")
+            self._said.seek(0)
+            raise BenchError(program.why(self._said.read()).removeprefix("error: "))
         return status is None
 
     def wait(self, ready: Callable[[], bool], stage: Callable[[str], None]) -> None:
@@ -42,4 +39,5 @@ class Builder:
 
     def stop(self) -> None:
         """End the building, however far it is."""
-        program.stop(self._process)
+        if self._process.poll() is None:
+            program.stop(self._process)

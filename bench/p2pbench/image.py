@@ -22,7 +22,7 @@ TOOLS = ("fio", "nvme", "rdma", "ip")
 
 def run_make(directory: Path, what: str, out: Path, *args: str) -> None:
     """Run make in a directory of ours, into out, and say in one line why it fails."""
-    with locked("tools") as hold:
+    with locked("tools", BUILD) as hold:
         done = run("make", "-s", "-C", directory, f"O={out}", *args, hold=(hold,))
     if done.returncode:
         raise BenchError(f"{what} does not build: {why(done.stderr)}")

@@ -17,12 +17,18 @@ from .errors import BenchError
 from .paths import shown
 from .tree import git
 
-# In the directory of the objects: a line for each source, its git blob and its path.
+# In the directory of the objects: the tools, then a line for each source, its git blob and path.
 _LIST = "p2pbench.sources"
 # The time of a source that has not changed: older than any object.
 _OLD = 0
 # In the record of an object: its source, and each header that it includes.
 _DEPENDENCY = re.compile(r"^(?:source_\S+ := |  )\.\./(\S+)(?: \\)?$", re.M)
+
+
+def compiler() -> str:
+    """Return the first line of the compiler's and the linker's version."""
+    lines = [program.run(tool, "--version").stdout.splitlines()[0] for tool in ("gcc", "ld")]
+    return "; ".join(lines)
 
 
 def sources(tree: Path) -> dict[str, str]:
@@ -114,7 +120,8 @@ def _changed_at(file: Path) -> float:
 def write_list(objects: Path, content: Mapping[str, str]) -> None:
     """Write down what the objects are made from."""
     partial = objects / f".{_LIST}.new"
-    partial.write_text("".join(f"{blob} {path}\n" for path, blob in content.items()))
+    lines = [compiler(), *(f"{blob} {path}" for path, blob in content.items())]
+    partial.write_text("".join(f"{line}\n" for line in lines))
     partial.rename(objects / _LIST)
 
 
@@ -128,9 +135,15 @@ def to_build(objects: Path, changed: set[str]) -> int:
 
 
 def _read(objects: Path) -> dict[str, str]:
+    """Return what objects are made from; nothing when it was with other tools than these.
+
+    Objects hold no record of the linker, and tools of the host's may not even run any more.
+    """
     try:
-        lines = (objects / _LIST).read_text().splitlines()
-    except OSError:
+        tools, *lines = (objects / _LIST).read_text().splitlines()
+    except (OSError, ValueError):
+        return {}
+    if tools != compiler():
         return {}
     pairs = (line.split(" ", 1) for line in lines)
     return {path: blob for blob, path in pairs}

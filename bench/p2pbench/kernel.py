@@ -1,16 +1,19 @@
 """Configure and build a variant, and keep the result by the content it was made from."""
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import cache, incremental, program, progress, structs
 from .errors import BenchError
+from .incremental import compiler
 from .lock import locked
 from .objects import compact
 from .paths import BUILD, LINUX, cache_dir, shown
@@ -67,14 +70,6 @@ def asked_options(variant: Variant, flavour: str) -> str:
     return "\n".join(path.read_text() for path in fragments(variant, flavour))
 
 
-def compiler() -> str:
-    """Return the first line of the compiler's and the linker's version."""
-    lines = []
-    for tool in ("gcc", "ld"):
-        lines.append(program.run(tool, "--version").stdout.splitlines()[0])
-    return "; ".join(lines)
-
-
 def _inputs(variant: Variant, flavour: str) -> dict[str, object]:
     base = read_base()
     sha256 = base_tarball(base)
@@ -111,15 +106,25 @@ def build(variant: Variant, flavour: str) -> Kernel:
     cache.use(kernel.directory)
     if _complete(kernel):
         return kernel
-    with locked("kernels") as hold:
+    with building() as locks:
         if not _complete(kernel):
             try:
-                _build(kernel, inputs, hold)
+                _build(kernel, inputs, locks)
             except OSError as error:
                 raise BenchError(f"cannot build the kernel: {error}; nothing half-finished was "
                                  "kept") from None
         cache.use(kernel.directory)
     return kernel
+
+
+@contextlib.contextmanager
+def building() -> Iterator[tuple[int, int]]:
+    """Let one process at a time build kernels: for one cache, and in one checkout.
+
+    Yields the locks' file descriptors, for program.run's hold.
+    """
+    with locked("kernels") as of_cache, locked("objects", BUILD) as of_checkout:
+        yield of_cache, of_checkout
 
 
 def _complete(kernel: Kernel) -> bool:
@@ -136,14 +141,14 @@ def _complete(kernel: Kernel) -> bool:
     return False
 
 
-def _build(kernel: Kernel, inputs: dict[str, object], hold: int) -> None:
+def _build(kernel: Kernel, inputs: dict[str, object], locks: tuple[int, int]) -> None:
     started = time.monotonic()
     label = f"{kernel.variant.name} ({kernel.flavour})"
     print(f"building the {label} kernel", flush=True)
     tree = make_tree(kernel.variant)
     scratch = kernel.directory.parent / f".{kernel.directory.name}-{os.getpid()}"
     try:
-        count = compile_tree(tree, kernel.variant, kernel.flavour, hold)
+        count = compile_tree(tree, kernel.variant, kernel.flavour, locks)
         objects = tree / f"obj-{kernel.flavour}"
         install(tree, objects, scratch)
         structs.keep(kernel.variant, tree, objects, scratch, BUILD_VARIABLES)
@@ -159,12 +164,12 @@ def _build(kernel: Kernel, inputs: dict[str, object], hold: int) -> None:
           flush=True)
 
 
-def compile_tree(tree: Path, variant: Variant, flavour: str, hold: int) -> int:
+def compile_tree(tree: Path, variant: Variant, flavour: str, locks: tuple[int, int]) -> int:
     """Build a tree's kernel and modules in its obj-<flavour>; return how many objects that took.
 
     What the tree's index holds is built, whatever the times of its files say. Objects come from
-    the tree of the variant that is nearest in content, where one has been built. hold is the lock
-    "kernels", which the caller has.
+    the tree of the variant that is nearest in content, where one has been built. locks are those
+    of building(), which the caller holds.
     """
     objects = tree / f"obj-{flavour}"
     content = incremental.sources(tree)
@@ -178,9 +183,9 @@ def compile_tree(tree: Path, variant: Variant, flavour: str, hold: int) -> int:
     configure(tree, objects, asked_options(variant, flavour))
     total = incremental.to_build(objects, changed) if nearest else _OBJECTS
     log = objects / "make.log"
-    progress.announce(hold, f"{variant.name} ({flavour})", log, total)
+    progress.announce(locks[0], f"{variant.name} ({flavour})", log, total)
     with progress.shown():
-        _make(tree, objects, "bzImage", "modules", name=f"-{variant.name}-{flavour}", hold=(hold,))
+        _make(tree, objects, "bzImage", "modules", name=f"-{variant.name}-{flavour}", hold=locks)
     edited = incremental.edited(tree, objects, content)
     incremental.write_list(objects, {path: blob for path, blob in content.items()
                                      if path not in edited})

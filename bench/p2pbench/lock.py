@@ -11,22 +11,24 @@ from .paths import cache_dir
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[int]:
-    """Let one process at a time make the thing of that name.
+def locked(name: str, directory: Path | None = None) -> Iterator[int]:
+    """Let one process at a time make the thing of that name in a directory, by default the cache.
 
     Yields the lock's file descriptor: a program that is given it (program.run's hold) keeps the
     lock until it ends, even if it should outlive this process. Not reentrant. Raises BenchError
-    if the cache cannot be written to.
+    if the directory cannot be written to.
     """
-    path = _path(name)
+    path = (directory or cache_dir()) / f"{name}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a")
     except OSError as error:
-        raise BenchError(f"cannot write to the cache {path.parent}: {error.strerror}; set "
-                         "P2PBENCH_CACHE to a directory that you can write to") from None
+        cure = "mend that" if directory else \
+            "set P2PBENCH_CACHE to a directory that you can write to"
+        what = "" if directory else "the cache "
+        raise BenchError(f"cannot write to {what}{path.parent}: {error.strerror}; {cure}") from None
     with stream:
-        if not _take(stream):
+        if not _take(stream, fcntl.LOCK_EX):
             print(f"waiting for another process that makes the {name}", flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
         stream.truncate(0)
@@ -36,20 +38,16 @@ def locked(name: str) -> Iterator[int]:
 def content_if_held(name: str) -> str:
     """Return what the holder of a lock has written into its file; "" when nobody holds it."""
     try:
-        with _path(name).open() as stream:
-            return "" if _take(stream) else stream.read()
+        with (cache_dir() / f"{name}.lock").open() as stream:
+            return "" if _take(stream, fcntl.LOCK_SH) else stream.read()
     except OSError:
         return ""
 
 
-def _path(name: str) -> Path:
-    return cache_dir() / f"{name}.lock"
-
-
-def _take(stream: IO[str]) -> bool:
-    """Take a lock if nobody holds it; say whether it was taken."""
+def _take(stream: IO[str], kind: int) -> bool:
+    """Take a lock of that kind if nobody holds one against it; say whether it was taken."""
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(stream, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

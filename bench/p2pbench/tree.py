@@ -195,7 +195,7 @@ def make_tree(variant: Variant) -> Path:
 
     A tree that holds work which is not in linux/ yet is never touched.
     """
-    with locked("trees"):
+    with locked("trees", BUILD):
         return _make_tree(variant)
 
 

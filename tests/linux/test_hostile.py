@@ -10,7 +10,6 @@ import pytest
 
 from p2pbench import kernel, tree
 from p2pbench.kernel import Kernel
-from p2pbench.lock import locked
 from p2pbench.paths import ROOT, cache_dir
 from p2pbench.variants import file_sha256, find_variant
 
@@ -67,7 +66,7 @@ def test_agent_module_image_and_plugin_are_the_same_in_a_hostile_shell(
 def test_the_kernel_is_the_same_in_a_hostile_shell(own_cache: Path, page_kernel: Kernel) -> None:
     """`make linux` builds it again, a good part of it from the sources, for a cache without it."""
     objects = tree.tree_dir(find_variant("page")) / "obj-bench"
-    with locked("kernels"):
+    with kernel.building():
         for name in AGAIN:
             (objects / name).unlink(missing_ok=True)
     env = os.environ | HOSTILE | {"P2PBENCH_CACHE": str(own_cache)}

@@ -15,7 +15,6 @@ from pathlib import Path
 from p2pbench import command, preflight
 from p2pbench.errors import BenchError
 from p2pbench.kernel import compile_tree, expected, install
-from p2pbench.lock import locked
 from p2pbench.paths import BUILD, ROOT
 from p2pbench.tree import git, make_tree
 from p2pbench.variants import Variant, find_variant
@@ -57,11 +56,11 @@ def build_mutant(mutant: Mutant) -> Path:
     """
     target = WORK / f"kernel-{mutant.name}"
     shutil.rmtree(target, ignore_errors=True)
-    with locked("kernels") as hold:
+    with building() as locks:
         tree = make_tree(mutant.variant)
         git(tree, "apply", "--index", str(mutant.patch))
         try:
-            compile_tree(tree, mutant.variant, mutant.flavour, hold)
+            compile_tree(tree, mutant.variant, mutant.flavour, locks)
             install(tree, tree / f"obj-{mutant.flavour}", target)
         finally:
             git(tree, "reset", "-q", "--hard", "HEAD")

@@ -11,7 +11,7 @@ import pytest
 
 from p2pbench import kernel, lock, variants
 from p2pbench.errors import BenchError
-from p2pbench.paths import cache_dir
+from p2pbench.paths import BUILD, cache_dir
 from p2pbench.variants import file_sha256, find_variant
 
 
@@ -145,7 +145,7 @@ def test_a_cache_that_cannot_be_written_is_named(own_linux: Path, tmp_path: Path
 def test_one_process_at_a_time_makes_a_tree(own_linux: Path) -> None:
     text = "from p2pbench import tree, variants; tree.make_tree(variants.find_variant('page'))"
     environment = os.environ | {"P2PBENCH_BASE": "/nonexistent.tar.xz"}
-    with lock.locked("trees"):
+    with lock.locked("trees", BUILD):
         other = subprocess.Popen([sys.executable, "-c", text], env=environment, text=True,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert other.stdout
