@@ -49,11 +49,24 @@ $(if $(UNKNOWN),$(error make $(GOALS) has no variable $(UNKNOWN)$(call hint,$(ca
 $(if $(SHELLS),$(error $(SHELLS) is set in the shell's environment, where it is not looked for: \
 	unset it, or write $(SHELLS)=... behind make))
 
+# A line of a recipe would end there, and the shell would read half a value.
+define newline
+
+
+endef
+$(foreach name,$(KNOWN),$(if $(findstring $(newline),$(value $(name))),\
+	$(error $(name) has a line break, which make cannot pass on: give it as one line)))
+
 # The same characters as in p2pbench/paths.py. A colon would split PYTHONPATH.
 UNFIT := $(shell pwd -P | LC_ALL=C tr -d 'A-Za-z0-9/_.+@~\200-\377-')
 ifneq ($(UNFIT),)
 $(error the checkout is in "$(CURDIR)": make and the kernel's Kbuild take no "$(UNFIT)" in a path; \
 	move the checkout)
+endif
+
+# Everything is found from the checkout, wherever its Makefile was found from.
+ifneq ($(realpath $(dir $(lastword $(MAKEFILE_LIST)))),$(realpath $(CURDIR)))
+$(error the Makefile is not in "$(CURDIR)": write make -C and the checkout, in place of make -f)
 endif
 
 PYTHON = /usr/bin/python3
@@ -149,15 +162,16 @@ shell:
 
 report:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.report $(call quoted,$(or $(RUN),$(error which run? make report RUN=<run>)))
+	@$(PYTHON) -m p2pbench.report $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
 
 compare:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.compare $(call quoted,$(or $(A),$(which))) $(call quoted,$(or $(B),$(which)))
+	@$(PYTHON) -m p2pbench.compare $(call quoted,$(or $(value A),$(which))) \
+		$(call quoted,$(or $(value B),$(which)))
 
 reference:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.reference $(call quoted,$(or $(RUN),$(error which run? make reference RUN=<run>)))
+	@$(PYTHON) -m p2pbench.reference $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
 
 cache:
 	@$(CLI) cache $(call option,limit,LIMIT)

@@ -9,6 +9,7 @@ signals.end_at_once()
 import contextlib
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import pytest
@@ -162,6 +163,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 _SESSION = pytest.StashKey[Session]()
+BOOTS = Path(__file__).resolve().parent
+# Options with which pytest runs none of its items; the first of them sets the other.
+_NO_BOOTS = {"setupplan": "--setup-plan", "setuponly": "--setup-only"}
 
 
 def _open_run(config: pytest.Config) -> Run:
@@ -190,10 +194,25 @@ def _selection(config: pytest.Config) -> list[str]:
     return words + [word for node in option.deselect or () for word in ("--deselect", node)]
 
 
+def _check_options(config: pytest.Config) -> None:
+    """Refuse options of pytest's with which boots would run twice, at once, or not at all."""
+    paths = [path for path in config.args if Path(path).resolve() != BOOTS]
+    if paths:
+        raise BenchError(f"{paths[0]}: boots are chosen by words of their names, not by paths: "
+                         "PYTEST_ARGS=\"-k 'b0 and bar'\"")
+    for option, words in _NO_BOOTS.items():
+        if config.getoption(option, None):
+            raise BenchError(f"{words}: not for boots; `make plan` shows what would run")
+    if config.getoption("numprocesses", None) or config.getoption("tx", None):
+        raise BenchError("boots run one after another, each with the machine to itself: leave out "
+                         "-n")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the matrix or the run to resume; a mistake in it ends here, before anything is built."""
     try:
+        _check_options(config)
         run = _open_run(config)
     except BenchError as error:
         raise pytest.UsageError(str(error)) from None

@@ -22,7 +22,7 @@ class LocatedToml:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8-sig")  # Windows begins a file with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise BenchError(f"{shown(path)}: cannot be read: {error}") from None
         try:

@@ -489,16 +489,20 @@ def _reproduce(header: Header) -> str:
     commit = _repository(header).get("commit", NO_COMMIT)
     words_of_it = [
         f"git checkout {commit} &&" if commit != NO_COMMIT else "",
-        f"make bench MATRIX={_for_make(name if known or not file else file)}",
+        f"make bench MATRIX={_for_shell(name if known or not file else file)}",
         f"SEED={header['seed']}",
         f"BUDGET={budget:.15g}s" if budget else "",
-        f"PYTEST_ARGS={_for_make(shlex.join(selection))}" if selection else ""]
+        f"PYTEST_ARGS={_for_shell(_for_make(shlex.join(selection)))}" if selection else ""]
     return " ".join(word for word in words_of_it if word)
 
 
 def _for_make(value: str) -> str:
-    """The value of a variable of make's, quoted for a shell: make reads a dollar of its own."""
-    value = value.replace("$", "$$")
+    """The value of PYTEST_ARGS, in which make reads a dollar of its own; it is words of a shell."""
+    return value.replace("$", "$$")
+
+
+def _for_shell(value: str) -> str:
+    """The value of a variable, quoted for a shell."""
     plain = "'" in value and not any(character in value for character in '"$`\\!')
     return f'"{value}"' if plain else shlex.quote(value)
 

@@ -7,6 +7,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
 from straw import BOOTS, Straw
 from support import eventually
 
@@ -33,6 +35,20 @@ def test_a_selection_is_of_the_record_and_of_what_repeats_it(straw: Straw) -> No
     plans = [json.loads((path / "journal.jsonl").open().readline())["plan"]
              for path in straw.runs()]
     assert len(plans) == 2 and plans[0] == plans[1] and len(plans[0]) == 2
+
+
+@pytest.mark.parametrize(("options", "why"), [
+    (["bench/boots/test_boots.py::test_boot[b0-page-bar]"], "boots are chosen by words"),
+    (["--setup-only"], "--setup-only: not for boots"),
+    (["--setup-plan"], "--setup-plan: not for boots"),
+    (["-p", "xdist.plugin", "-n", "2"], "boots run one after another"),
+    (["-p", "xdist.plugin", "--dist=load", "--tx=popen"], "boots run one after another")])
+def test_what_would_run_boots_twice_or_at_once_or_not_at_all_is_refused(
+        straw: Straw, options: list[str], why: str) -> None:
+    done = straw.bench(f"--matrix={straw.matrix}", *options)
+    assert done.returncode == 4
+    assert why in done.stderr and "Traceback" not in done.stdout + done.stderr
+    assert straw.runs() == []
 
 
 def test_junit_has_what_went_wrong_as_a_ci_shows_it(straw: Straw) -> None:

@@ -87,6 +87,28 @@ def test_a_value_reaches_the_harness_as_it_is_written(value: str, tmp_path: Path
     assert "3 boots in 1 block" in done.stdout
 
 
+@pytest.mark.parametrize("given", ["MATRIX=a\nb.toml", "PYTEST_ARGS=-k\nbar", "SEED=1\n"])
+def test_a_value_of_two_lines_is_refused(given: str) -> None:
+    done = make("plan", given)
+    assert done.returncode == 2 and done.stdout == ""
+    assert f"*** {given.split('=')[0]} has a line break" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_run_is_named_as_it_is_written() -> None:
+    for args in (("report", "RUN=a$b"), ("compare", "A=a$b", "B=c")):
+        assert 'no run "a$b"' in make(*args).stderr
+
+
+def test_a_makefile_of_another_directory_is_refused(tmp_path: Path) -> None:
+    done = make("-f", str(ROOT / "Makefile"), *PLAN, directory=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "write make -C and the checkout, in place of make -f" in done.stderr
+    assert make("-C", str(ROOT), "help", directory=tmp_path).returncode == 0
+    (tmp_path / "own.mk").write_text("X = 1\n")
+    assert make("help", MAKEFILES=str(tmp_path / "own.mk")).returncode == 0
+
+
 def test_a_plan_is_of_the_boots_that_a_selection_leaves() -> None:
     assert "1 boots in 1 blocks" in make(*PLAN, "PYTEST_ARGS=-k bar").stdout
     assert "Error 5" in make(*PLAN, "PYTEST_ARGS=-k gpu").stderr

@@ -43,6 +43,12 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
+def test_a_file_as_windows_saves_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert read_matrix(path).blocks == 4
+
+
 def test_lists_multiply_into_workloads_with_units_resolved(tmp_path: Path) -> None:
     matrix = read_matrix(write(tmp_path, GOOD))
     assert [workload.name for workload in matrix.workloads] == [
