@@ -2,7 +2,7 @@
 /*
  * QEMU TCG plugin: counts a guest's instructions between two marks, by function.
  *
- *	-plugin insncount.so,functions=FILE,out=FILE
+ *	-plugin insncount.so,functions=FILE,out=FILE[,sync=START:END]
  *
  * functions: one address in hex a line, ascending; each begins a function that
  * reaches to the next. out: a section is appended at every end mark:
@@ -14,6 +14,11 @@
  *
  * with the functions that ran, by address, and their instructions. What lies
  * below the first address (user space) stands under address 0.
+ *
+ * sync: two addresses in hex. After a store to a device by an instruction from
+ * START on and below END, the guest stands still until all of QEMU's threads
+ * sleep: what the device has to do is then done, and the guest's next instruction
+ * does not race with it. With -icount, the guest's time depends on that alone.
  *
  * A mark is a long NOP with a displacement that no compiler makes: 0f 1f 84 00
  * and "p2pB" (begin) or "p2pE" (end). The guest's user space executes it.
@@ -36,6 +41,7 @@
 
 #include "counters.h"
 #include "qemu_plugin.h"
+#include "sync.h"
 
 #define MARK_SIZE	8
 static const char begin_mark[MARK_SIZE] = { 0x0f, 0x1f, (char)0x84, 0, 'p', '2', 'p', 'B' };
@@ -45,6 +51,7 @@ static u64 *functions;	/* where each begins, ascending; [0] begins at 0 */
 static size_t nr_functions;
 static FILE *out;
 static unsigned int sections;
+static u64 sync_start, sync_end;
 
 __attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 __attribute__((visibility("default")))
@@ -102,6 +109,16 @@ static void look_for_mark(struct qemu_plugin_insn *insn)
 						       QEMU_PLUGIN_CB_NO_REGS, NULL);
 }
 
+static void stored(unsigned int vcpu, unsigned int info, u64 vaddr, void *data)
+{
+	const struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, vaddr);
+
+	(void)vcpu;
+	(void)data;
+	if (where && qemu_plugin_hwaddr_is_io(where))
+		wait_for_other_threads();
+}
+
 static void translated(u64 id, struct qemu_plugin_tb *tb)
 {
 	size_t nr = qemu_plugin_tb_n_insns(tb);
@@ -111,8 +128,12 @@ static void translated(u64 id, struct qemu_plugin_tb *tb)
 	(void)id;
 	for (size_t i = 0; i < nr; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		size_t at = function_at(qemu_plugin_insn_vaddr(insn));
+		u64 address = qemu_plugin_insn_vaddr(insn);
+		size_t at = function_at(address);
 
+		if (address >= sync_start && address < sync_end)
+			qemu_plugin_register_vcpu_mem_cb(insn, stored, QEMU_PLUGIN_CB_NO_REGS,
+							 QEMU_PLUGIN_MEM_W, NULL);
 		if (at == 0)
 			look_for_mark(insn);
 		if (count && at != function) {
@@ -165,12 +186,24 @@ static int read_functions(const char *path)
 	return ret;
 }
 
+static int read_range(const char *text)
+{
+	int length = 0;
+
+	if (sscanf(text, "%llx:%llx%n", &sync_start, &sync_end, &length) != 2 ||
+	    text[length] || sync_start >= sync_end)
+		return fail("sync=: expected two ascending addresses in hex, START:END", text);
+	return 0;
+}
+
 static int take_option(const char *arg)
 {
 	if (!strncmp(arg, "functions=", 10))
 		return read_functions(arg + 10);
+	if (!strncmp(arg, "sync=", 5))
+		return read_range(arg + 5);
 	if (strncmp(arg, "out=", 4))
-		return fail("unknown option (functions=FILE, out=FILE)", arg);
+		return fail("unknown option (functions=FILE, out=FILE, sync=START:END)", arg);
 	out = fopen(arg + 4, "a");
 	return out ? 0 : fail(arg + 4, strerror(errno));
 }

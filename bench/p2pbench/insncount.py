@@ -12,7 +12,7 @@ from .accel import Accelerator
 from .errors import BenchError
 from .functions import LEAST
 from .image import run_make
-from .objects import OTHER, Function
+from .objects import OTHER, Function, largest_piece
 from .paths import BUILD, ROOT, cache_dir
 from .program import run, why
 from .variants import file_sha256
@@ -21,6 +21,8 @@ PLUGIN = "insncount"
 # The versions of QEMU's interface for plugins that it is built for: a QEMU loads one of them.
 APIS = (1, 4)
 PERF = "perf stat"
+# It alone tells the disk that there is something to do.
+DISK_DRIVER = "drivers/nvme/host/pci.o"
 _PROBE_S = 60.0
 
 Counts = dict[str, Any]
@@ -104,18 +106,26 @@ def _version() -> str:
     return (done.stdout.splitlines() or ["QEMU (it does not tell its version)"])[0]
 
 
-def _argument(plugin: Path, functions: Path, out: Path) -> str:
+def _argument(plugin: Path, functions: Path, out: Path,
+              sync: tuple[int, int] | None = None) -> str:
     """QEMU's options are separated by commas; one in a value is written twice."""
-    parts = (str(plugin), f"functions={functions}", f"out={out}")
+    parts = [str(plugin), f"functions={functions}", f"out={out}"]
+    if sync:
+        parts.append(f"sync={sync[0]:x}:{sync[1]:x}")
     return ",".join(part.replace(",", ",,") for part in parts)
 
 
 class Counter:
-    """The counts of one boot: what the plugin writes, read section by section."""
+    """The counts of one boot: what the plugin writes, read section by section.
+
+    With `ordered`, the guest stands still after each store to the disk until QEMU has done what
+    that asked for, so that with -icount the guest's clock does not depend on the host.
+    """
 
     def __init__(self, instrument: Instrument, variant: str, functions: Sequence[Function],
-                 directory: Path) -> None:
+                 directory: Path, ordered: bool = False) -> None:
         self.instrument = instrument
+        self._sync = largest_piece(functions, DISK_DRIVER) if ordered else None
         self._functions = {function.address: function for function in functions}
         self._list = directory.parent / f"functions-{variant}.txt"
         self._out = directory / "insncount.txt"
@@ -130,7 +140,7 @@ class Counter:
     def argument(self) -> str:
         """The value of QEMU's -plugin; an empty string without one."""
         plugin = self.instrument.plugin
-        return _argument(plugin, self._list, self._out) if plugin else ""
+        return _argument(plugin, self._list, self._out, self._sync) if plugin else ""
 
     def counts(self, answer: Mapping[str, Any]) -> Counts:
         """Return the counts of a workload, from the agent's answer to its order."""
@@ -180,7 +190,7 @@ def by_function(section: Mapping[int, int], functions: Mapping[int, Function], i
     """Return instructions per I/O of the path, by subsystem and by function.
 
     What belongs to no subsystem is in "other", which is not part of the path; user space and
-    modules are in neither.
+    modules are in neither. "total" is the sum over all of them, of all I/Os.
     """
     subsystems: dict[str, float] = {}
     rows = []
@@ -195,5 +205,6 @@ def by_function(section: Mapping[int, int], functions: Mapping[int, Function], i
     rows.sort(key=lambda row: (-float(str(row["per_io"])), str(row["function"])))
     path = sum(value for name, value in subsystems.items() if name != OTHER)
     return {"instrument": PLUGIN, "ios": ios, "per_io": round(path, 4),
+            "total": sum(section.values()),
             "subsystems": {name: round(value, 4) for name, value in sorted(subsystems.items())},
             "functions": rows, "reason": ""}

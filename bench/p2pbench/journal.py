@@ -219,10 +219,14 @@ class Evidence(TypedDict):
 
 
 class Counts(TypedDict):
-    """Instructions per I/O of the path, by subsystem and by function; `reason`: why not."""
+    """Instructions per I/O of the path, by subsystem and by function; `reason`: why not.
+
+    `total` is all that ran between the marks, user space too; of journals from before it, absent.
+    """
 
     instrument: str
     ios: int
+    total: NotRequired[int]
     per_io: float | None
     subsystems: dict[str, float]
     functions: Sequence[Row]

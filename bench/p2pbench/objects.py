@@ -90,6 +90,25 @@ def read_functions(directory: Path) -> list[Function]:
     return found
 
 
+def largest_piece(functions: Sequence[Function], path: str) -> tuple[int, int]:
+    """Return where the largest piece of an object's code begins and where it ends.
+
+    functions are those of a build, by address. What is cold or runs once lies in pieces of its
+    own. Raises BenchError when the object has no function.
+    """
+    pieces: list[tuple[int, int]] = []
+    for function, following in zip(functions, functions[1:]):
+        if function.object != path:
+            continue
+        if pieces and pieces[-1][1] == function.address:
+            pieces[-1] = pieces[-1][0], following.address
+        else:
+            pieces.append((function.address, following.address))
+    if not pieces:
+        raise BenchError(f"no function of {path} in this kernel: is it built in (linux/config/)?")
+    return max(pieces, key=lambda piece: piece[1] - piece[0])
+
+
 def _symbols(path: Path, hint: str) -> dict[int, str]:
     """Return a name for each address of the text: a global one before a local or a weak one."""
     best: dict[int, tuple[int, str]] = {}

@@ -14,11 +14,16 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The guest as a file that QEMU's -kernel takes."""
-    program = tmp_path_factory.mktemp("guest") / "guest"
+    """The guest whose instructions are counted."""
+    return assembled("guest", tmp_path_factory.mktemp("guest"))
+
+
+def assembled(name: str, directory: Path) -> Path:
+    """A guest of tests/insncount as a file that QEMU's -kernel takes."""
+    program = directory / name
     subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-Wl,--build-id=none",
                     "-Wl,-Ttext=0x100100", "-Wl,--section-start=.multiboot=0x100000",
-                    "-Wl,-z,noseparate-code", "-o", program, HERE / "guest.S"], check=True)
+                    "-Wl,-z,noseparate-code", "-o", program, HERE / f"{name}.S"], check=True)
     return program
 
 
@@ -89,6 +94,35 @@ def test_more_than_one_cpu_is_refused(guest: Path, plugin: Path, tmp_path: Path)
     done = run(guest, plugin, tmp_path, "-smp", "2")
     assert done.returncode != 0
     assert "one virtual CPU only" in done.stderr
+
+
+@pytest.mark.parametrize("start, end, done", [
+    ("", "", False), ("store", "stored", True), ("_start", "behind", True),
+    ("stored", "behind", False), ("_start", "store", False)])
+@pytest.mark.parametrize("clock", [(), ("-icount", "shift=0,sleep=off")])
+def test_a_device_is_done_after_a_store_in_the_range_and_at_work_after_another(
+        plugin: Path, tmp_path: Path, start: str, end: str, done: bool,
+        clock: tuple[str, ...]) -> None:
+    device = assembled("device", tmp_path)
+    (tmp_path / "functions").write_text(f"{address(device, 'behind'):x}\n")
+    sync = (address(device, start), address(device, end)) if start else None
+    argument = insncount._argument(plugin, tmp_path / "functions", tmp_path / "out", sync)
+    ended = subprocess.run([find_tool("qemu-system-x86_64"), "-accel", "tcg", "-nodefaults",
+                            "-display", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+                            "-device", "edu,addr=4", "-kernel", device, "-plugin", argument,
+                            *clock], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == (1 if done else 3), ended.stderr
+
+
+@pytest.mark.parametrize("sync", ["", "10", "10:", "20:10", "10:10", "10:20x", "x:20"])
+def test_a_range_that_is_none_is_refused(plugin: Path, tmp_path: Path, sync: str) -> None:
+    (tmp_path / "functions").write_text("1000\n")
+    argument = insncount._argument(plugin, tmp_path / "functions", tmp_path / "out")
+    done = subprocess.run([find_tool("qemu-system-x86_64"), "-machine", "none", "-display", "none",
+                           "-plugin", f"{argument},sync={sync}"], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode != 0
+    assert f"expected two ascending addresses in hex, START:END: {sync}" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "ffff\nfff0\n", "no address\n"])

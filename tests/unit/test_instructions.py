@@ -141,7 +141,19 @@ def test_the_paths_sum_leaves_out_what_belongs_to_no_subsystem() -> None:
     found = insncount.by_function({0: 7000, 1: 100, 2: 50, 3: 9000}, functions, 10)
     assert found["per_io"] == 10
     assert found["subsystems"] == {"block": 10, "other": 5}
+    assert found["total"] == 7000 + 100 + 50 + 9000
     assert [row["function"] for row in found["functions"]] == ["bio_init"]
+
+
+def test_the_guest_waits_for_the_disk_where_its_driver_tells_it_to_do_something(
+        tmp_path: Path) -> None:
+    functions = [Function(0x10, "bio_init", "block/bio.o", "block"),
+                 Function(0x20, "nvme_queue_rq", "drivers/nvme/host/pci.o", "nvme"),
+                 Function(0xf0, "_end", "other", "other")]
+    plugin = insncount.Instrument("insncount", tmp_path / "plugin.so")
+    counters = [insncount.Counter(plugin, "page", functions, tmp_path / "boot", ordered)
+                for ordered in (True, False)]
+    assert counters[0].argument == f"{counters[1].argument},sync=20:f0"
 
 
 def test_what_was_counted_of_a_workload_that_failed_is_passed_over(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Which function an address belongs to, and by the path of its object which subsystem."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from p2pbench.errors import BenchError
-from p2pbench.objects import compact, differing, plain_name, read_functions
+from p2pbench.objects import compact, differing, largest_piece, plain_name, read_functions
 
 MAP = """\
  .text          0xffffffff81000000      0x100 vmlinux.a(block/bio.o)
@@ -46,6 +47,18 @@ def test_a_function_has_its_object_and_by_its_path_a_subsystem(tmp_path: Path) -
         (0xffffffff81000140, "nvmet_req_init", "drivers/nvme/target/core.o", "nvmet"),
         (0xffffffff83000000, "sort", "lib/sort.o", "other"),
         (0xffffffff84000000, "_end", "other", "other")]
+
+
+def test_the_largest_piece_of_an_object_is_where_its_code_is(tmp_path: Path) -> None:
+    hot = "".join(f"{0xffffffff81000200 + 0x10 * i:x} t hot_{i}\n" for i in range(5))
+    found = read_functions(built(tmp_path, SYSTEM + hot))
+    in_pieces = [replace(f, object="a.o") if f.name in ("bio_init", "hot_0", "hot_1", "hot_2")
+                 else f for f in found]
+    assert largest_piece(in_pieces, "a.o") == (0xffffffff81000000, 0xffffffff81000080)
+    only_hot = [f for f in in_pieces if f.name != "bio_init"]
+    assert largest_piece(only_hot, "a.o") == (0xffffffff81000200, 0xffffffff81000230)
+    with pytest.raises(BenchError, match="no function of b.o in this kernel"):
+        largest_piece(found, "b.o")
 
 
 @pytest.mark.parametrize("missing", ["System.map", "objects.map"])
