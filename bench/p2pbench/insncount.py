@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import cache
 from .accel import Accelerator
 from .errors import BenchError
 from .functions import LEAST
@@ -81,6 +82,7 @@ def _keep(built: Path) -> Path:
             partial.rename(kept)
         except OSError as error:
             raise BenchError(f"cannot write to the cache {kept.parent}: {error.strerror}") from None
+    cache.use(kept)
     return kept
 
 

@@ -25,6 +25,8 @@ from .schema import problem
 
 SCHEMA = "p2pbench-journal-1"
 SCHEMA_FILE = SCHEMAS / "journal.schema.json"
+# What of the provenance is known only when all kernels have been built.
+_OF_KERNELS = ("variants", "symbols")
 # Lines that are of no boot.
 _BESIDE_BOOTS = ("look", "kernels")
 # What is read at a time, from the end of a journal, to find where its last line begins.
@@ -406,7 +408,9 @@ class Journal:
                                        "run")
             self.looks.append(Look(cast(LookRecord, record), self.boots))
         elif record["type"] == "kernels":
-            self.header["provenance"] = record["provenance"]
+            # The rest is of when the run began, whoever went on with it.
+            later = record["provenance"]
+            self.header["provenance"] |= {key: later[key] for key in _OF_KERNELS if key in later}
             self.header["static"] = record["static"]
         else:
             self._check_planned(cast(Boot, record), where)

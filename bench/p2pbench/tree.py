@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import base_source
+from . import base_source, cache
 from .errors import BenchError
 from .lock import locked
 from .paths import BUILD, cache_dir, own_environment, shown
@@ -99,6 +99,7 @@ def base_repository(base: Base, sha256: str) -> Path:
         with locked("base") as hold:
             if not repository.is_dir():
                 _unpack(base, sha256, repository, hold)
+    cache.use(repository)
     return repository
 
 

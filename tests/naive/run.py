@@ -7,15 +7,14 @@ only these: R1 R8. The exit status is 1 if one was missed.
 
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from p2pbench import command, preflight
+from p2pbench import command, preflight, program
 from p2pbench.errors import BenchError
-from p2pbench.kernel import compile_tree, expected, install
-from p2pbench.paths import BUILD, ROOT
+from p2pbench.kernel import building, compile_tree, expected, install
+from p2pbench.paths import BUILD, ROOT, own_environment
 from p2pbench.tree import git, make_tree
 from p2pbench.variants import Variant, find_variant
 
@@ -73,8 +72,8 @@ def run_test(mutant: Mutant, kernel: Path) -> tuple[bool, str]:
     arguments = [sys.executable, "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir=tests", "-x",
                  f"--kernel={kernel}", f"--timeout={PATIENCE_S}", mutant.test]
     with log.open("w") as stream:
-        status = subprocess.run(arguments, cwd=ROOT, stdout=stream, stderr=stream,
-                                stdin=subprocess.DEVNULL).returncode
+        status = program.run(*arguments, cwd=ROOT, output=stream, extra=own_environment() | {
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}).returncode
     text = log.read_text(errors="replace")
     words = re.findall(r"^E +((?:Failed|AssertionError|assert).+)$", text, re.M)
     if status not in (0, 1) or 'in stage "boot"' in text:

@@ -207,7 +207,7 @@ def test_what_is_known_of_kernels_that_were_built_later_completes_the_header(
     run.header["static"] = None
     whole = {**run.header["provenance"], "variants": {"page": {"key": "1"}, "pageless": {}}}
     journal = Journal.open(run.write(tmp_path))
-    journal.append_kernels(whole, {"structs": []})
+    journal.append_kernels({**whole, "host": {"cpu": "of who went on"}}, {"structs": []})
     again = Journal.open(journal.path)
     for read in (journal, again):
         assert read.header["provenance"] == whole
