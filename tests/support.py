@@ -82,3 +82,11 @@ def eventually(reached: Callable[[], object]) -> None:
     while not reached():
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.02)
+
+
+def wait_gone(pids: list[int]) -> None:
+    """Wait until none of these processes runs any more."""
+    deadline = time.monotonic() + 10
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_running, pids))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support import is_running, qemu_children, start_bench
+from support import qemu_children, start_bench, wait_gone
 from p2pbench.kernel import Kernel
 
 MATRIX = """\
@@ -51,13 +51,6 @@ def wait_for_qemu(process: subprocess.Popen[str]) -> list[int]:
             return pids
         time.sleep(0.02)
     pytest.fail("no guest was started within 60 s")
-
-
-def wait_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 10
-    while any(map(is_running, pids)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, pids))
 
 
 def boots(results: Path) -> list[str]:

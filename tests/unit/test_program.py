@@ -13,7 +13,7 @@ import pytest
 from p2pbench import lock, paths, program
 from p2pbench.errors import BenchError
 
-from support import HOSTILE, default_signals, is_running
+from support import HOSTILE, default_signals, wait_gone
 
 
 def test_a_program_sees_no_variable_but_those_that_are_let_through(
@@ -56,13 +56,6 @@ def test_a_program_that_is_not_there_says_make_deps() -> None:
         program.run("no-such-tool")
 
 
-def _wait_until_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 10
-    while any(map(is_running, pids)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(map(is_running, pids))
-
-
 def _read_pids(file: Path) -> list[int]:
     """Wait until both the program and its child have written their process ids."""
     deadline = time.monotonic() + 10
@@ -89,14 +82,14 @@ def test_what_a_program_started_ends_with_the_harness(tmp_path: Path,
     family = _read_pids(pids)
     harness.send_signal(number)
     harness.wait()
-    _wait_until_gone(family)
+    wait_gone(family)
 
 
 def test_what_a_program_started_ends_when_its_time_is_up(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     with pytest.raises(subprocess.TimeoutExpired):
         program.run("sh", "-c", FAMILY, "sh", pids, timeout_s=1.0)
-    _wait_until_gone(_read_pids(pids))
+    wait_gone(_read_pids(pids))
 
 
 def _is_free(lock_file: Path) -> bool:
