@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,20 @@ def test_ctrl_c_ends_the_guest_and_says_how_to_go_on(tmp_path: Path, matrix: str
     assert len(boots(results)) == 1
 
 
-@pytest.mark.parametrize("where, key, value, told", [
-    ("variants", "page", {"key": "0123456789abcdef"}, "began with another build of page"),
-    ("tools", "qemu", "QEMU 10", "began with another QEMU (QEMU 10, now QEMU emulator version")])
+def of_other_patches(header: dict[str, Any]) -> None:
+    header["kernels"]["page"] = "0123456789abcdef"
+
+
+def of_another_qemu(header: dict[str, Any]) -> None:
+    header["provenance"]["tools"]["qemu"] = "QEMU 10"
+
+
+@pytest.mark.parametrize("change, told", [
+    (of_other_patches, "began with another build of page"),
+    (of_another_qemu, "began with another QEMU (QEMU 10, now QEMU emulator version")])
 def test_a_run_of_other_patches_or_another_qemu_is_not_resumed(
-        tmp_path: Path, matrix: str, where: str, key: str, value: Any, told: str) -> None:
+        tmp_path: Path, matrix: str, change: Callable[[dict[str, Any]], None],
+        told: str) -> None:
     results = tmp_path / "results"
     process = start_bench(results, f"--matrix={matrix}", "-k", "b0")
     text, _ = process.communicate()
@@ -110,7 +120,7 @@ def test_a_run_of_other_patches_or_another_qemu_is_not_resumed(
     (journal,) = results.glob("*/journal.jsonl")
     header, *rest = journal.read_text().splitlines()
     data = json.loads(header)
-    data["provenance"][where][key] = value
+    change(data)
     data["plan"].append(data["plan"][0] | {"boot": "b1-page-bar", "block": 1, "index": 1})
     journal.write_text("\n".join([json.dumps(data), *rest]) + "\n")
     resumed = start_bench(results, f"--resume={journal.parent.name}")
