@@ -9,7 +9,7 @@ from typing import Any
 from . import words
 from .comparisons import Comparison
 from .journal import Compare
-from .questions import INSTRUCTIONS
+from .metrics import INSTRUCTIONS
 
 Compared = Callable[[Compare, Sequence[Comparison]], dict[str, Any]]
 
@@ -37,7 +37,7 @@ def section(found: Sequence[Comparison], compared: Compared) -> dict[str, Any] |
 
 def alarm(found: Sequence[Comparison]) -> list[str]:
     """What a report must say on top; nothing when no A/A cell raised an alarm."""
-    mine = [one for one in found if one.question.family == "aa"]
+    mine = [one for one in found if one.question.second]
     return [_headline(mine)] if _alarming(mine) else []
 
 

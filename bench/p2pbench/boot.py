@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import evidence, fio
+from . import evidence, fio, virtual
 from .accel import Accelerator
 from .channel import AgentError, ChannelLost
 from .image import MODULE
@@ -80,7 +80,8 @@ class BootRun:
             shape = replace(shape, cpus=1)
         guest = Guest(kernel, accelerator, shape, pace, console,
                       boot_cmdline(self._boot.provider),
-                      plugin=self._counter.argument if self._counter else "")
+                      plugin=self._counter.argument if self._counter else "",
+                      icount=self._counter.instrument.icount if self._counter else "")
         self._stage("booting")
         try:
             with guest:
@@ -112,10 +113,10 @@ class BootRun:
         if self._boot.kind == COUNT:
             self._run_all(guest, [one for one in workloads if one.kind == "ordinary"])
             peer = [one for one in workloads if one.kind == COUNT]
-            for provider in dict.fromkeys(one.device for one in peer):
-                # What a disk with more than one queue has, whatever the number of CPUs.
-                self._with_provider(guest, setup_args(provider) | {"scheduler": "none"},
-                                    [one for one in peer if one.device == provider])
+            for device, scheduler in dict.fromkeys((one.device, one.scheduler) for one in peer):
+                self._with_provider(guest, setup_args(device) | {"scheduler": scheduler or "none"},
+                                    [one for one in peer
+                                     if (one.device, one.scheduler) == (device, scheduler)])
         else:
             self._with_provider(guest, setup_args(self._boot.provider), workloads)
         self._kernel_log(guest)
@@ -175,10 +176,12 @@ class BootRun:
         return entry
 
     def _judge(self, workload: Workload, entry: Record) -> list[str]:
+        time = virtual.doubts(entry["virtual"], entry["counts"]) if entry.get("virtual") else []
         if workload.kind == "ordinary":
-            return evidence.judge_ordinary(entry["evidence"], workload.ios * workload.bs)
+            return time + evidence.judge_ordinary(entry["evidence"], workload.ios * workload.bs)
         if workload.kind == COUNT:
-            return evidence.judge(workload.device, entry["evidence"], workload.ios * workload.bs)
+            return time + evidence.judge(workload.device, entry["evidence"],
+                                         workload.ios * workload.bs)
         moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else workload.size
         return evidence.judge(self._boot.provider, entry["evidence"], moved)
 
@@ -201,6 +204,8 @@ class BootRun:
             answer["reason"] = f"expected {error.expected}, got {error.got}"
         entry["evidence"] = answer["evidence"]
         entry["counts"] = self._counter.counts(answer)
+        if self._counter.instrument.icount:
+            entry["virtual"] = virtual.figures(answer)
 
     def _pattern(self, guest: Guest, workload: Workload, entry: Record) -> None:
         answer = guest.channel.order("pattern", {

@@ -7,7 +7,8 @@
                     which of the kernel's alternatives run, its translator how fast they do and
                     what a string instruction counts (once, or once for each repetition)
     counted by      another instrument, or another interface of QEMU's, counts in another way; the
-                    plugin's own bytes differ with each compiler, and do not count
+                    plugin's own bytes differ with each compiler, and do not count. A guest
+                    that keeps virtual time is a machine of its own: other interrupts come
     fio             it makes the load that is timed; what is counted, the agent makes
     guest           with other CPUs, memory or devices the same load takes other time; what is
                     counted runs on one CPU in any testbed
@@ -24,7 +25,7 @@ from typing import Any
 
 from . import words
 from .insncount import PLUGIN
-from .questions import INSTRUCTIONS, THROUGHPUT
+from .metrics import INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
 
 Provenance = Mapping[str, Any]
 
@@ -39,7 +40,7 @@ _PACKAGE = re.compile(r" \([^()]*\)")
 def differences(metric: str, variant: str, a: Provenance, b: Provenance) -> list[str]:
     """What decides a metric of a variant and differs: "compiler: gcc 12 in A, gcc 14 in B"."""
     listed = []
-    for name, read in _DECIDES[metric].items():
+    for name, read in _DECIDES[METRICS[metric].family].items():
         sides = read(a, variant) or UNKNOWN, read(b, variant) or UNKNOWN
         if sides[0] != sides[1]:
             left, right = _in_short(*sides)
@@ -76,7 +77,9 @@ def _instrument(provenance: Provenance, variant: str) -> str:
     name = str(instrument.get("name", ""))
     if name != PLUGIN:
         return name
-    return f"{name} by QEMU's plugin interface {instrument.get('api', _FIRST_API)}"
+    icount = instrument.get("icount")
+    return (f"{name} by QEMU's plugin interface {instrument.get('api', _FIRST_API)}"
+            + (f" in virtual time ({icount})" if icount else ""))
 
 
 def _guest(provenance: Provenance, variant: str) -> str:
@@ -86,7 +89,9 @@ def _guest(provenance: Provenance, variant: str) -> str:
 
 
 _ALWAYS = {"compiler": _compiler, "configuration": _configuration, "QEMU": _tool("qemu")}
+_COUNTED = _ALWAYS | {"counted by": _instrument}
+# By the family of the metric.
 _DECIDES: Mapping[str, Mapping[str, Callable[[Provenance, str], str]]] = {
     THROUGHPUT: _ALWAYS | {"fio": _tool("fio"), "guest": _guest},
-    INSTRUCTIONS: _ALWAYS | {"counted by": _instrument},
+    INSTRUCTIONS: _COUNTED, VIRTUAL: _COUNTED, LATENCY: _COUNTED,
 }

@@ -26,7 +26,7 @@ from .errors import BenchError
 from .estimate import verdict_of
 from .forest import forest_svg
 from .paths import RESULTS, shown
-from .questions import LESS_IS_BETTER
+from .metrics import INSTRUCTIONS, METRICS, THROUGHPUT
 from .runs import find_run
 
 SCHEMA = "p2pbench-compare-1"
@@ -87,10 +87,10 @@ def figures_of(report: Report) -> dict[Key, Figures]:
     found: dict[Key, Figures] = {}
     for cell in report["cells"]:
         if cell["figures"] or cell["kind"] == "fio" and not cell["verify"]:
-            key = Key("throughput", cell["variant"], cell["provider"], cell["workload"])
+            key = Key(THROUGHPUT, cell["variant"], cell["provider"], cell["workload"])
             found[key] = _figures(cell["samples"], "bytes_per_s")
     for key, samples in _counted(report["compares"]).items():
-        found[key] = _figures(samples.values(), "per_io")
+        found[key] = _figures(samples.values(), figure_of(key.metric))
     return {key: one for key, one in found.items() if one.values or one.reasons}
 
 
@@ -163,7 +163,7 @@ def _refusals(decided: Mapping[Key, list[str]]) -> list[str]:
     sentences = []
     for (metric, why), keys in groups.items():
         variants = ", ".join(dict.fromkeys(key.variant for key in keys))
-        sentences.append(f"{words.METRICS[metric].name} of {variants} "
+        sentences.append(f"{METRICS[metric].shown} of {variants} "
                          f"({words.plural(len(keys), 'cell')}), since the runs differ in what "
                          f"decides it: {why}")
     return sentences
@@ -215,12 +215,17 @@ def _counted(compares: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Mappi
     found: dict[Key, dict[str, Mapping[str, Any]]] = {}
     for one in compares:
         for cell in one["cells"]:
-            for side in ("baseline", "candidate") if cell["metric"] == "instructions" else ():
-                key = Key("instructions", one[side]["variant"], one[side]["provider"],
+            for side in ("baseline", "candidate") if cell["metric"] != THROUGHPUT else ():
+                key = Key(cell["metric"], one[side]["variant"], one[side]["provider"],
                           cell["workload"])
                 mine = found.setdefault(key, {})
                 mine.update({pair[side]["boot"]: pair[side] for pair in cell["pairs"]})
     return found
+
+
+def figure_of(metric: str) -> str:
+    """What a boot's figure is called in a pair of the report."""
+    return "per_io" if metric == INSTRUCTIONS else "figure"
 
 
 def _figures(samples: Iterable[Mapping[str, Any]], name: str) -> Figures:
@@ -242,10 +247,11 @@ def _cells(a: Report, b: Report, keys: Sequence[Key], left: Mapping[Key, Figures
     adjusted = iter(significance.holm(tested))
     made = []
     for key, one in zip(keys, found):
-        margin = max(report["matrix"]["margins"].get(key.metric, 0.0) for report in (a, b))
+        margin = max(report["matrix"]["margins"].get(METRICS[key.metric].family, 0.0)
+                     for report in (a, b))
         p_holm = next(adjusted) if one else None
         called = "invalid" if one is None or p_holm is None else verdict_of(
-            one.interval, margin, key.metric in LESS_IS_BETTER, p_holm <= significance.ALPHA)
+            one.interval, margin, METRICS[key.metric].less_is_better, p_holm <= significance.ALPHA)
         made.append({
             "workload": key.workload, "metric": key.metric, "margin": margin,
             "verdict": called,
@@ -292,7 +298,7 @@ def _grouped(keys: Sequence[Key], cells: Sequence[dict[str, Any]]) -> list[dict[
     for (metric, variant, provider), mine in groups.items():
         side = {"variant": variant, "provider": provider}
         one = {"name": f"{metric} {variant}/{provider}", "cells": mine,
-               "title": f"{variant}/{provider}, {words.METRICS[metric].name}",
+               "title": f"{variant}/{provider}, {METRICS[metric].shown}",
                "baseline": side, "candidate": side}
         made.append(one | {"headline": words.headline(one)})
     return made

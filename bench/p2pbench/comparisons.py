@@ -2,8 +2,8 @@
 
     verdict   as estimate.py has it, with the practical margin of the metric; a difference is
               significant with p_holm at most the share of the error rate that the look has
-    family    Holm corrects over all cells of the report that have a pair; the A/A cells are a
-              family of their own
+    family    Holm corrects over all cells of a metric that have a pair (the percentiles of
+              latency are one); the A/A cells of each are a family of their own
     looks     A run with a budget looks at its data up to K times (looks.py), with intervals of
               confidence 1 - 0.05 / K. A cell with a verdict is settled: the verdict stays.
               A cell called better or worse leaves Holm's family of the looks that follow, as the
@@ -25,13 +25,10 @@ import numpy as np
 from .estimate import FEWEST_PAIRS, Interval, blocks_needed, interval_of, verdict_of
 from .journal import Boot, Header, Look
 from .looks import looks_of
-from .questions import FAMILIES, INSTRUCTIONS, LESS_IS_BETTER, THROUGHPUT, Question, questions
+from .metrics import AA, FAMILIES, METRICS
+from .questions import Question, environment_of, questions
 from .significance import holm, p_of_each
 from .stats import Gap, Pair, Samples, pair_up, planned_pairs
-
-# Margins of runs from before the matrix had one for the metric.
-MARGINS = {THROUGHPUT: 0.02, INSTRUCTIONS: 0.005}
-
 
 class Rates(NamedTuple):
     """What a look leaves to chance: its intervals, its p, and the p of looks that may decide."""
@@ -58,6 +55,7 @@ class Comparison:
     reasons: list[str]
     notes: list[str] = field(default_factory=list)
     look: int = 1
+    environment_class: str = ""
 
     def latency(self, key: str) -> float | None:
         """The median over the pairs of candidate over baseline; a figure without a verdict."""
@@ -98,7 +96,7 @@ def answers(samples: Samples, asked: Sequence[Question], settled: Mapping[str, C
     """The answers at a look to the questions that are still open."""
     looks = looks_of(samples.header)
     found: list[Comparison] = []
-    for family in FAMILIES:
+    for family in [*FAMILIES, *(AA + family for family in FAMILIES)]:
         mine = [question for question in asked if question.family == family]
         before = [settled[question.name] for question in mine if question.name in settled]
         still = sum(one.verdict == "equivalent" for one in before)
@@ -134,19 +132,22 @@ def _answer(samples: Samples, question: Question,
             paired: tuple[list[Pair], list[Gap], list[str]], rates: Rates,
             p_values: tuple[float | None, float | None]) -> Comparison:
     pairs, missing, reasons = paired
-    margin = samples.header["matrix"]["margins"].get(question.metric, MARGINS[question.metric])
+    metric = METRICS[question.metric]
+    # Matrices from before the metric have no margin for it.
+    margin = samples.header["matrix"]["margins"].get(metric.family, metric.margin)
     log_ratios = [pair.log_ratio for pair in pairs]
     interval = None if reasons else interval_of(log_ratios, _seed(samples, question),
                                                 1 - rates.interval)
     p_holm = p_values[1]
     significant = p_holm is not None and p_holm <= rates.share
     verdict = "invalid" if reasons else verdict_of(
-        interval, margin, question.metric in LESS_IS_BETTER, significant)
+        interval, margin, metric.less_is_better, significant)
     return Comparison(
         question, margin, verdict,
         math.exp(float(np.median(log_ratios))) if pairs and not reasons else None,
         interval, *p_values, None, pairs, missing, reasons,
         [] if reasons else _notes(interval, len(pairs)),
+        environment_class=environment_of(samples.header, question.metric),
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any, TypedDict, overload
 Name = tuple[str, str, str]
 # Of a function's instructions per I/O: what is less is left out of the journal.
 LEAST = 0.05
+# The same for what is not of the I/O path: there are many, and they only explain differences.
+LEAST_OTHER = 0.5
 KEYS = ("function", "object", "subsystem")
 _name_of = itemgetter(*KEYS)
 _per_io_of = itemgetter("per_io")

@@ -11,12 +11,13 @@ from typing import Any
 from . import cache
 from .accel import Accelerator
 from .errors import BenchError
-from .functions import LEAST
+from .functions import LEAST, LEAST_OTHER
 from .image import run_make
 from .objects import OTHER, Function, largest_piece
 from .paths import BUILD, ROOT, cache_dir
 from .program import run, why
 from .variants import file_sha256
+from .virtual import ICOUNT
 
 PLUGIN = "insncount"
 # The versions of QEMU's interface for plugins that it is built for: a QEMU loads one of them.
@@ -25,18 +26,27 @@ PERF = "perf stat"
 # It alone tells the disk that there is something to do.
 DISK_DRIVER = "drivers/nvme/host/pci.o"
 _PROBE_S = 60.0
+# What is counted, and is no function of the kernel's image.
+USER_SPACE = Function(0, "user space", OTHER, OTHER)
+BEHIND = Function(0, "modules and generated code", OTHER, OTHER)
 
 Counts = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """What counts: insncount with its file and interface, perf stat, or nothing ("") and why."""
+    """What counts: insncount with its file and interface, perf stat, or nothing ("") and why.
+
+    icount is the option of QEMU with which a guest that is counted keeps virtual time, "" where
+    there is none; real_time then says why.
+    """
 
     name: str
     plugin: Path | None = None
     reason: str = ""
     api: int = 0
+    icount: str = ""
+    real_time: str = ""
 
     @property
     def order(self) -> str:
@@ -45,7 +55,8 @@ class Instrument:
 
     def provenance(self) -> dict[str, str | int]:
         """Return what counts, for a result's provenance."""
-        record: dict[str, str | int] = {"name": self.name, "reason": self.reason, "sha256": ""}
+        record: dict[str, str | int] = {"name": self.name, "reason": self.reason, "sha256": "",
+                                        "icount": self.icount, "real_time": self.real_time}
         if self.plugin:
             record |= {"sha256": file_sha256(self.plugin), "api": self.api}
         return record
@@ -54,14 +65,15 @@ class Instrument:
 def choose(accelerator: Accelerator) -> Instrument:
     """Return what can count here. Plugins that QEMU does not load are no error: it is said."""
     if accelerator.name != "tcg":
-        return Instrument(PERF)
+        return Instrument(PERF, real_time=f"a guest under {accelerator.name} keeps the host's time")
     reasons = []
     for api, plugin in build_plugins().items():
         reason = refusal(plugin)
         if not reason:
-            return Instrument(PLUGIN, plugin, api=api)
+            no_icount = refusal(plugin, "-icount", ICOUNT)
+            return Instrument(PLUGIN, plugin, "", api, "" if no_icount else ICOUNT, no_icount)
         reasons.append(reason)
-    return Instrument("", None, "; ".join(reasons))
+    return Instrument("", None, "; ".join(reasons), real_time="QEMU loads no plugin")
 
 
 def build_plugins() -> dict[int, Path]:
@@ -86,21 +98,23 @@ def _keep(built: Path) -> Path:
     return kept
 
 
-def refusal(plugin: Path) -> str:
-    """Say which QEMU does not load a plugin, and why; an empty string when it does."""
+def refusal(plugin: Path, *options: str) -> str:
+    """Say which QEMU does not run with a plugin, and why; an empty string when it does."""
     with tempfile.TemporaryDirectory() as directory:
         functions = Path(directory) / "functions"
         functions.write_text("1000\n")
         try:
             done = run("qemu-system-x86_64", "-machine", "none", "-accel", "tcg", "-nodefaults",
                        "-display", "none", "-monitor", "stdio", "-plugin",
-                       _argument(plugin, functions, Path(directory) / "out"), stdin="quit\n",
+                       _argument(plugin, functions, Path(directory) / "out"), *options,
+                       stdin="quit\n",
                        timeout_s=_PROBE_S)
         except subprocess.TimeoutExpired:
             return f"{_version()} with the plugin did not end within {_PROBE_S:.0f} s"
     if done.returncode == 0:
         return ""
-    return f"{_version()} does not load {plugin.name}: {why(done.stderr)}"
+    refused = f"take {' '.join(options)}" if options else f"load {plugin.name}"
+    return f"{_version()} does not {refused}: {why(done.stderr)}"
 
 
 def _version() -> str:
@@ -120,14 +134,14 @@ def _argument(plugin: Path, functions: Path, out: Path,
 class Counter:
     """The counts of one boot: what the plugin writes, read section by section.
 
-    With `ordered`, the guest stands still after each store to the disk until QEMU has done what
-    that asked for, so that with -icount the guest's clock does not depend on the host.
+    In virtual time the guest stands still after each store to the disk until QEMU has done what
+    that asked for, so that its clock does not depend on the host.
     """
 
     def __init__(self, instrument: Instrument, variant: str, functions: Sequence[Function],
-                 directory: Path, ordered: bool = False) -> None:
+                 directory: Path) -> None:
         self.instrument = instrument
-        self._sync = largest_piece(functions, DISK_DRIVER) if ordered else None
+        self._sync = largest_piece(functions, DISK_DRIVER) if instrument.icount else None
         self._functions = {function.address: function for function in functions}
         self._list = directory.parent / f"functions-{variant}.txt"
         self._out = directory / "insncount.txt"
@@ -191,17 +205,19 @@ def absent(instrument: str, reason: str) -> Counts:
 def by_function(section: Mapping[int, int], functions: Mapping[int, Function], ios: int) -> Counts:
     """Return instructions per I/O of the path, by subsystem and by function.
 
-    What belongs to no subsystem is in "other", which is not part of the path; user space and
-    modules are in neither. "total" is the sum over all of them, of all I/Os.
+    What belongs to no subsystem is in "other", which is not part of the path; user space and what
+    lies behind the kernel's image are in neither, and have a row each. "total" is the sum over all
+    of them, of all I/Os.
     """
     subsystems: dict[str, float] = {}
     rows = []
     for address, count in section.items():
-        function = functions.get(address)
-        if not function or function.name == "_end":
-            continue
-        subsystems[function.subsystem] = subsystems.get(function.subsystem, 0.0) + count / ios
-        if function.subsystem != OTHER and count / ios >= LEAST:
+        function = functions.get(address, USER_SPACE)
+        if function.name == "_end":
+            function = BEHIND
+        elif function is not USER_SPACE:
+            subsystems[function.subsystem] = subsystems.get(function.subsystem, 0.0) + count / ios
+        if count / ios >= (LEAST_OTHER if function.subsystem == OTHER else LEAST):
             rows.append({"function": function.name, "object": function.object,
                          "subsystem": function.subsystem, "per_io": round(count / ios, 4)})
     rows.sort(key=lambda row: (-float(str(row["per_io"])), str(row["function"])))

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from .functions import Name, pairs
 from .journal import Boot, Header, Workload, WorkloadResult
-from .objects import plain_name
+from .objects import OTHER, plain_name
 from .stats import doubts_about
 
 KINDS = {"count": "p2p", "ordinary": "ordinary"}
@@ -79,7 +79,9 @@ def path_of(workload: Workload) -> str:
     """Return a counted workload in words: "bar randread 4k qd1", "nvme read 4k merge none"."""
     name = workload["name"].removeprefix("count-")
     scheduler = workload.get("scheduler", "")
-    return f"{name.removesuffix(scheduler)}".replace("-", " ") + scheduler
+    if not name.endswith(scheduler):
+        scheduler = ""
+    return name.removesuffix(scheduler).replace("-", " ") + scheduler
 
 
 def _absent(symbols: Iterable[Mapping[str, Any]]) -> set[tuple[str, str, str]]:
@@ -147,7 +149,8 @@ def _functions(found: Mapping[str, Sequence[Counts]],
     `unseen` are variants that have a function and did not run it, where another one did: they
     took another way, or the compiler has put it into all of its callers and kept the symbol.
     """
-    tables = {variant: _medians(counts) for variant, counts in found.items()}
+    tables = {variant: {key: value for key, value in medians(counts).items() if key[2] != OTHER}
+              for variant, counts in found.items()}
     baseline, *candidates = tables
     rows = []
     for key in sorted(set().union(*tables.values())):
@@ -163,7 +166,7 @@ def _functions(found: Mapping[str, Sequence[Counts]],
     return rows
 
 
-def _medians(counts: Sequence[Counts]) -> dict[Key, float]:
+def medians(counts: Sequence[Counts]) -> dict[Key, float]:
     """Per function the median over the boots; 0 where it did not run."""
     found: dict[Key, list[float]] = {}
     for number, one in enumerate(counts):

@@ -235,6 +235,14 @@ class Counts(TypedDict):
     reason: str
 
 
+class Virtual(TypedDict):
+    """A count in virtual time: all of it, and each I/O; a percentile of too few I/Os is None."""
+
+    duration_ns: int
+    bytes: int
+    latency_ns: dict[str, int | None]
+
+
 class WorkloadResult(TypedDict):
     """One workload in one boot; `reasons` say why an invalid one is invalid."""
 
@@ -245,6 +253,7 @@ class WorkloadResult(TypedDict):
     metrics: Metrics | None
     evidence: Evidence | None
     counts: NotRequired[Counts | None]
+    virtual: NotRequired[Virtual | None]
 
 
 class Boot(TypedDict):

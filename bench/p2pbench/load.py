@@ -4,7 +4,8 @@ cannot be valid."""
 from .errors import BenchError
 from .matrix import Matrix, Workload, short
 from .qemu import Shape
-from .words import amount
+from .virtual import LEAST_IOS
+from .words import amount, plural
 
 # What the kernel, the tools and the target take of the guest's memory.
 _REST = 256 << 20
@@ -40,6 +41,14 @@ def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:
                              f"pool of {provider} is {amount(pool)}: nvmet may fall back to host "
                              "memory, and the cell is then invalid")
     return notes
+
+
+def count_notes(matrix: Matrix) -> list[str]:
+    """Return a line for each workload that is counted, and has too few I/Os to be timed."""
+    return [f"{workload.name} has {plural(workload.ios, 'I/O')}: with fewer than {LEAST_IOS} it is "
+            "counted, and not timed in virtual time"
+            for workload in matrix.workloads
+            if workload.kind == "count" and workload.ios < LEAST_IOS]
 
 
 def in_flight(workload: Workload) -> int:

@@ -32,6 +32,7 @@ from typing import Any, cast
 from . import words
 from .estimate import FEWEST_PAIRS
 from .journal import Header
+from .metrics import AA
 from .significance import ALPHA, fewest_pairs
 
 
@@ -55,7 +56,9 @@ class Looks:
 
     def share(self, family: str, look: int) -> float:
         """What a look, counted from 1, may spend on better and worse; 0: it calls neither."""
-        shares = self.shares.get(family)  # runs from before had as much for each look
+        # Runs from before had one family of all metrics, and before that as much for each look.
+        shares = self.shares.get(family) or self.shares.get(
+            "aa" if family.startswith(AA) else "cells")
         return shares[min(look, len(shares)) - 1] if shares else self.alpha
 
     def deciding(self, family: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,19 @@ from . import program
 from .errors import BenchError
 from .located import (Key, LocatedToml, Parser, duration, integer, listed, one_of, percent, size,
                       text, truth)
+from .metrics import MARGINS
 from .paths import CONFIGS, shown
 from .variants import find_variant
+from .virtual import LEAST_IOS
 
 PROVIDERS = ("host", "cmb", "bar")
 # A boot that only registers and removes a BAR has this and the size for its provider.
 MEMORY = "memory"
 # The provider in the plan of a boot that counts instructions; its workloads have their own.
 COUNT = "count"
-_COUNTED = ("cmb", "bar")
 DEVICES = ("null_blk", "nvme")
+# Whether a matrix can do without virtual time.
+WANTED, REQUIRED = "wanted", "required"
 _SCHEDULERS = ("none", "mq-deadline")
 # I/Os that are submitted at once where the pattern is to be merged.
 _BATCH = 16
@@ -92,7 +96,7 @@ class Matrix:
     memory, and remove it: "variant", "bar", and "blocks", the number of blocks.
     counts and ordinary are what is counted: "variants" and "blocks".
     The pairs of aa are booted twice in each block. A run with a budget goes on
-    to most_blocks.
+    to most_blocks. virtual_time says whether it makes sense without.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Matrix:
     ordinary: tuple[dict[str, Any], ...] = ()
     aa: tuple[dict[str, str], ...] = ()
     most_blocks: int = 0
+    virtual_time: str = WANTED
 
     def plan(self, seed: int, blocks: int = 0) -> list[Boot]:
         """Return the boots: every pair once a block, in an order drawn from the seed.
@@ -122,18 +127,23 @@ class Matrix:
             entries += [(pair["variant"], pair["provider"], 0, True, "fio") for pair in self.aa]
             entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"], False,
                          MEMORY) for entry in self.memory if block < entry["blocks"]]
-            entries += [(variant, COUNT, 0, aa, COUNT) for variant, aa in self._counted(block)]
+            entries += [(variant, provider, 0, aa, COUNT)
+                        for variant, provider, aa in self._counted(block)]
             order.shuffle(entries)
             for variant, provider, bar, aa, kind in entries:
                 boots.append(Boot(f"b{block}-{variant}-{provider}{'-aa' if aa else ''}",
                                   len(boots), block, variant, provider, bar, aa, kind))
         return boots
 
-    def _counted(self, block: int) -> list[tuple[str, bool]]:
-        """Return the variants of a block's count boots; the first one is booted once more."""
-        names = dict.fromkeys(variant for entry in self.counts + self.ordinary
-                              if block < entry["blocks"] for variant in entry["variants"])
-        return [(name, False) for name in names] + [(name, True) for name in list(names)[:1]]
+    def _counted(self, block: int) -> list[tuple[str, str, bool]]:
+        """Return variant and provider of a block's count boots; the first variant boots twice."""
+        entries = [entry for entry in self.counts + self.ordinary if block < entry["blocks"]]
+        once = dict.fromkeys((variant, provider) for entry in entries
+                             for variant in entry["variants"]
+                             for provider in entry.get("boots", [COUNT]))
+        twice = next(iter(once), ("", ""))[0]
+        return ([(variant, provider, False) for variant, provider in once]
+                + [(variant, provider, True) for variant, provider in once if variant == twice])
 
     def workloads_for(self, provider: str, variant: str = "") -> list[Workload]:
         """Return the workloads that run on a provider; of a count boot those of its variant."""
@@ -185,7 +195,8 @@ def _top(toml: LocatedToml) -> dict[str, Any]:
     fields = {"description": text, "testbed": text, "flavour": one_of("bench", "debug"),
               "blocks": integer(1), "most_blocks": integer(1), "aa": listed(_side),
               "margins": raw, "boots": raw, "workloads": raw, "patterns": raw, "compare": raw,
-              "memory": raw, "counts": raw, "ordinary": raw}
+              "memory": raw, "counts": raw, "ordinary": raw,
+              "virtual_time": one_of(WANTED, REQUIRED)}
     return toml.table((), toml.data, fields, ("blocks", "boots", "workloads"))
 
 
@@ -203,11 +214,7 @@ def _boots(toml: LocatedToml) -> tuple[dict[str, str], ...]:
               "cmb_sqes": listed(truth)}
     pairs: list[dict[str, str]] = []
     for index, entry in enumerate(toml.tables("boots", fields, ("variant", "providers"))):
-        if "host" in entry["providers"] and any(entry.get("cmb_sqes", [])):
-            raise toml.error(("boots", index, "cmb_sqes"), "queues in the CMB are a variation of "
-                             "the providers cmb and bar, not of host")
-        for provider in [provider + SQES * sqes for sqes in entry.get("cmb_sqes", [False])
-                         for provider in entry["providers"]]:
+        for provider in _with_sqes(toml, ("boots", index, "cmb_sqes"), entry, entry["providers"]):
             pair = {"variant": entry["variant"], "provider": provider}
             where = ("boots", index, "providers")
             if pair in pairs:
@@ -327,24 +334,50 @@ def _memory(toml: LocatedToml, blocks: int) -> tuple[dict[str, Any], ...]:
 
 
 def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[str, Any], ...]]:
-    """Return what is counted of P2P: the workloads, and which boots they need."""
-    fields = {"variants": listed(_variant), "providers": listed(one_of(*_COUNTED)),
-              "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
-              "iodepth": listed(integer(1, 64)), "ios": integer(1), "blocks": integer(1)}
-    made, asked = [], []
+    """Return what is counted through the fabric: the workloads, and which boots they need."""
+    fields = {"variants": listed(_variant), "providers": listed(one_of(*PROVIDERS)),
+              "cmb_sqes": listed(truth), "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
+              "iodepth": listed(integer(1, 64)), "scheduler": listed(one_of(*_SCHEDULERS)),
+              "ios": integer(1), "blocks": integer(1)}
+    workloads, asked = [], []
     for index, entry in enumerate(toml.tables("counts", fields, ("variants", "rw", "bs", "ios"))):
         variants = tuple(entry["variants"])
+        providers = entry.get("providers", ["bar"])
         for variant in variants:
-            if not find_variant(variant).rxe_p2p:
+            if providers != ["host"] and not find_variant(variant).rxe_p2p:
                 raise toml.error(("counts", index, "variants"), f'variant "{variant}" cannot use '
                                  "peer memory: its rxe is no P2P client")
-        asked.append(_asked(toml, ("counts", index), entry, blocks))
-        made += [Workload(f"{COUNT}-{provider}-{rw}-{short(bs)}-qd{iodepth}", "count", rw, bs,
-                          iodepth, 1, "", _REGION, 0.0, (COUNT,), provider, "",
-                          entry["ios"], variants)
-                 for provider in entry.get("providers", ["bar"]) for rw in entry["rw"]
-                 for bs in entry["bs"] for iodepth in entry.get("iodepth", [1])]
-    return made, tuple(asked)
+        devices = _with_sqes(toml, ("counts", index, "cmb_sqes"), entry, providers)
+        counted = [Workload(_counted_name(device, rw, bs, iodepth, scheduler), "count", rw, bs,
+                            iodepth, 1, "", _REGION, 0.0, (_count_boot(device),), device, scheduler,
+                            entry["ios"], variants)
+                   for device in devices for scheduler in entry.get("scheduler", ["none"])
+                   for rw in entry["rw"] for bs in entry["bs"]
+                   for iodepth in entry.get("iodepth", [1])]
+        workloads += counted
+        asked.append(_asked(toml, ("counts", index), entry, blocks)
+                     | {"boots": list(dict.fromkeys(map(_count_boot, devices)))})
+    return workloads, tuple(asked)
+
+
+def _counted_name(device: str, rw: str, bs: int, iodepth: int, scheduler: str) -> str:
+    name = f"{COUNT}-{device}-{rw}-{short(bs)}-qd{iodepth}"
+    return name if scheduler == "none" else f"{name}-{scheduler}"
+
+
+def _count_boot(device: str) -> str:
+    """Return the provider of the boots that count a device: queues in the CMB are set at boot."""
+    return COUNT + SQES if device.endswith(SQES) else COUNT
+
+
+def _with_sqes(toml: LocatedToml, key: Key, entry: dict[str, Any],
+               providers: Sequence[str]) -> list[str]:
+    """Return the providers of an entry with their variations."""
+    if "host" in providers and any(entry.get("cmb_sqes", [])):
+        raise toml.error(key, "queues in the CMB are a variation of the providers cmb and bar, not "
+                         "of host")
+    return [provider + SQES * sqes for sqes in entry.get("cmb_sqes", [False])
+            for provider in providers]
 
 
 def _ordinary(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[str, Any], ...]]:
@@ -416,6 +449,21 @@ def _names(pairs: tuple[dict[str, str], ...]) -> str:
     return ", ".join(f"{pair['variant']}/{pair['provider']}" for pair in pairs)
 
 
+def _virtual_time(toml: LocatedToml, top: dict[str, Any], counted: list[Workload]) -> str:
+    """Return whether virtual time is required; what it would be measured with must then be there.
+    """
+    wanted: str = top.get("virtual_time", WANTED)
+    if wanted == REQUIRED and not counted:
+        raise toml.error(("virtual_time",), "virtual_time: nothing could be timed in it, there is "
+                         "no [[counts]]")
+    for workload in counted:
+        if wanted == REQUIRED and workload.ios < LEAST_IOS:
+            raise toml.error(("virtual_time",), f"virtual_time: {workload.name} has ios = "
+                             f"{workload.ios}, which is too few to be timed; at least {LEAST_IOS} "
+                             "is allowed")
+    return wanted
+
+
 def _most_blocks(toml: LocatedToml, top: dict[str, Any]) -> int:
     """Return how far a budget may go: four times the blocks unless the matrix says otherwise."""
     most: int = top.get("most_blocks", 4 * top["blocks"])
@@ -439,6 +487,7 @@ def read_matrix(path: Path) -> Matrix:
         raise toml.error(("workloads",), "workloads is empty: nothing would run")
     most = _most_blocks(toml, top)
     counted, counts = _counts(toml, most)
+    virtual_time = _virtual_time(toml, top, counted)
     others, ordinary = _ordinary(toml, most)
     workloads += counted + others
     names = [workload.name for workload in workloads]
@@ -446,9 +495,9 @@ def read_matrix(path: Path) -> Matrix:
         if names.count(name) > 1:
             raise toml.error(("workloads",), f"workload {name} stands twice")
     margins = toml.table(("margins",), top.get("margins", {}),
-                         {"throughput": percent, "instructions": percent})
+                         dict.fromkeys(MARGINS, percent))
     return Matrix(path.stem, shown(path), top.get("testbed", "qemu"), top.get("flavour", "bench"),
                   top["blocks"], pairs, tuple(workloads), _compare(toml, pairs),
-                  {"throughput": 0.02, "instructions": 0.005} | margins,
+                  MARGINS | margins,
                   _memory(toml, top["blocks"]), counts, ordinary,
-                  _twice(toml, top.get("aa", []), pairs), most)
+                  _twice(toml, top.get("aa", []), pairs), most, virtual_time)

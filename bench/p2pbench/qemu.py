@@ -152,7 +152,8 @@ class Guest:
 
     def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
                  console: Path, cmdline: str = "", interactive: bool = False,
-                 namespace: str = "", board: Board = Board(), plugin: str = "") -> None:
+                 namespace: str = "", board: Board = Board(), plugin: str = "",
+                 icount: str = "") -> None:
         self.kernel = kernel
         self.console = console
         self.boot_s = 0.0
@@ -164,6 +165,7 @@ class Guest:
         self._interactive = interactive
         self._namespace = namespace
         self._plugin = plugin
+        self._icount = icount
         self._board = board
         self._qemu: subprocess.Popen[bytes] | None = None
         self._oom = OomWatch()
@@ -296,4 +298,5 @@ class Guest:
             "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
             "-device", "virtio-rng-pci",
             *(["-plugin", self._plugin] if self._plugin else []),
+            *(["-icount", self._icount] if self._icount else []),
         ]

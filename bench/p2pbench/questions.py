@@ -3,7 +3,10 @@
 The matrix asks its [[compare]] of throughput. What it counts ([[counts]], [[ordinary]]) and what
 it runs against itself (aa) asks by being there:
 
-    instructions          of the P2P path: each further variant against the first that is listed
+    virtual-<provider>    throughput in virtual time of the P2P path and of host memory: each
+                          further variant against the first that is listed
+    latency-<provider>    percentiles of the same I/Os
+    instructions          of the same paths
     ordinary-<variant>    of I/O that has nothing to do with P2P, in the same way
     aa-...                a cell against itself; a family of its own, since an answer other than
                           "no difference" says something about the instrument and not the kernels
@@ -15,27 +18,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .journal import Cell, Compare, Header, PlannedBoot, Workload
+from .metrics import AA, INSTRUCTIONS, LATENCY, METRICS, PERCENTILES, THROUGHPUT, VIRTUAL
+from .virtual import LEAST_IOS
 
-THROUGHPUT = "throughput"
-INSTRUCTIONS = "instructions"
-METRICS = (THROUGHPUT, INSTRUCTIONS)
-# What the report compares, and the cells against themselves.
-FAMILIES = ("cells", "aa")
-LESS_IS_BETTER = (INSTRUCTIONS,)
 # Kinds of workload that are counted, and the name of the compare that each makes.
 COUNTED = {"count": "instructions", "ordinary": "ordinary"}
-_TITLES = {"count": "instructions per I/O of the P2P path, {candidate} against {baseline}",
+_TITLES = {"count": "instructions per I/O of the fabric's path, {candidate} against {baseline}",
            "ordinary": "instructions per ordinary I/O, {candidate} against {baseline}"}
+# What is compared in virtual time of each provider, by the name of the compare.
+_TIMED = {VIRTUAL: "throughput in virtual time", LATENCY: "latency in virtual time"}
+_MEMORY = {"host": "host memory", "bar": "peer memory in a PCI BAR",
+           "cmb": "peer memory in the NVMe CMB"}
 
 
 @dataclass(frozen=True)
 class Question:
-    """One workload of one compare by one metric; `family` is what Holm corrects together."""
+    """One workload of one compare by one metric; second: a cell against its second boot."""
 
     compare: Compare
     workload: Workload
     metric: str
-    family: str = "cells"
+    second: bool = False
 
     @property
     def name(self) -> str:
@@ -43,14 +46,15 @@ class Question:
         return f"{self.compare['name']}/{self.workload['name']}/{self.metric}"
 
     @property
-    def boot_kind(self) -> str:
-        """The kind of boots that answer it."""
-        return "count" if self.metric == INSTRUCTIONS else "fio"
+    def family(self) -> str:
+        """What Holm corrects together."""
+        return (AA if self.second else "") + METRICS[self.metric].family
 
 
 def questions(header: Header) -> list[Question]:
     """Every question that the plan of a run can answer."""
-    return _throughput(header) + _instructions(header) + _against_itself(header)
+    return (_in_virtual_time(header) + _throughput(header) + _instructions(header)
+            + _against_itself(header))
 
 
 def is_timed(workload: Workload) -> bool:
@@ -58,11 +62,35 @@ def is_timed(workload: Workload) -> bool:
     return workload["kind"] == "fio" and not workload["verify"]
 
 
+def has_virtual_time(header: Header) -> bool:
+    """Whether the boots that count keep virtual time; one that is only planned is to."""
+    if "provenance" not in header:
+        return True
+    return bool(header["provenance"].get("instrument", {}).get("icount"))
+
+
+def environment_of(header: Header, metric: str) -> str:
+    """The class of the machine that a metric's figures are of: virtual time makes another one."""
+    counted = METRICS[metric].kind == "count"
+    return header["environment_class"] + ("-icount" if counted and has_virtual_time(header) else "")
+
+
+def virtual_metrics(workload: Workload) -> list[str]:
+    """The metrics in virtual time that a workload has I/Os enough for."""
+    if workload["kind"] != "count" or workload.get("ios", 0) < LEAST_IOS:
+        return []
+    return [VIRTUAL] + [f"{VIRTUAL}_{name}" for name, fewest in PERCENTILES.items()
+                        if workload["ios"] >= fewest]
+
+
 def compares_of(found: Sequence[Question], header: Header) -> list[Compare]:
-    """The compares of these questions in their order; those of the matrix even without any."""
-    mine = list(header["matrix"]["compare"])
-    return mine + [one for one in _unique(question.compare for question in found)
-                   if one not in mine]
+    """The compares of these questions: virtual time first, as it decides most; then those of the
+    matrix, even without any question; then the rest.
+    """
+    timed = [question.compare for question in found
+             if METRICS[question.metric].family in (VIRTUAL, LATENCY)]
+    return _unique([*timed, *header["matrix"]["compare"],
+                    *(question.compare for question in found)])
 
 
 def _throughput(header: Header) -> list[Question]:
@@ -76,6 +104,31 @@ def _throughput(header: Header) -> list[Question]:
         and {compare["baseline"]["provider"], compare["candidate"]["provider"]}
         <= set(workload["providers"])
     ]
+
+
+def _in_virtual_time(header: Header) -> list[Question]:
+    """Throughput and latency of what is counted; grouped by metric, provider and candidate."""
+    if not has_virtual_time(header):
+        return []
+    listed = [question for workload in header["matrix"]["workloads"]
+              for metric in virtual_metrics(workload)
+              for question in _of_provider(header, workload, metric)]
+    places = [question.compare["name"] for question in listed]
+    return sorted(listed, key=lambda question: (METRICS[question.metric].family != VIRTUAL,
+                                                places.index(question.compare["name"])))
+
+
+def _of_provider(header: Header, workload: Workload, metric: str) -> Iterator[Question]:
+    cells = counted_cells(header, workload)
+    for candidate in cells[1:]:
+        family, provider = METRICS[metric].family, workload.get("device", "")
+        more = f"-{candidate['variant']}" if len(cells) > 2 else ""
+        compare = Compare(name=f"{family}-{provider}{more}",
+                          title=f"{_TIMED[family]}, {candidate['variant']} against "
+                                f"{cells[0]['variant']}, {_MEMORY[provider.split('+')[0]]}"
+                                f"{' with queues in it' if '+' in provider else ''}",
+                          baseline=cells[0], candidate=candidate)
+        yield Question(compare, workload, metric)
 
 
 def _instructions(header: Header) -> list[Question]:
@@ -93,7 +146,8 @@ def _of_counted(header: Header, workload: Workload, name: str) -> Iterator[Quest
     for candidate in cells[1:]:
         sides = {"baseline": cells[0]["variant"], "candidate": candidate["variant"]}
         only = len(cells) == 2 and workload["kind"] == "count"
-        compare = Compare(name=name if only else f"{name}-{candidate['variant']}",
+        where = candidate["provider"].removeprefix("count").replace("+", "-")
+        compare = Compare(name=name + where + ("" if only else f"-{candidate['variant']}"),
                           title=_TITLES[workload["kind"]].format(**sides),
                           baseline=cells[0], candidate=candidate)
         yield Question(compare, workload, INSTRUCTIONS)
@@ -103,16 +157,26 @@ def _against_itself(header: Header) -> list[Question]:
     found: list[Question] = []
     for variant, provider in _planned(header, "fio", second=True):
         compare = _itself(Cell(variant=variant, provider=provider), "aa", "throughput")
-        found += [Question(compare, workload, THROUGHPUT, "aa")
+        found += [Question(compare, workload, THROUGHPUT, second=True)
                   for workload in header["matrix"]["workloads"]
                   if is_timed(workload) and provider in workload["providers"]]
     for variant, provider in _planned(header, "count", second=True):
-        cell = Cell(variant=variant, provider=provider)
-        compare = _itself(cell, "aa-instructions", "instructions per I/O")
-        found += [Question(compare, workload, INSTRUCTIONS, "aa")
-                  for workload in header["matrix"]["workloads"]
-                  if workload["kind"] in COUNTED and cell in counted_cells(header, workload)]
+        found += _counted_twice(header, Cell(variant=variant, provider=provider))
     return found
+
+
+def _counted_twice(header: Header, cell: Cell) -> Iterator[Question]:
+    """What is counted in a cell, and how long it takes in virtual time, against itself."""
+    workloads = [workload for workload in header["matrix"]["workloads"]
+                 if workload["kind"] in COUNTED and cell in counted_cells(header, workload)]
+    compare = _itself(cell, "aa-instructions", "instructions per I/O")
+    yield from (Question(compare, workload, INSTRUCTIONS, second=True) for workload in workloads)
+    if not has_virtual_time(header):
+        return
+    for family, what in _TIMED.items():
+        compare = _itself(cell, f"aa-{family}", what)
+        yield from (Question(compare, workload, metric, second=True) for workload in workloads
+                    for metric in virtual_metrics(workload) if METRICS[metric].family == family)
 
 
 def _itself(cell: Cell, name: str, what: str) -> Compare:

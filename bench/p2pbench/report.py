@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 from rich.console import Console
 
 from . import (aa, command, comparisons, files, index, instructions, junit, memory, pages, reports,
-               static, stopping, terminal, verdict, words)
+               static, stopping, terminal, timing, verdict, words)
 from .errors import BenchError
 from .garbage import seldom_collected
 from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
@@ -31,7 +31,8 @@ from .repository import NO_COMMIT
 from .runs import JOURNAL, find_run, named
 from .schema import problem
 from .comparisons import Comparison
-from .questions import INSTRUCTIONS, compares_of, is_timed
+from .metrics import INSTRUCTIONS, THROUGHPUT
+from .questions import compares_of, is_timed
 from .stats import Sample, Samples, value_of
 
 SCHEMA = reports.SCHEMA
@@ -61,12 +62,13 @@ def _of(journal: Journal) -> dict[str, Any]:
         "environment_class": header["environment_class"],
         "matrix": _matrix(header),
         "totals": _totals(samples, boots, journal, cells),
-        "compares": _compares(header, [one for one in found if one.question.family == "cells"]),
-        "aa": aa.section([one for one in found if one.question.family == "aa"], compared),
+        "compares": _compares(header, [one for one in found if not one.question.second]),
+        "aa": aa.section([one for one in found if one.question.second], compared),
         "stopping": stopping.section(journal, found),
         "cells": cells,
         "providers": _providers(header, boots),
         "instructions": instructions.section(header, boots),
+        "virtual": timing.section(header, samples, found),
         "memory": memory.section(header, boots),
         "static": static.section(header),
         "lost": _all_lost(journal),
@@ -265,6 +267,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "workload": question.workload["name"],
         **_picked(question.workload, "rw", "bs", "iodepth", "numjobs"),
         "metric": question.metric,
+        "environment_class": comparison.environment_class,
         "margin": comparison.margin,
         "verdict": comparison.verdict,
         "ratio": comparison.ratio,
@@ -291,8 +294,8 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 def _paired(sample: Sample, metric: str) -> dict[str, Any]:
     """A sample of a pair, with the figure that was compared."""
-    figure = {"per_io": value_of(sample, metric)} if metric == INSTRUCTIONS else {}
-    return _sample(sample) | figure
+    name = {INSTRUCTIONS: "per_io", THROUGHPUT: ""}.get(metric, "figure")
+    return _sample(sample) | ({name: value_of(sample, metric)} if name else {})
 
 
 def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:

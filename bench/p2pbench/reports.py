@@ -19,7 +19,7 @@ SCHEMA_FILE = SCHEMAS / "report.schema.json"
 _FIRST = "p2pbench-report-1"
 KNOWN = (SCHEMA, _FIRST)
 # What the first schema did not have; the verdict is then the compares' headlines.
-_ADDED = ("instructions", "memory", "static", "aa", "stopping")
+_ADDED = ("instructions", "memory", "static", "aa", "stopping", "virtual")
 _UNTESTED = ("p", "p_holm", "look")
 _MOST_SENTENCES = 5
 # Down to the entries of a section, or of a compare.
@@ -52,6 +52,7 @@ def read(place: Path) -> dict[str, Any]:
     elif schema != SCHEMA:
         raise UnreadableReport(f'{file}: schema "{schema}" is not known here; this program reads '
                                f"{' and '.join(KNOWN)}")
+    report.setdefault("virtual", None)
     for wrong in validator(SCHEMA_FILE).iter_errors(report):
         where = ".".join(str(part) for part in wrong.absolute_path)
         raise UnreadableReport(f"{file}: not what {schema} says at {where or 'the top'}: "

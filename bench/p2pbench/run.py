@@ -19,11 +19,12 @@ from .insncount import Counter, Instrument
 from .journal import SCHEMA, Journal
 from .kernel import Kernel, build, expected
 from .looks import looks_of, plan_looks
-from .matrix import COUNT, Boot, Matrix, matrix_from_json, read_matrix
+from .matrix import COUNT, REQUIRED, Boot, Matrix, matrix_from_json, read_matrix
 from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown
 from .qemu import Pace, read_shape
-from .questions import FAMILIES, questions
+from .metrics import AA, FAMILIES
+from .questions import questions
 from .runs import JOURNAL, find_run, named
 from .stopping import Budget, in_words
 from .variants import find_variant
@@ -98,7 +99,7 @@ class Run:
 
     def notes(self) -> list[str]:
         """Return what is to be known of the matrix before it runs."""
-        return load.pool_notes(self.matrix, self._shape)
+        return load.pool_notes(self.matrix, self._shape) + load.count_notes(self.matrix)
 
     def select(self, boots: list[Boot]) -> None:
         """Plan these boots and no others, and what each look may decide with so many cells."""
@@ -111,7 +112,8 @@ class Run:
         """How many cells the plan compares, by the family that Holm corrects together."""
         header: Any = {"matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in self.plan]}
         families = [question.family for question in questions(header)]
-        return {family: families.count(family) for family in FAMILIES}
+        return {family: families.count(family)
+                for family in [*FAMILIES, *(AA + family for family in FAMILIES)]}
 
     def check_budget(self, boots: list[Boot]) -> None:
         """Refuse a budget that does not hold one block, before anything is built or booted."""
@@ -152,10 +154,18 @@ class Run:
         self._accelerator = accel.choose(built.bzimage)
         if any(boot.kind == COUNT for boot in boots):
             self._instrument = insncount.choose(self._accelerator)
+            self._check_virtual_time(self._instrument)
         if self.journal:
             self._check_machine(self.journal.header)
         else:
             self._create(boots)
+
+    def _check_virtual_time(self, instrument: Instrument) -> None:
+        """Refuse a matrix that cannot do without virtual time where there is none."""
+        if self.matrix.virtual_time == REQUIRED and not instrument.icount:
+            raise BenchError(f"{self.matrix.file} requires virtual time, and there is none here: "
+                             f"{instrument.real_time or instrument.reason}; make that work, or "
+                             'leave virtual_time = "required" out: the rest is then measured')
 
     def boots_beside_builds(self, boots: list[Boot]) -> list[Boot]:
         """Return the boots that run first, while kernels are still being built.

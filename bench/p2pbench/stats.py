@@ -15,7 +15,9 @@ from typing import Any, cast
 
 from .evidence import judge, judge_ordinary
 from .journal import Boot, Cell, Header, Metrics, PlannedBoot, Workload, WorkloadResult
-from .questions import INSTRUCTIONS, Question
+from .metrics import INSTRUCTIONS, METRICS, THROUGHPUT, VIRTUAL, percentile_of
+from .questions import Question
+from .virtual import doubts as virtual_doubts
 
 PlannedPair = tuple[PlannedBoot, PlannedBoot]
 
@@ -104,14 +106,22 @@ def doubts_about(provider: str, workload: Workload, result: WorkloadResult) -> l
     if result["status"] == "invalid" or result["reasons"]:
         return result["reasons"] or ["called invalid by the run, which gives no reason"]
     metrics, evidence = result["metrics"], cast("dict[str, Any] | None", result["evidence"])
+    provider = workload.get("device") or provider
     counted = workload.get("ios", 0) * workload["bs"]
     if workload["kind"] == "ordinary":
-        return judge_ordinary(evidence, counted)
+        return judge_ordinary(evidence, counted) + _doubts_about_time(result)
     if workload["kind"] == "count":
-        return judge(workload["device"], evidence, counted)
+        return judge(provider, evidence, counted) + _doubts_about_time(result)
     if workload["kind"] == "fio" and not (metrics and metrics["bytes_per_s"]):
         return ["no data was moved"]
     return judge(provider, evidence, metrics["bytes"] if metrics else 0)
+
+
+def _doubts_about_time(result: WorkloadResult) -> list[str]:
+    """Why virtual time, where a count was made in it, did not go by the guest's instructions."""
+    virtual = result.get("virtual")
+    counts = cast("dict[str, Any]", result.get("counts") or {})
+    return virtual_doubts(virtual, counts) if virtual else []
 
 
 def pair_up(
@@ -140,9 +150,9 @@ def planned_pairs(samples: Samples, question: Question) -> list[PlannedPair]:
     """
     sides = []
     for cell, second in ((question.compare["baseline"], False),
-                         (question.compare["candidate"], question.family == "aa")):
+                         (question.compare["candidate"], question.second)):
         mine = defaultdict(list)
-        for boot in samples.boots_of(cell, question.boot_kind):
+        for boot in samples.boots_of(cell, METRICS[question.metric].kind):
             if boot.get("aa", False) == second:
                 mine[boot["block"]].append(boot)
         sides.append(mine)
@@ -151,23 +161,34 @@ def planned_pairs(samples: Samples, question: Question) -> list[PlannedPair]:
 
 
 def value_of(sample: Sample, metric: str) -> float:
-    """The figure of a sample that is ok: bytes per second, or instructions per I/O."""
-    assert sample.result
+    """The figure of a sample that has one: bytes/s, instructions per I/O, or nanoseconds."""
+    value = _figure(sample, metric)
+    assert value is not None
+    return value
+
+
+def _figure(sample: Sample, metric: str) -> float | None:
+    """The same, or None where the boot has none of this metric."""
+    if metric == THROUGHPUT:
+        return sample.metrics["bytes_per_s"] if sample.metrics else None
+    result = cast("dict[str, Any]", sample.result)
     if metric == INSTRUCTIONS:
-        return float(cast("dict[str, Any]", sample.result)["counts"]["per_io"])
-    assert sample.metrics
-    return sample.metrics["bytes_per_s"]
+        return (result.get("counts") or {}).get("per_io")
+    virtual = result.get("virtual")
+    if not virtual:
+        return None
+    if metric == VIRTUAL:
+        return float(virtual["bytes"] / virtual["duration_ns"] * 1e9)
+    return cast("float | None", virtual["latency_ns"][percentile_of(metric)])
 
 
 def _measured(sample: Sample, metric: str) -> Sample:
     """The sample, or a missing one that says why it has no figure of this metric."""
-    if sample.state != "ok" or metric != INSTRUCTIONS:
+    if sample.state != "ok" or _figure(sample, metric):
         return sample
     counts = cast("dict[str, Any]", sample.result).get("counts") or {}
-    if counts.get("per_io"):
-        return sample
     return replace(sample, state="missing",
-                   reason=counts.get("reason") or "no instructions were counted")
+                   reason=counts.get("reason") or f"no {METRICS[metric].shown} was measured")
 
 
 def _why_absent(boot: Boot) -> str:

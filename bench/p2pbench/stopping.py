@@ -23,6 +23,7 @@ from .comparisons import Comparison, answers, compare_all, last_look
 from .errors import BenchError
 from .journal import Journal, LookRecord, PlannedBoot, Skipped
 from .looks import Looks, looks_of
+from .metrics import FAMILIES
 from .questions import Question, questions
 from .significance import ALPHA
 from .stats import Samples, planned_pairs
@@ -115,7 +116,7 @@ def section(journal: Journal, found: Sequence[Comparison]) -> dict[str, Any]:
     """What the report says of stopping; `found` are all comparisons of the run."""
     looks = looks_of(journal.header)
     taken = sum(look.record["why"] == "planned" for look in journal.looks)
-    cells = [one for one in found if one.question.family == "cells"]
+    cells = [one for one in found if not one.question.second]
     still_open = sum(one.verdict == "inconclusive" for one in cells)
     return looks.as_json() | {
         "used_looks": taken + (1 if still_open or not taken else 0),
@@ -144,14 +145,19 @@ def notes(journal: Journal) -> list[str]:
 
 def _rates(looks: Looks) -> str:
     """What each look may decide, and how all of them together keep to the error rate."""
-    deciding = looks.deciding("cells")
-    said = (f"better or worse wants a p of at most {100 * looks.deciding_share('cells'):.3g} % "
-            f"after Holm and can be found {'after' if len(deciding) == 1 else 'from'} "
-            f"{deciding[0]} blocks{'' if len(deciding) == 1 else ' on'}")
-    if len(deciding) < len(looks.blocks):
-        said += ", since with fewer no p is that small"
-    return (f"intervals are of {100 * (1 - looks.alpha):.4g} %, {said}; so "
-            f"all looks together stay at {100 * ALPHA:.3g} %")
+    by_blocks: dict[tuple[int, ...], list[str]] = {}
+    for family in FAMILIES:
+        by_blocks.setdefault(looks.deciding(family), []).append(family)
+    told = [f"{' and '.join(families) if len(by_blocks) > 1 else 'better or worse'} "
+            f"{'after' if len(deciding) == 1 else 'from'} {deciding[0]} blocks"
+            f"{'' if len(deciding) == 1 else ' on'} with a p of at most "
+            f"{100 * looks.deciding_share(families[0]):.3g} % after Holm"
+            for deciding, families in by_blocks.items()]
+    few = ", since with fewer no p is that small" if min(map(len, by_blocks)) < len(looks.blocks) \
+        else ""
+    head = "better or worse can be found in " if len(by_blocks) > 1 else ""
+    return (f"intervals are of {100 * (1 - looks.alpha):.4g} %, {head}{', in '.join(told)}{few}; so "
+            f"all looks together stay at {100 * ALPHA:.3g} % for each metric")
 
 
 def disagreements(journal: Journal, found: Sequence[Comparison]) -> list[str]:
@@ -178,7 +184,7 @@ def _needless(journal: Journal, still_open: Iterable[Question], blocks: int,
     second: list[tuple[PlannedBoot, PlannedBoot]] = []
     for question in still_open:
         pairs = planned_pairs(samples, question)
-        if question.family == "aa":
+        if question.second:
             second += pairs
         else:
             needed |= {boot["boot"] for pair in pairs for boot in pair}

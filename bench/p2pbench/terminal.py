@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import words
+from .metrics import METRICS
 from .paths import shown
 from .verdict import is_alarming, of_kind, ratios
 
@@ -29,8 +30,8 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
     _verdict(report, console)
     for compare in report["compares"]:
         if compare["cells"]:
-            metric = words.METRICS[compare["cells"][0]["metric"]]
-            _compared(compare, f"{compare['name']}: {metric.name} of "
+            metric = METRICS[compare["cells"][0]["metric"]]
+            _compared(compare, f"{compare['name']}: {metric.shown} of "
                       f"{_name(compare['candidate'])} against {_name(compare['baseline'])}",
                       console)
     _notes(report, console)
@@ -102,7 +103,7 @@ def _compared(compare: Mapping[str, Any], title: str, console: Console) -> None:
     table.add_column("verdict", min_width=12)
     for cell in compare["cells"]:
         table.add_row(
-            words.label(cell["workload"]),
+            words.label_of(cell),
             words.change(cell["ratio"]),
             words.change_range(cell["interval"]),
             words.change(cell["latency"].get("p99")),

@@ -1,6 +1,6 @@
 """The verdict: at most five plain sentences, made from the data of a report, said first everywhere.
 
-One subject each: memory and time to register, throughput, instructions of a P2P I/O, what everybody
+One subject each: throughput, memory and time to register, instructions of a P2P I/O, what everybody
 else pays, and whether to trust it all. The last comes first when the answer is no.
 """
 
@@ -16,8 +16,11 @@ from . import words
 from .estimate import least_found
 from .insncount import PERF
 from .looks import Looks, looks_from
+from .metrics import AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
 
 Record = Mapping[str, Any]
+_FAMILY_NAMES = {VIRTUAL: "virtual time", LATENCY: "latency", THROUGHPUT: "throughput",
+                 INSTRUCTIONS: "instructions"}
 NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
 # Which instructions of an I/O were counted.
 _OF_PATH, _BY_PERF = " path instructions", " (instructions of the whole kernel, perf stat)"
@@ -25,7 +28,7 @@ _OF_PATH, _BY_PERF = " path instructions", " (instructions of the whole kernel, 
 
 def sentences(report: Record) -> list[str]:
     """The verdict of a report; subjects that the run does not measure are left out."""
-    found = [_registering(report["memory"]), _throughput(report), _peer_work(report),
+    found = [_throughput(report), _registering(report["memory"]), _peer_work(report),
              _ordinary_work(report)]
     doubt, trust = _trust(report)
     said = [sentence for sentence in found if sentence]
@@ -72,12 +75,58 @@ def is_alarming(sentence: str) -> bool:
 
 
 def _throughput(report: Record) -> str:
+    """Throughput and latency in virtual time, which decides most, then by the clock on the wall."""
+    section, parts = report["virtual"], []
+    if section and section["absent"]:
+        parts.append(f"not measured in virtual time: {section['absent'].rstrip('.')}")
+    elif section:
+        parts += _in_virtual_time(report, section)
+    wall = _on_the_wall(report)
+    if section and not section["absent"]:
+        wall = f"by the clock on the wall, {wall}" if wall else ""
+        return f"Throughput in virtual time, {'; '.join(filter(None, [*parts, wall]))}."
+    said = "; ".join(filter(None, [wall, *parts]))
+    return f"Throughput, {said}." if said else ""
+
+
+def _in_virtual_time(report: Record, section: Record) -> list[str]:
+    """What virtual time says of peer memory, of host memory, and of latency."""
+    devices = {cell["workload"]: cell["device"] for cell in section["cells"]}
+    compares = [one for one in report["compares"] if one["cells"]
+                and METRICS[one["cells"][0]["metric"]].family in (VIRTUAL, LATENCY)]
+    parts = []
+    for sides in dict.fromkeys(map(_sides, compares)):
+        mine = [cell for one in compares if _sides(one) == sides for cell in one["cells"]]
+        timed = [cell for cell in mine if cell["metric"] == VIRTUAL]
+        peer = [cell for cell in timed if devices.get(cell["workload"]) != "host"]
+        host = [cell for cell in timed if cell not in peer]
+        against = f"{sides[1]} against {sides[0]}"
+        if peer:
+            parts.append(f"{against} through peer memory: {_decided(peer)}")
+        if host:
+            parts.append(f"{'host memory' if peer else against + ', host memory'}: {_decided(host)}")
+        parts += _latencies([cell for cell in mine if cell["metric"] != VIRTUAL])
+    return parts
+
+
+def _decided(cells: Sequence[Record]) -> str:
+    """How many cells have which verdict, and the margin that "equivalent" is said with."""
+    margin = f"equivalent within {cells[0]['margin'] * 100:g} %"
+    return _tally(cells, no_difference=False).replace("equivalent", margin, 1)
+
+
+def _latencies(cells: Sequence[Record]) -> list[str]:
+    """The percentiles of latency together: the tail is what a user feels."""
+    return [f"latency (p50, p99, p99.9): {_decided(cells)}"] if cells else []
+
+
+def _on_the_wall(report: Record) -> str:
     """The variants against each other through peer memory; else the matrix's first question."""
     compares: Sequence[Record] = report["compares"]
     timed = [compare for compare in compares
-             if compare["cells"] and compare["cells"][0]["metric"] == "throughput"]
+             if compare["cells"] and compare["cells"][0]["metric"] == THROUGHPUT]
     if compares and not any(compare["cells"] for compare in compares):
-        return "Nothing compared: this run planned no pair of boots."
+        return "nothing compared: this run planned no pair of boots"
     if not timed:
         return ""
     first = next((compare for compare in timed if _is_peer(compare)), timed[0])
@@ -87,7 +136,7 @@ def _throughput(report: Record) -> str:
     about = first["title"] if len(mine) == 1 else (
         "{1} against {0} through peer memory".format(*_sides(first)))
     rest = [compare for compare in timed if compare not in mine]
-    return f"Throughput, {about}: {_tally(cells)}{_unseen(report, cells)}{_elsewhere(rest)}."
+    return f"{about}: {_tally(cells)}{_unseen(report, cells)}{_elsewhere(rest)}"
 
 
 def _is_peer(compare: Record) -> bool:
@@ -100,8 +149,8 @@ def _sides(compare: Record) -> tuple[str, str]:
     return compare["baseline"]["variant"], compare["candidate"]["variant"]
 
 
-def _tally(cells: Sequence[Record]) -> str:
-    """How many cells have which verdict."""
+def _tally(cells: Sequence[Record], no_difference: bool = True) -> str:
+    """How many cells have which verdict; with no_difference, whether that shows any."""
     counts = {verdict: [cell for cell in cells if cell["verdict"] == verdict]
               for verdict in words.VERDICTS}
     there = {verdict: mine for verdict, mine in counts.items() if mine}
@@ -112,7 +161,8 @@ def _tally(cells: Sequence[Record]) -> str:
         text = f"of {words.plural(len(cells), 'case')} " + ", ".join(
             f"{len(mine)} {verdict}{words.extreme(verdict, mine)}"
             for verdict, mine in there.items())
-    if there.keys() <= {"inconclusive", "equivalent"} and counts["inconclusive"]:
+    open_ones = there.keys() <= {"inconclusive", "equivalent"} and counts["inconclusive"]
+    if no_difference and open_ones:
         text = f"no difference shown; {text}"
     return text
 
@@ -126,10 +176,11 @@ def _unseen(report: Record, cells: Sequence[Record]) -> str:
         math.sqrt(cell["interval"]["high"] / cell["interval"]["low"]) for cell in mine)
     margin, pairs = mine[0]["margin"], max(len(cell["pairs"]) for cell in mine)
     said = f"median interval ±{words.two((width - 1) * 100)} %, margin ±{margin * 100:g} %"
-    looks, tested = _looks(report), len(_paired_cells(report["compares"]))
-    if pairs >= looks.fewest("cells", tested):
+    looks = _looks(report)
+    tested = len(_of_family(_paired_cells(report["compares"]), THROUGHPUT))
+    if pairs >= looks.fewest(THROUGHPUT, tested):
         least = least_found(math.log(width), pairs, margin, looks.alpha, tested,
-                            looks.deciding_share("cells"))
+                            looks.deciding_share(THROUGHPUT))
         loss = -math.expm1(-least) * 100
         said += f": a loss under {words.two(loss)} % would rather be missed than found"
     return f" ({said})"
@@ -223,11 +274,12 @@ def _by_verdict(cells: Iterable[Record]) -> str:
 
 
 def _counted(report: Record, cells: Iterable[Record], candidate: str) -> list[Record]:
-    """What the comparisons say of these counted cells and a candidate."""
+    """What the comparisons say of the instructions of these counted cells and a candidate."""
     names = {cell["workload"] for cell in cells}
     return [cell for compare in report["compares"]
             if compare["candidate"]["variant"] == candidate
-            for cell in compare["cells"] if cell["workload"] in names]
+            for cell in compare["cells"]
+            if cell["workload"] in names and cell["metric"] == INSTRUCTIONS]
 
 
 def _registering(memory: Record | None) -> str:
@@ -284,21 +336,25 @@ def _self_check(aa: Record | None) -> str:
 
 def _too_few(report: Record) -> list[str]:
     """That no difference, however large, could have been called one with so few blocks."""
-    looks = _looks(report)
-    found = []
-    for family, compares, what in (
-            ("cells", report["compares"], "call any of {} better or worse"),
-            ("aa", (report["aa"] or {"compares": []})["compares"],
+    looks, told = _looks(report), []
+    for prefix, compares, what in (
+            ("", report["compares"], "call any of {} better or worse"),
+            (AA, (report["aa"] or {"compares": []})["compares"],
              "raise an A/A alarm in any of {}")):
-        cells = _cells(compares)
-        paired = [len(cell["pairs"]) for cell in _paired_cells(compares)]
-        pairs, needed = max(paired, default=0), looks.fewest(family, len(paired))
-        if 0 < pairs < needed:
-            rest = words.without_pairs(cells)
-            found.append(f"{words.plural(pairs, 'block')} cannot "
-                         f"{what.format(words.plural(len(paired), 'cell'))}, which takes {needed}"
-                         f"{f' ({rest})' if rest else ''}")
-    return found
+        for family in FAMILIES:
+            cells = _of_family(_cells(compares), family)
+            paired = [len(cell["pairs"]) for cell in cells if cell["pairs"]]
+            pairs, needed = max(paired, default=0), looks.fewest(prefix + family, len(paired))
+            if 0 < pairs < needed:
+                rest = words.without_pairs(cells)
+                which = f"{words.plural(len(paired), 'cell')} of {_FAMILY_NAMES[family]}"
+                told.append(f"{words.plural(pairs, 'block')} cannot {what.format(which)}, which "
+                            f"takes {needed}{f' ({rest})' if rest else ''}")
+    return told
+
+
+def _of_family(cells: Iterable[Record], family: str) -> list[Record]:
+    return [cell for cell in cells if METRICS[cell["metric"]].family == family]
 
 
 def _looks(report: Record) -> Looks:

@@ -5,22 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from .insncount import PERF
 from .memory import PAGE
-from .questions import INSTRUCTIONS, LESS_IS_BETTER, THROUGHPUT
+from .metrics import METRICS, percentile_of
 
 
-class Metric(NamedTuple):
-    """How a metric is spoken of, and which way of it is good."""
-
-    name: str
-    direction: str
-
-
-METRICS = {THROUGHPUT: Metric("throughput", "more is better"),
-           INSTRUCTIONS: Metric("instructions per I/O", "fewer is better")}
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
 MANY_BLOCKS = 1000
 # How far off its farthest point may be for a fitted line to say anything, in parts of the line.
@@ -34,7 +25,22 @@ def plural(number: int, what: str) -> str:
 
 def label(workload: str) -> str:
     """The name of a workload as a person says it: "randread 4k qd1"."""
-    return workload.replace("-", " ")
+    return workload.removeprefix("count-").replace("-", " ")
+
+
+def label_of(cell: Mapping[str, Any]) -> str:
+    """The same of a compared cell, with the percentile where it is one of latency."""
+    percentile = METRICS[cell["metric"]].shown.split()[0] if percentile_of(cell["metric"]) else ""
+    return f"{label(cell['workload'])} {percentile}".rstrip()
+
+
+def virtual_meaning(section: Mapping[str, Any]) -> str:
+    """What throughput in virtual time is, and what it is not."""
+    return ("Throughput in virtual time is what a fixed number of I/Os moves by a clock that counts the "
+            "guest's instructions, on one CPU on which each takes "
+            f"{section['ns_per_instruction']} ns, with a disk and a network that take no time: it "
+            "says what the kernel's code costs, and nothing of caches, memory bandwidth, several "
+            "CPUs or the latency of devices, nor how many bytes a second hardware would move.")
 
 
 def ended(boot: Mapping[str, Any]) -> str:
@@ -229,7 +235,7 @@ def slowdown(section: Mapping[str, Any]) -> str:
 def without_pairs(cells: Sequence[Mapping[str, Any]]) -> str:
     """The cells that have no pair, by metric: "16 cells of instructions per I/O have no pair"."""
     found = Counter(cell["metric"] for cell in cells if not cell["pairs"])
-    told = " and ".join(f"{plural(number, 'cell')} of {METRICS[metric].name}"
+    told = " and ".join(f"{plural(number, 'cell')} of {METRICS[metric].shown}"
                         for metric, number in found.items())
     return f"{told} {'has' if found.total() == 1 else 'have'} no pair" if told else ""
 
@@ -239,7 +245,7 @@ def gaps(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
         for gap in cell["missing"]:
-            found.setdefault((gap["boot"], gap["reason"]), []).append(label(cell["workload"]))
+            found.setdefault((gap["boot"], gap["reason"]), []).append(label_of(cell))
     return [
         f"{boot}: {reason} ({', '.join(names) if len(names) < 3 else plural(len(names), 'cell')})"
         for (boot, reason), names in found.items()
@@ -298,9 +304,9 @@ def extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:
     """The cell that is furthest out among those with this verdict, in brackets; "" for others."""
     if verdict not in ("worse", "better"):
         return ""
-    upwards = (cells[0]["metric"] in LESS_IS_BETTER) == (verdict == "worse")
+    upwards = (METRICS[cells[0]["metric"]].less_is_better) == (verdict == "worse")
     cell = (max if upwards else min)(cells, key=lambda one: float(one["ratio"]))
-    return (f" ({'worst' if verdict == 'worse' else 'best'}: {label(cell['workload'])} "
+    return (f" ({'worst' if verdict == 'worse' else 'best'}: {label_of(cell)} "
             f"{change(cell['ratio'])} {change_range(cell['interval'])})")
 
 
