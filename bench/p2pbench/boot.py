@@ -109,10 +109,12 @@ class BootRun:
         self.record["machine"] = channel.order("info")
         if self._boot.index == 0:  # all boots have the same image: once a run is enough
             self.record["machine"]["tools"] = channel.order("tools")
-        workloads = self._matrix.workloads_for(self._boot.provider, self._boot.variant)
+        workloads = [one for one in self._matrix.workloads_for(self._boot.provider,
+                                                               self._boot.variant)
+                     if one.is_run_in(self._boot.block)]
         if self._boot.kind == COUNT:
             self._run_all(guest, [one for one in workloads if one.kind == "ordinary"])
-            peer = [one for one in workloads if one.kind == COUNT]
+            peer = [one for one in workloads if one.kind != "ordinary"]
             for device, scheduler in dict.fromkeys((one.device, one.scheduler) for one in peer):
                 self._with_provider(guest, setup_args(device) | {"scheduler": scheduler or "none"},
                                     [one for one in peer
@@ -179,11 +181,10 @@ class BootRun:
         time = virtual.doubts(entry["virtual"], entry["counts"]) if entry.get("virtual") else []
         if workload.kind == "ordinary":
             return time + evidence.judge_ordinary(entry["evidence"], workload.ios * workload.bs)
-        if workload.kind == COUNT:
-            return time + evidence.judge(workload.device, entry["evidence"],
-                                         workload.ios * workload.bs)
-        moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else workload.size
-        return evidence.judge(self._boot.provider, entry["evidence"], moved)
+        moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else (
+            workload.ios * workload.bs or workload.size)
+        return time + evidence.judge(workload.device or self._boot.provider, entry["evidence"],
+                                     moved)
 
     def _count(self, guest: Guest, workload: Workload, entry: Record) -> None:
         assert self._counter

@@ -61,6 +61,7 @@ class Workload(TypedDict):
     runtime_s: NotRequired[float]
     size: NotRequired[int]
     variants: NotRequired[list[str]]
+    blocks: NotRequired[int]
 
 
 class Compare(TypedDict):

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ _BATCH = 16
 SQES = "+sqes"
 # What a workload without a size reads and writes of the disk; the agent counts in as much.
 _REGION = 64 << 20
+# What a pattern in a boot that counts moves, in blocks.
+_PATTERN_BLOCKS = 4
 _RW = ("read", "write", "randread", "randwrite", "rw", "randrw")
 _DIRECTIONS = ("target-to-fabric", "fabric-to-target")
 
@@ -44,7 +46,7 @@ class Workload:
 
     Kinds "count" (P2P) and "ordinary" (a disk of the machine's own, with a scheduler)
     count instructions over a number of I/Os, in the count boots of their variants;
-    device is the provider or the disk.
+    device is the provider or the disk, blocks how many of the first blocks run it.
     """
 
     name: str
@@ -61,6 +63,11 @@ class Workload:
     scheduler: str = ""
     ios: int = 0
     variants: tuple[str, ...] = ()
+    blocks: int = 0
+
+    def is_run_in(self, block: int) -> bool:
+        """Whether a block runs it; without a number of blocks, each does."""
+        return not self.blocks or block < self.blocks
 
 
 @dataclass(frozen=True)
@@ -338,7 +345,7 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
     fields = {"variants": listed(_variant), "providers": listed(one_of(*PROVIDERS)),
               "cmb_sqes": listed(truth), "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
               "iodepth": listed(integer(1, 64)), "scheduler": listed(one_of(*_SCHEDULERS)),
-              "ios": integer(1), "blocks": integer(1)}
+              "ios": integer(1), "blocks": integer(1), "verify": truth}
     workloads, asked = [], []
     for index, entry in enumerate(toml.tables("counts", fields, ("variants", "rw", "bs", "ios"))):
         variants = tuple(entry["variants"])
@@ -350,14 +357,26 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
         devices = _with_sqes(toml, ("counts", index, "cmb_sqes"), entry, providers)
         counted = [Workload(_counted_name(device, rw, bs, iodepth, scheduler), "count", rw, bs,
                             iodepth, 1, "", _REGION, 0.0, (_count_boot(device),), device, scheduler,
-                            entry["ios"], variants)
+                            entry["ios"], variants, entry.get("blocks", 0))
                    for device in devices for scheduler in entry.get("scheduler", ["none"])
                    for rw in entry["rw"] for bs in entry["bs"]
                    for iodepth in entry.get("iodepth", [1])]
         workloads += counted
+        if entry.get("verify"):
+            workloads += _verified(counted)
         asked.append(_asked(toml, ("counts", index), entry, blocks)
                      | {"boots": list(dict.fromkeys(map(_count_boot, devices)))})
     return workloads, tuple(asked)
+
+
+def _verified(counted: Sequence[Workload]) -> list[Workload]:
+    """Return the patterns that prove, in the same boots, that data arrives as it was sent."""
+    largest = max(counted, key=lambda one: one.bs)
+    places = dict.fromkeys((one.device, one.providers) for one in counted)
+    return [replace(largest, name=f"{COUNT}-{device}-pattern-{direction}-{short(largest.bs)}",
+                    kind="pattern", rw=direction, iodepth=1, verify="pattern", ios=0,
+                    size=_PATTERN_BLOCKS * largest.bs, device=device, providers=providers)
+            for device, providers in places for direction in _DIRECTIONS]
 
 
 def _counted_name(device: str, rw: str, bs: int, iodepth: int, scheduler: str) -> str:
@@ -396,7 +415,8 @@ def _ordinary(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dic
         asked.append(_asked(toml, ("ordinary", index), entry, blocks))
         made += [Workload(f"{device}-{rw}-{short(bs)}-{'merge-' * merge}{scheduler}", "ordinary",
                           rw, bs, _BATCH if merge else 1, 1, "", _REGION, 0.0, (COUNT,),
-                          device, scheduler, entry["ios"], tuple(entry["variants"]))
+                          device, scheduler, entry["ios"], tuple(entry["variants"]),
+                          entry.get("blocks", 0))
                  for device in entry["devices"] for rw in entry["rw"] for bs in entry["bs"]
                  for scheduler in entry.get("scheduler", ["none"])]
     return made, tuple(asked)

@@ -32,7 +32,7 @@ from .runs import JOURNAL, find_run, named
 from .schema import problem
 from .comparisons import Comparison
 from .metrics import INSTRUCTIONS, THROUGHPUT
-from .questions import compares_of, is_timed
+from .questions import compares_of, counted_cells, is_timed
 from .stats import Sample, Samples, value_of
 
 SCHEMA = reports.SCHEMA
@@ -185,14 +185,16 @@ def _cells(header: Header) -> list[tuple[Cell, Workload]]:
         for cell in _planned_cells(header)
         for workload in header["matrix"]["workloads"]
         if cell["provider"] in workload["providers"]
-    ]
+    ] + [(cell, workload) for workload in header["matrix"]["workloads"]
+         if workload["kind"] == "pattern" for cell in counted_cells(header, workload)]
 
 
 def _cell(samples: Samples, cell: Cell, workload: Workload) -> dict[str, Any]:
-    mine = samples.of_cell(cell, workload)
+    device = workload.get("device")
+    mine = samples.of_cell(cell, workload, "count" if device else "fio")
     return {
         "variant": cell["variant"],
-        "provider": cell["provider"],
+        "provider": device or cell["provider"],
         "workload": workload["name"],
         "kind": workload["kind"],
         "verify": workload["verify"],

@@ -88,9 +88,10 @@ class Samples:
             return Sample(planned, "invalid", "; ".join(doubts), None, result)
         return Sample(planned, "ok", "", result["metrics"], result)
 
-    def of_cell(self, cell: Cell, workload: Workload) -> list[Sample]:
-        """The samples of a cell, one per planned boot, in the order of the blocks."""
-        return [self.of(boot, workload) for boot in self.boots_of(cell)]
+    def of_cell(self, cell: Cell, workload: Workload, kind: str = "fio") -> list[Sample]:
+        """The samples of a cell, one per planned boot that runs it, in the order of the blocks."""
+        return [self.of(boot, workload) for boot in self.boots_of(cell, kind)
+                if _is_run_in(boot, workload)]
 
     def boots_of(self, cell: Cell, kind: str = "fio") -> list[PlannedBoot]:
         """The planned boots of a cell, in the order of the blocks."""
@@ -153,11 +154,16 @@ def planned_pairs(samples: Samples, question: Question) -> list[PlannedPair]:
                          (question.compare["candidate"], question.second)):
         mine = defaultdict(list)
         for boot in samples.boots_of(cell, METRICS[question.metric].kind):
-            if boot.get("aa", False) == second:
+            if boot.get("aa", False) == second and _is_run_in(boot, question.workload):
                 mine[boot["block"]].append(boot)
         sides.append(mine)
     baseline, candidate = sides
     return [pair for block, left in baseline.items() for pair in zip(left, candidate[block])]
+
+
+def _is_run_in(boot: PlannedBoot, workload: Workload) -> bool:
+    """Whether the block of a boot runs a workload; some are of the first blocks alone."""
+    return not workload.get("blocks") or boot["block"] < workload["blocks"]
 
 
 def value_of(sample: Sample, metric: str) -> float:
