@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import evidence, fio, virtual
+from . import evidence, fio, rounds, virtual
 from .accel import Accelerator
 from .channel import AgentError, ChannelLost
 from .image import MODULE
@@ -63,6 +63,7 @@ class BootRun:
         self._seed = seed
         self._raw = raw
         self._stage = stage
+        self._round = 1
         self.record: Record = {
             "type": "boot", **asdict(boot),
             "status": "ok", "error": None,
@@ -137,9 +138,15 @@ class BootRun:
             self._fail(error.as_json())
 
     def _run_all(self, guest: Guest, workloads: list[Workload]) -> None:
-        for workload in workloads:
-            self._stage(workload.name)
-            self.record["workloads"].append(self._workload(guest, workload))
+        """Run the workloads one after another, those that are timed by the wall in rounds."""
+        results: dict[str, list[Record]] = {workload.name: [] for workload in workloads}
+        for number in range(1, self._matrix.rounds + 1):
+            for workload in workloads:
+                if number == self._matrix.rounds or workload.is_timed():
+                    self._round = number
+                    self._stage(workload.name)
+                    results[workload.name].append(self._workload(guest, workload))
+        self.record["workloads"] += map(rounds.merged, results.values())
 
     def _kernel_log(self, guest: Guest) -> None:
         if self._matrix.flavour == "debug":
@@ -235,9 +242,12 @@ class BootRun:
 
     def _keep(self, workload: Workload, answer: Record) -> None:
         """Keep fio's raw output, whatever it is worth."""
-        self._write(f"{workload.name}.json", str(answer.get("stdout", "")))
+        name = workload.name
+        if workload.is_timed() and self._matrix.rounds > 1:
+            name += f"-round{self._round}"
+        self._write(f"{name}.json", str(answer.get("stdout", "")))
         if answer.get("stderr"):
-            self._write(f"{workload.name}.stderr", str(answer["stderr"]))
+            self._write(f"{name}.stderr", str(answer["stderr"]))
 
     def _write(self, name: str, text: str) -> None:
         directory = self._raw / self._boot.boot

@@ -65,6 +65,10 @@ class Workload:
     variants: tuple[str, ...] = ()
     blocks: int = 0
 
+    def is_timed(self) -> bool:
+        """Whether its throughput by the clock on the wall means something."""
+        return self.kind == "fio" and not self.verify
+
     def is_run_in(self, block: int) -> bool:
         """Whether a block runs it; without a number of blocks, each does."""
         return not self.blocks or block < self.blocks
@@ -103,7 +107,8 @@ class Matrix:
     memory, and remove it: "variant", "bar", and "blocks", the number of blocks.
     counts and ordinary are what is counted: "variants" and "blocks".
     The pairs of aa are booted twice in each block. A run with a budget goes on
-    to most_blocks. virtual_time says whether it makes sense without.
+    to most_blocks. virtual_time says whether it makes sense without. A boot runs
+    its timed workloads in so many rounds.
     """
 
     name: str
@@ -121,6 +126,7 @@ class Matrix:
     aa: tuple[dict[str, str], ...] = ()
     most_blocks: int = 0
     virtual_time: str = WANTED
+    rounds: int = 1
 
     def plan(self, seed: int, blocks: int = 0) -> list[Boot]:
         """Return the boots: every pair once a block, in an order drawn from the seed.
@@ -203,7 +209,7 @@ def _top(toml: LocatedToml) -> dict[str, Any]:
               "blocks": integer(1), "most_blocks": integer(1), "aa": listed(_side),
               "margins": raw, "boots": raw, "workloads": raw, "patterns": raw, "compare": raw,
               "memory": raw, "counts": raw, "ordinary": raw,
-              "virtual_time": one_of(WANTED, REQUIRED)}
+              "virtual_time": one_of(WANTED, REQUIRED), "rounds": integer(1, 100)}
     return toml.table((), toml.data, fields, ("blocks", "boots", "workloads"))
 
 
@@ -520,4 +526,5 @@ def read_matrix(path: Path) -> Matrix:
                   top["blocks"], pairs, tuple(workloads), _compare(toml, pairs),
                   MARGINS | margins,
                   _memory(toml, top["blocks"]), counts, ordinary,
-                  _twice(toml, top.get("aa", []), pairs), most, virtual_time)
+                  _twice(toml, top.get("aa", []), pairs), most, virtual_time,
+                  top.get("rounds", 1))

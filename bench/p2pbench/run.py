@@ -375,8 +375,10 @@ class Estimate:
         self._started = time.monotonic()
 
     def _guess(self, matrix: Matrix, boot: Boot) -> float:
-        return self._BOOT_S + sum(workload.runtime_s + self._WORKLOAD_S
-                                  for workload in matrix.workloads_for(boot.provider))
+        return self._BOOT_S + sum(
+            (workload.runtime_s + self._WORKLOAD_S) * (matrix.rounds if workload.is_timed() else 1)
+            for workload in matrix.workloads_for(boot.provider, boot.variant)
+            if workload.is_run_in(boot.block))
 
     def done(self, boot: str, seconds: float) -> None:
         """Take note of a finished boot."""
