@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Counts instructions while a fixed number of I/Os run. */
+/* Counts instructions, and takes times, while a fixed number of I/Os run. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "channel.h"
@@ -9,6 +10,7 @@
 #include "files.h"
 #include "instrument.h"
 #include "io.h"
+#include "latency.h"
 
 /* Before the count: caches of the kernel fill, pages get their first touch. */
 #define WARM_UP		64
@@ -18,50 +20,79 @@ static bool is_ordinary(const struct count_args *args)
 	return strcmp(args->device, "fabric");
 }
 
-static json_t *count_json(const struct count_args *args, s64 duration_ns,
-			  s64 instructions, json_t *evidence)
+struct counted {
+	struct instrument instrument;
+	s64 duration_ns;
+	s64 *latency_ns;	/* of each I/O */
+	json_t *evidence;
+};
+
+static json_t *count_json(const struct count_args *args,
+			  const struct counted *c)
 {
-	return json_pack("{s:I, s:I, s:I, s:o, s:o}",
+	s64 instructions = c->instrument.count;
+
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}",
 			 "ios", (json_int_t)args->ios,
 			 "bytes", (json_int_t)(args->ios * args->bs),
-			 "duration_ns", (json_int_t)duration_ns,
+			 "duration_ns", (json_int_t)c->duration_ns,
+			 "latency_ns", latency_json(c->latency_ns, args->ios),
 			 "instructions", instructions < 0 ? json_null() :
 			 json_integer(instructions),
-			 "evidence", evidence);
+			 "evidence", c->evidence);
+}
+
+/* The clock is read next to the marks: what they enclose takes that time. */
+static int count_measured(const struct count_args *args, struct io *io,
+			  const struct deadline *d, struct counted *c,
+			  struct failure *f)
+{
+	struct failure later;
+	s64 start = now_ns();
+	int ret;
+
+	instrument_begin(&c->instrument);
+	ret = io_run(io, args->ios, c->latency_ns, d, f);
+	instrument_end(&c->instrument);
+	c->duration_ns = now_ns() - start;
+	if (instrument_read(&c->instrument, ret ? &later : f))
+		ret = -1;
+	return ret;
 }
 
 /* The instrument counts nothing but the I/Os: the evidence is taken round it. */
+static int count_proved(const struct setup *s, const struct count_args *args,
+			struct io *io, const struct deadline *d,
+			struct counted *c, struct failure *f)
+{
+	struct failure later;
+	struct evidence e;
+	int ret;
+
+	if (evidence_begin(&e, s, SAMPLE_COUNTED_NS, f))
+		return -1;
+	ret = count_measured(args, io, d, c, f);
+	c->evidence = evidence_end(&e, ret ? &later : f);
+	return ret || !c->evidence ? -1 : 0;
+}
+
 static int count_ios(const struct setup *s, const struct count_args *args,
 		     struct io *io, json_t **result, struct failure *f)
 {
 	struct deadline d = deadline_in(args->deadline_s);
-	struct instrument instrument;
-	struct failure later;
-	struct evidence e;
-	json_t *evidence;
-	s64 start;
-	int ret;
+	struct counted c = { .latency_ns = latency_alloc(args->ios, f) };
+	int ret = -1;
 
-	if (io_run(io, WARM_UP, &d, f) ||
-	    instrument_open(&instrument, args->instrument, f))
-		return -1;
-	ret = evidence_begin(&e, s, SAMPLE_COUNTED_NS, f);
-	if (!ret) {
-		start = now_ns();
-		instrument_begin(&instrument);
-		ret = io_run(io, args->ios, &d, f);
-		if (instrument_end(&instrument, ret ? &later : f))
-			ret = -1;
-		start = now_ns() - start;
-		evidence = evidence_end(&e, ret ? &later : f);
-		if (!ret && evidence)
-			*result = count_json(args, start, instrument.count,
-					     evidence);
-		else
-			json_decref(evidence);
-		ret = ret || !evidence ? -1 : 0;
+	if (c.latency_ns && !io_run(io, WARM_UP, NULL, &d, f) &&
+	    !instrument_open(&c.instrument, args->instrument, f)) {
+		ret = count_proved(s, args, io, &d, &c, f);
+		instrument_close(&c.instrument);
 	}
-	instrument_close(&instrument);
+	if (!ret)
+		*result = count_json(args, &c);
+	else
+		json_decref(c.evidence);
+	free(c.latency_ns);
 	return ret;
 }
 

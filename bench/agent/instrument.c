@@ -100,15 +100,19 @@ static int perf_read_add(int fd, u64 *sum, struct failure *f)
 	return 0;
 }
 
-int instrument_end(struct instrument *i, struct failure *f)
+void instrument_end(struct instrument *i)
 {
-	u64 sum = 0;
-	int ret = 0;
-
 	if (i->marks)
 		mark_end();
 	for (int n = 0; n < i->nr_fds; n++)
 		ioctl(i->fds[n], PERF_EVENT_IOC_DISABLE, 0);
+}
+
+int instrument_read(struct instrument *i, struct failure *f)
+{
+	u64 sum = 0;
+	int ret = 0;
+
 	for (int n = 0; n < i->nr_fds && !ret; n++)
 		ret = perf_read_add(i->fds[n], &sum, f);
 	if (!ret && i->nr_fds)

@@ -12,7 +12,7 @@ struct instrument {
 	bool marks;
 	int fds[INSTRUMENT_MAX_CPUS];
 	int nr_fds;
-	s64 count;		/* by the CPUs; -1: none of them was asked */
+	s64 count;		/* by the CPUs, once read; -1: none was asked */
 };
 
 /* What a read of a counter returns, in the order of the kernel */
@@ -27,8 +27,9 @@ bool perf_reading_exact(const struct perf_reading *r);
 /* name: "marks" (bench/insncount looks for them), "perf" or "none" */
 int instrument_open(struct instrument *i, const char *name, struct failure *f);
 void instrument_begin(struct instrument *i);
+void instrument_end(struct instrument *i);
 /* Fails if a counter did not run all the time: its figure would be a guess. */
-int instrument_end(struct instrument *i, struct failure *f);
+int instrument_read(struct instrument *i, struct failure *f);
 void instrument_close(struct instrument *i);
 
 #endif

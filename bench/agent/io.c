@@ -99,11 +99,9 @@ static u64 next_block(struct io *io)
 	return io->state * 0x2545f4914f6cdd1dull % io->size;
 }
 
-static int io_submit(struct io *io, long batch, struct failure *f)
+static void batch_fill(struct io *io, long batch, struct iocb *iocbs,
+		       struct iocb **list)
 {
-	struct iocb iocbs[IO_MAX_BATCH], *list[IO_MAX_BATCH];
-	long ret;
-
 	for (long i = 0; i < batch; i++) {
 		list[i] = &iocbs[i];
 		iocbs[i] = (struct iocb) {
@@ -115,42 +113,80 @@ static int io_submit(struct io *io, long batch, struct failure *f)
 			.aio_offset = next_block(io) * io->bs,
 		};
 	}
-	expect(f, STEP, "%ld I/Os to be submitted", batch);
-	ret = syscall(SYS_io_submit, io->context, batch, list);
-	if (ret < 0)
-		return got(f, "%s", strerror(errno));
-	return ret == batch ? 0 : got(f, "%ld", ret);
 }
 
-static int io_complete(struct io *io, long batch, const struct deadline *d,
+static int batch_submit(struct io *io, long batch, struct iocb **list,
+			struct failure *f)
+{
+	long ret = syscall(SYS_io_submit, io->context, batch, list);
+	int error = errno;
+
+	if (ret == batch)
+		return 0;
+	expect(f, STEP, "%ld I/Os to be submitted", batch);
+	return ret < 0 ? got(f, "%s", strerror(error)) : got(f, "%ld", ret);
+}
+
+/* Waits until some I/Os of the left ones are complete; how many, or -1 */
+static long batch_reap(struct io *io, long left, s64 wait_ns,
 		       struct failure *f)
 {
-	s64 left = deadline_left_ns(d, now_ns());
 	struct timespec wait = {
-		.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000,
+		.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000,
 	};
 	struct io_event events[IO_MAX_BATCH];
-	long ret;
+	long ret = syscall(SYS_io_getevents, io->context, 1, left, events, &wait);
+	int error = errno;
 
-	expect(f, STEP, "%ld I/Os of %llu bytes to complete", batch, io->bs);
-	ret = syscall(SYS_io_getevents, io->context, batch, batch, events, &wait);
-	if (ret != batch)
-		return got(f, "%s", ret < 0 ? strerror(errno) : "fewer in time");
-	for (long i = 0; i < batch; i++)
-		if (events[i].res != (s64)io->bs)
-			return got(f, "one with result %lld",
-				   (s64)events[i].res);
+	for (long i = 0; i < ret; i++) {
+		if (events[i].res == (s64)io->bs)
+			continue;
+		expect(f, STEP, "I/Os of %llu bytes to complete", io->bs);
+		return got(f, "one with result %lld", (s64)events[i].res);
+	}
+	if (ret > 0)
+		return ret;
+	expect(f, STEP, "%ld more I/Os of %llu bytes to complete", left, io->bs);
+	return got(f, "%s", ret ? strerror(error) : "none in time");
+}
+
+/*
+ * All that runs between the two readings of the clock is in the latencies: what
+ * only a failure needs is left to the failure.
+ */
+static int batch_run(struct io *io, long batch, s64 *latency_ns,
+		     const struct deadline *d, struct failure *f)
+{
+	struct iocb iocbs[IO_MAX_BATCH], *list[IO_MAX_BATCH];
+	s64 submitted, now;
+	long reaped;
+
+	batch_fill(io, batch, iocbs, list);
+	submitted = now_ns();
+	now = submitted;
+	if (batch_submit(io, batch, list, f))
+		return -1;
+	for (long left = batch; left; left -= reaped) {
+		reaped = batch_reap(io, left, deadline_left_ns(d, now), f);
+		if (reaped < 0)
+			return -1;
+		now = now_ns();
+		for (long i = 0; latency_ns && i < reaped; i++)
+			*latency_ns++ = now - submitted;
+	}
 	return 0;
 }
 
-int io_run(struct io *io, u64 count, const struct deadline *d,
+int io_run(struct io *io, u64 count, s64 *latency_ns, const struct deadline *d,
 	   struct failure *f)
 {
 	while (count) {
 		u64 batch = count < io->batch ? count : io->batch;
 
-		if (io_submit(io, batch, f) || io_complete(io, batch, d, f))
+		if (batch_run(io, batch, latency_ns, d, f))
 			return -1;
+		if (latency_ns)
+			latency_ns += batch;
 		count -= batch;
 	}
 	return 0;

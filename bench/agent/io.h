@@ -25,8 +25,12 @@ struct io {
 };
 
 int io_open(struct io *io, const char *path, struct failure *f);
-/* Submits a batch and waits for all of it, until there were count I/Os. */
-int io_run(struct io *io, u64 count, const struct deadline *d,
+/*
+ * Submits a batch and waits for all of it, until there were count I/Os. Each is
+ * reaped as it completes. latency_ns: room for count times, from before the
+ * submission of the batch until the I/O is reaped; or NULL.
+ */
+int io_run(struct io *io, u64 count, s64 *latency_ns, const struct deadline *d,
 	   struct failure *f);
 void io_close(struct io *io);
 

@@ -10,6 +10,7 @@
 
 #define STEP		"order"
 #define MAX_PATTERN	0x40000000	/* 1 GiB */
+#define MAX_IOS		0x400000	/* 32 MiB of latencies */
 #define MAX_NQN		223	/* NVMe base specification */
 #define MAX_SECONDS	86400
 #define MAX_SCALE	10000
@@ -79,7 +80,7 @@ const struct arg count_table[] = {
 	{ FIELD(struct count_args, iodepth), .type = ARG_UINT, .number = 1,
 	  .min = 1, .max = IO_MAX_BATCH },
 	{ FIELD(struct count_args, ios), .type = ARG_UINT, .number = 1000,
-	  .min = 1, .max = 1 << 30 },
+	  .min = 1, .max = MAX_IOS },
 	{ FIELD(struct count_args, seed), .type = ARG_UINT, .number = 1,
 	  .min = 1 },
 	{ FIELD(struct count_args, instrument), .type = ARG_STRING,

@@ -17,18 +17,19 @@ SOURCE = HERE.parents[1] / "bench/agent"
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory with the agent and the library that plays configfs."""
+    """The directory with the agent and the library that plays configfs and disks."""
     out = tmp_path_factory.mktemp("agent")
     subprocess.run(["make", "-s", "-C", SOURCE, f"O={out}"], check=True)
     subprocess.run(["gcc", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
-                    out / "fake_configfs.so", HERE / "fake_configfs.c", "-ldl"], check=True)
+                    out / "fake.so", HERE / "fake_configfs.c", HERE / "fake_disk.c", "-ldl"],
+                   check=True)
     return out
 
 
 @pytest.fixture
 def machine(built: Path, tmp_path: Path) -> FakeMachine:
     """A machine on which a setup succeeds; tests take away what they need missing."""
-    return FakeMachine(tmp_path / "machine", built / "fake_configfs.so")
+    return FakeMachine(tmp_path / "machine", built / "fake.so")
 
 
 @pytest.fixture

@@ -138,6 +138,12 @@ class FakeMachine:
         for name, value in (("requests", requests), ("bytes", size), ("fallbacks", fallbacks)):
             write(namespace / f"p2pmem_{name}", f"{value}\n")
 
+    def null_blk(self) -> None:
+        """Give the machine an ordinary disk, of the size that a count needs."""
+        write(self.sysfs / "class/block/nullb0/stat", "0 0 0 0 0 0 0 0 0 0 0\n")
+        write(self.devfs / "nullb0", "")
+        os.truncate(self.devfs / "nullb0", 64 << 20)
+
     def noted(self) -> list[str]:
         """Return what tools and configfs were asked for, in order."""
         return self.log.read_text().splitlines()

@@ -7,6 +7,7 @@
 #include "deadline.h"
 #include "evidence.h"
 #include "instrument.h"
+#include "latency.h"
 #include "machine.h"
 #include "order.h"
 #include "pattern.h"
@@ -363,6 +364,61 @@ TEST(counter_that_shared_the_pmu_is_not_exact)
 	CHECK(!perf_reading_exact(&r));
 }
 
+/* The answer for the values 1 to ios in an order that is none; -1: null */
+static bool latencies_are(u64 ios, s64 p50, s64 p99, s64 p999, s64 max)
+{
+	static const char *const names[] = { "p50", "p99", "p999", "max" };
+	const s64 wanted[] = { p50, p99, p999, max };
+	s64 *ns = calloc(ios, sizeof(*ns));
+	json_t *answer;
+	bool right;
+
+	/* 7919 is prime and no divisor of ios: each value once */
+	for (u64 i = 0; i < ios; i++)
+		ns[i] = i * 7919 % ios + 1;
+	answer = latency_json(ns, ios);
+	right = json_object_size(answer) == ARRAY_SIZE(names);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		json_t *value = json_object_get(answer, names[i]);
+
+		right &= wanted[i] < 0 ? json_is_null(value) :
+			 json_is_integer(value) &&
+			 json_integer_value(value) == wanted[i];
+	}
+	json_decref(answer);
+	free(ns);
+	return right;
+}
+
+TEST(latencies_are_ranked_by_nearest_rank)
+{
+	CHECK(latencies_are(2, 1, -1, -1, 2));
+	CHECK(latencies_are(3, 2, -1, -1, 3));
+	CHECK(latencies_are(100, 50, 99, -1, 100));
+	CHECK(latencies_are(101, 51, 100, -1, 101));
+	CHECK(latencies_are(200, 100, 198, -1, 200));
+	CHECK(latencies_are(1000, 500, 990, 999, 1000));
+	CHECK(latencies_are(1001, 501, 991, 1000, 1001));
+	CHECK(latencies_are(2000, 1000, 1980, 1998, 2000));
+}
+
+TEST(latency_tail_of_too_few_values_is_null)
+{
+	CHECK(latencies_are(1, 1, -1, -1, 1));
+	CHECK(latencies_are(99, 50, -1, -1, 99));
+	CHECK(latencies_are(999, 500, 990, -1, 999));
+}
+
+TEST(latencies_of_more_than_32_bits_are_in_order)
+{
+	s64 ns[] = { 1LL << 40, 3, 1LL << 32, 1LL << 41 };
+	json_t *answer = latency_json(ns, ARRAY_SIZE(ns));
+
+	CHECK(json_integer_value(json_object_get(answer, "p50")) == 1LL << 32);
+	CHECK(json_integer_value(json_object_get(answer, "max")) == 1LL << 41);
+	json_decref(answer);
+}
+
 #define ENTRY(test)	{ #test, test }
 
 static const struct { const char *name; void (*run)(void); } tests[] = {
@@ -387,6 +443,9 @@ static const struct { const char *name; void (*run)(void); } tests[] = {
 	ENTRY(order_that_is_none_is_refused),
 	ENTRY(pattern_arguments_fit_together),
 	ENTRY(counter_that_shared_the_pmu_is_not_exact),
+	ENTRY(latencies_are_ranked_by_nearest_rank),
+	ENTRY(latency_tail_of_too_few_values_is_null),
+	ENTRY(latencies_of_more_than_32_bits_are_in_order),
 };
 
 int main(void)
