@@ -11,53 +11,77 @@
 
 #include "sync.h"
 
-/* One thread may wake another that was looked at before: a second look sees that one. */
-#define CLEAN_LOOKS	2
+/*
+ * Threads hand work to each other, and are looked at one after another: a look
+ * at which each of them sleeps may have seen each when it was another's turn.
+ * So two looks must see them all asleep, with no switch to any of them between
+ * the two: then all of them slept at once, and nothing is left that would wake
+ * one of them.
+ */
+struct look {
+	bool asleep;
+	unsigned long long switches;	/* of all threads, since each began */
+	int threads;
+};
 
-/* Whether a thread waits for something; one that is gone does nothing any more. */
-static bool sleeps(const char *thread)
+static unsigned long long number_after(const char *text, const char *name)
 {
-	char path[64], text[128];
-	const char *name_end;
+	const char *at = strstr(text, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+/* One that is gone does nothing any more, but is missed in the next look. */
+static void look_at(struct look *look, const char *thread)
+{
+	char path[64], text[4096];
+	const char *state;
 	ssize_t size;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", thread);
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/status", thread);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return true;
+		return;
 	size = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (size <= 0)
-		return true;
+		return;
 	text[size] = 0;
-	name_end = strrchr(text, ')');	/* 1234 (a name) S ... */
-	return name_end && name_end[1] && name_end[2] == 'S';
+	state = strstr(text, "\nState:\t");
+	look->asleep = look->asleep && state && state[8] == 'S';
+	look->switches += number_after(text, "\nvoluntary_ctxt_switches:") +
+			  number_after(text, "\nnonvoluntary_ctxt_switches:");
+	look->threads++;
 }
 
-static bool others_sleep(void)
+static struct look look_at_others(void)
 {
 	DIR *threads = opendir("/proc/self/task");
+	struct look look = { .asleep = true };
 	const struct dirent *thread;
 	pid_t self = gettid();
-	bool all = true;
 
 	if (!threads) {
 		perror("insncount: /proc/self/task");
 		exit(1);
 	}
-	while (all && (thread = readdir(threads)))
+	while (look.asleep && (thread = readdir(threads)))
 		if (thread->d_name[0] != '.' && atoi(thread->d_name) != self)
-			all = sleeps(thread->d_name);
+			look_at(&look, thread->d_name);
 	closedir(threads);
-	return all;
+	return look;
 }
 
 void wait_for_other_threads(void)
 {
-	for (int clean = 0; clean < CLEAN_LOOKS; clean++)
-		if (!others_sleep()) {
-			clean = -1;
+	struct look before = { }, now = look_at_others();
+
+	while (!now.asleep || !before.asleep || now.switches != before.switches ||
+	       now.threads != before.threads) {
+		if (!now.asleep)
 			sched_yield();
-		}
+		before = now;
+		now = look_at_others();
+	}
 }

@@ -483,7 +483,7 @@ def _virtual_time(toml: LocatedToml, top: dict[str, Any], counted: list[Workload
         raise toml.error(("virtual_time",), "virtual_time: nothing could be timed in it, there is "
                          "no [[counts]]")
     for workload in counted:
-        if wanted == REQUIRED and workload.ios < LEAST_IOS:
+        if wanted == REQUIRED and workload.kind == COUNT and workload.ios < LEAST_IOS:
             raise toml.error(("virtual_time",), f"virtual_time: {workload.name} has ios = "
                              f"{workload.ios}, which is too few to be timed; at least {LEAST_IOS} "
                              "is allowed")
