@@ -12,8 +12,21 @@
 #include "io.h"
 #include "latency.h"
 
-/* Before the count: caches of the kernel fill, pages get their first touch. */
+/*
+ * Before the count: caches of the kernel fill, pages get their first touch.
+ * Many small I/Os, or a batch of large ones.
+ */
 #define WARM_UP		64
+#define WARM_UP_BYTES	(4 << 20)
+
+static u64 warm_up_ios(const struct io *io)
+{
+	u64 ios = WARM_UP_BYTES / io->bs;
+
+	if (ios > WARM_UP)
+		ios = WARM_UP;
+	return ios > io->batch ? ios : io->batch;
+}
 
 static bool is_ordinary(const struct count_args *args)
 {
@@ -69,7 +82,7 @@ static int count_proved(const struct setup *s, const struct count_args *args,
 	struct evidence e;
 	int ret;
 
-	if (evidence_begin(&e, s, SAMPLE_COUNTED_NS, f))
+	if (evidence_begin(&e, s, args->sample ? SAMPLE_COUNTED_NS : SAMPLE_NONE, f))
 		return -1;
 	ret = count_measured(args, io, d, c, f);
 	c->evidence = evidence_end(&e, ret ? &later : f);
@@ -83,7 +96,7 @@ static int count_ios(const struct setup *s, const struct count_args *args,
 	struct counted c = { .latency_ns = latency_alloc(args->ios, f) };
 	int ret = -1;
 
-	if (c.latency_ns && !io_run(io, WARM_UP, NULL, &d, f) &&
+	if (c.latency_ns && !io_run(io, warm_up_ios(io), NULL, &d, f) &&
 	    !instrument_open(&c.instrument, args->instrument, f)) {
 		ret = count_proved(s, args, io, &d, &c, f);
 		instrument_close(&c.instrument);

@@ -167,6 +167,8 @@ static int sampler_start(struct evidence *e, struct failure *f)
 	if (pool_read(e->setup->p2p_device, &e->pool, f))
 		return -1;
 	e->low = e->pool.available;
+	if (e->period_ns == SAMPLE_NONE)
+		return 0;
 	expect(f, "evidence", "a thread to sample the pool");
 	ret = pthread_create(&e->sampler, NULL, sampler, e);
 	if (ret)

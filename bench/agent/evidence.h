@@ -34,6 +34,7 @@ int io_stat_parse(const char *line, struct io_stat *io);
 #define SAMPLE_MEASURED_NS	10000000
 #define SAMPLE_COUNTED_NS	200000000	/* each costs instructions */
 #define SAMPLE_UNMEASURED_NS	0	/* all the time */
+#define SAMPLE_NONE		-1
 
 struct evidence {
 	const struct setup *setup;

@@ -83,6 +83,8 @@ const struct arg count_table[] = {
 	  .min = 1, .max = MAX_IOS },
 	{ FIELD(struct count_args, seed), .type = ARG_UINT, .number = 1,
 	  .min = 1 },
+	{ FIELD(struct count_args, sample), .type = ARG_UINT, .number = 1,
+	  .max = 1 },
 	{ FIELD(struct count_args, instrument), .type = ARG_STRING,
 	  .text = "none", .choices = "none|marks|perf" },
 	{ FIELD(struct count_args, deadline_s), .type = ARG_SECONDS,
@@ -106,6 +108,8 @@ const struct arg pattern_table[] = {
 	{ FIELD(struct pattern_args, seed), .type = ARG_UINT, .number = 1 },
 	{ FIELD(struct pattern_args, direction), .type = ARG_STRING,
 	  .required = true, .choices = "target-to-fabric|fabric-to-target" },
+	{ FIELD(struct pattern_args, sample), .type = ARG_UINT, .number = 1,
+	  .max = 1 },
 	{ }
 };
 

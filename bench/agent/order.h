@@ -70,6 +70,7 @@ struct count_args {
 	u64 iodepth;		/* I/Os that are submitted at once */
 	u64 ios;
 	u64 seed;
+	u64 sample;		/* 0: nobody looks at the pool meanwhile */
 	const char *instrument;
 	double deadline_s;
 };
@@ -84,6 +85,7 @@ struct pattern_args {
 	u64 block;
 	u64 seed;
 	const char *direction;
+	u64 sample;		/* as above */
 };
 
 extern const struct arg no_args[], setup_table[], fio_table[], count_table[],

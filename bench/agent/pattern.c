@@ -228,7 +228,7 @@ int pattern_run(const struct setup *s, const struct pattern_args *args,
 	int ret;
 
 	progress(STEP);
-	if (evidence_begin(&e, s, SAMPLE_UNMEASURED_NS, f))
+	if (evidence_begin(&e, s, args->sample ? SAMPLE_UNMEASURED_NS : SAMPLE_NONE, f))
 		return -1;
 	ret = pattern_open(s, args, &e, f);
 	evidence = evidence_end(&e, ret ? &later : f);

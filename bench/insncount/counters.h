@@ -27,11 +27,11 @@ static inline u64 *get_counters(void)
 	return counters;
 }
 
-/* A block of translated code adds n to a counter whenever it begins. */
-static inline void count_in_block(struct qemu_plugin_tb *tb, size_t counter, u64 n)
+/* An instruction adds one to a counter before it is executed. */
+static inline void count_instruction(struct qemu_plugin_insn *insn, size_t counter)
 {
-	qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64,
-						 &counters[counter], n);
+	qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64,
+						   &counters[counter], 1);
 }
 
 static inline void copy_code(const struct qemu_plugin_insn *insn, void *to, size_t size)
@@ -55,12 +55,12 @@ static inline u64 *get_counters(void)
 	return qemu_plugin_scoreboard_find(counters, 0);
 }
 
-static inline void count_in_block(struct qemu_plugin_tb *tb, size_t counter, u64 n)
+static inline void count_instruction(struct qemu_plugin_insn *insn, size_t counter)
 {
 	struct qemu_plugin_u64 entry = { counters, counter * sizeof(u64) };
 
-	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64,
-							  entry, n);
+	qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, QEMU_PLUGIN_INLINE_ADD_U64,
+							    entry, 1);
 }
 
 static inline void copy_code(const struct qemu_plugin_insn *insn, void *to, size_t size)

@@ -23,13 +23,13 @@
  * A mark is a long NOP with a displacement that no compiler makes: 0f 1f 84 00
  * and "p2pB" (begin) or "p2pE" (end). The guest's user space executes it.
  *
- * A block of translated code adds its instructions where it begins: one inline
- * addition for each function in it, so that a block that runs over the end of a
- * function counts for both. Counters belong to functions, not to blocks: blocks
- * are translated again and again. An exception in the midst of a block leaves
- * the rest of it counted although it did not run. A string instruction counts
- * once for each repetition in QEMU 7.2, and once for all of them in QEMU 10 (but
- * with -icount, for each again).
+ * Each instruction adds one to the counter of its function before it is executed.
+ * Adding what a block of translated code has, when it begins, is no faster, and
+ * wrong where a block is left: for an exception, and with -icount for each access
+ * to a device, behind which the rest is translated again. Counters belong to
+ * functions, not to blocks: blocks are translated again and again. A string
+ * instruction counts once for each repetition in QEMU 7.2, and once for all of
+ * them in QEMU 10 (but with -icount, for each again).
  *
  * One virtual CPU only: what others do between the marks is no part of the
  * workload's work, and version 1 of the interface has no counters for each CPU.
@@ -122,29 +122,19 @@ static void stored(unsigned int vcpu, unsigned int info, u64 vaddr, void *data)
 static void translated(u64 id, struct qemu_plugin_tb *tb)
 {
 	size_t nr = qemu_plugin_tb_n_insns(tb);
-	size_t function = 0;
-	u64 count = 0;
-
 	(void)id;
 	for (size_t i = 0; i < nr; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		u64 address = qemu_plugin_insn_vaddr(insn);
-		size_t at = function_at(address);
+		size_t function = function_at(address);
 
+		count_instruction(insn, function);
 		if (address >= sync_start && address < sync_end)
 			qemu_plugin_register_vcpu_mem_cb(insn, stored, QEMU_PLUGIN_CB_NO_REGS,
 							 QEMU_PLUGIN_MEM_W, NULL);
-		if (at == 0)
+		if (function == 0)
 			look_for_mark(insn);
-		if (count && at != function) {
-			count_in_block(tb, function, count);
-			count = 0;
-		}
-		function = at;
-		count++;
 	}
-	if (count)
-		count_in_block(tb, function, count);
 }
 
 static int fail(const char *what, const char *detail)

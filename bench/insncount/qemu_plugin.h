@@ -67,8 +67,8 @@ size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 u64 qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 
 #if API == 1
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op,
-					      void *ptr, u64 imm);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
+						enum qemu_plugin_op op, void *ptr, u64 imm);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 #else
 struct qemu_plugin_u64 {
@@ -78,9 +78,9 @@ struct qemu_plugin_u64 {
 
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
 void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *score, unsigned int vcpu);
-void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb,
-						       enum qemu_plugin_op op,
-						       struct qemu_plugin_u64 entry, u64 imm);
+void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn,
+							 enum qemu_plugin_op op,
+							 struct qemu_plugin_u64 entry, u64 imm);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len);
 #endif
 
