@@ -129,28 +129,37 @@ static int count_on(const struct setup *s, const struct count_args *args,
 	return ret;
 }
 
+/* Counts with another scheduler of a disk, and puts the old one back. */
+static int count_scheduled(const struct setup *s, const char *disk,
+			   const struct count_args *args, json_t **result,
+			   struct failure *f)
+{
+	char old[DEV_NAME_LEN], ours[DEV_NAME_LEN];
+	struct failure later;
+	int ret;
+
+	if (!args->scheduler[0])
+		return count_on(s, args, result, f);
+	if (disk_scheduler(disk, args->scheduler, old, f))
+		return -1;
+	ret = count_on(s, args, result, f);
+	if (disk_scheduler(disk, old, ours, ret ? &later : f))
+		ret = -1;
+	return ret;
+}
+
 /* An ordinary disk: a setup that is nothing but a disk, for its counters. */
 static int count_ordinary(const struct setup *s, const struct count_args *args,
 			  json_t **result, struct failure *f)
 {
 	struct setup plain = { .complete = true, .args.nqn = "" };
-	char old[DEV_NAME_LEN], ours[DEV_NAME_LEN];
-	struct failure later;
-	int ret;
 
 	expect(f, "count", "a disk that no target uses: order \"teardown\" first");
 	if (s->undos)
 		return got(f, "a setup");
 	if (disk_find(args, plain.fabric_dev, f))
 		return -1;
-	if (args->scheduler[0] &&
-	    disk_scheduler(plain.fabric_dev, args->scheduler, old, f))
-		return -1;
-	ret = count_on(&plain, args, result, f);
-	if (args->scheduler[0] &&
-	    disk_scheduler(plain.fabric_dev, old, ours, ret ? &later : f))
-		ret = -1;
-	return ret;
+	return count_scheduled(&plain, plain.fabric_dev, args, result, f);
 }
 
 int count_run(const struct setup *s, const struct count_args *args,
@@ -162,5 +171,5 @@ int count_run(const struct setup *s, const struct count_args *args,
 	expect(f, "count", "a machine that is set up");
 	if (!s->complete)
 		return got(f, "none: order \"setup\" first");
-	return count_on(s, args, result, f);
+	return count_scheduled(s, s->backing_dev, args, result, f);
 }

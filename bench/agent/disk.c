@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "channel.h"
 #include "disk.h"
 #include "files.h"
 #include "nvme.h"
@@ -55,23 +54,4 @@ int disk_scheduler(const char *disk, const char *name, char old[DEV_NAME_LEN],
 	expect(f, STEP, "%s to take \"%s\" (it has: %s)", path, name, line);
 	ret = write_line(path, name);
 	return ret ? got(f, "%s", strerror(-ret)) : 0;
-}
-
-static int disk_undo(struct setup *s, struct failure *f)
-{
-	char ours[DEV_NAME_LEN];
-
-	return disk_scheduler(s->backing_dev, s->old_scheduler, ours, f);
-}
-
-int disk_setup(struct setup *s, struct failure *f)
-{
-	if (!s->args.scheduler[0])
-		return 0;
-	progress(STEP);
-	if (disk_scheduler(s->backing_dev, s->args.scheduler, s->old_scheduler,
-			   f))
-		return -1;
-	setup_made(s, STEP, disk_undo);
-	return 0;
 }

@@ -5,9 +5,6 @@
 
 #include "setup.h"
 
-/* A step of the setup: the backing disk's scheduler, if one was asked for. */
-int disk_setup(struct setup *s, struct failure *f);
-
 /* Ordinary I/O: an args.device other than "fabric". Its name in disk. */
 int disk_find(const struct count_args *args, char disk[DEV_NAME_LEN],
 	      struct failure *f);

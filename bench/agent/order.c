@@ -51,8 +51,6 @@ const struct arg setup_table[] = {
 	  .max = 1 << 20 },
 	{ FIELD(struct setup_args, nr_io_queues), .type = ARG_UINT,
 	  .number = 2, .min = 1, .max = 1024 },
-	{ FIELD(struct setup_args, scheduler), .type = ARG_STRING, .text = "",
-	  .choices = "none|mq-deadline" },
 	{ }
 };
 
@@ -309,9 +307,6 @@ int count_args_check(const struct count_args *a, struct failure *f)
 	expect(f, STEP, "argument \"bs\": a multiple of 512");
 	if (a->bs % 512)
 		return got(f, "%llu", a->bs);
-	expect(f, STEP, "argument \"scheduler\" for an ordinary device only");
-	if (a->scheduler[0] && !strcmp(a->device, "fabric"))
-		return got(f, "\"%s\" for the fabric", a->scheduler);
 	return 0;
 }
 

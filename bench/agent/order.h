@@ -51,7 +51,6 @@ struct setup_args {
 	const char *nqn;
 	u64 inline_data_size;
 	u64 nr_io_queues;
-	const char *scheduler;	/* of the backing disk; "": as it is */
 };
 
 struct fio_args {
@@ -64,7 +63,7 @@ struct count_args {
 	const char *name;
 	const char *device;
 	const char *nvme_serial;
-	const char *scheduler;	/* of an ordinary device; "": as it is */
+	const char *scheduler;	/* of that, or the target's disk; "": as it is */
 	const char *rw;
 	u64 bs;
 	u64 iodepth;		/* I/Os that are submitted at once */

@@ -5,7 +5,6 @@
 
 #include "channel.h"
 #include "connect.h"
-#include "disk.h"
 #include "net.h"
 #include "nvme.h"
 #include "provider.h"
@@ -35,7 +34,6 @@ static int setup_steps(struct setup *s, struct failure *f)
 {
 	int ret = nvme_find_backing(s, f) ||
 		  setup_refuse(s, f) ||
-		  disk_setup(s, f) ||
 		  provider_setup(s, f);
 
 	if (ret || provider_only(s))

@@ -57,7 +57,6 @@ struct setup {
 	char fabric_dev[DEV_NAME_LEN];		/* nvme1n1 */
 	char netdev[DEV_NAME_LEN];
 	char old_mtu[DEV_NAME_LEN];
-	char old_scheduler[DEV_NAME_LEN];
 	bool was_up;
 
 	struct pool pool;		/* right after registering */

@@ -79,10 +79,10 @@ class BootRun:
         shape = shape.with_bar(self._boot.bar)
         if self._counter:
             shape = replace(shape, cpus=1)
+        icount = self._counter.instrument.icount if self._counter else ""
         guest = Guest(kernel, accelerator, shape, pace, console,
-                      boot_cmdline(self._boot.provider),
-                      plugin=self._counter.argument if self._counter else "",
-                      icount=self._counter.instrument.icount if self._counter else "")
+                      f"{boot_cmdline(self._boot.provider)} {virtual.CMDLINE if icount else ''}",
+                      plugin=self._counter.argument if self._counter else "", icount=icount)
         self._stage("booting")
         try:
             with guest:
@@ -116,10 +116,9 @@ class BootRun:
         if self._boot.kind == COUNT:
             self._run_all(guest, [one for one in workloads if one.kind == "ordinary"])
             peer = [one for one in workloads if one.kind != "ordinary"]
-            for device, scheduler in dict.fromkeys((one.device, one.scheduler) for one in peer):
-                self._with_provider(guest, setup_args(device) | {"scheduler": scheduler or "none"},
-                                    [one for one in peer
-                                     if (one.device, one.scheduler) == (device, scheduler)])
+            for device in dict.fromkeys(one.device for one in peer):
+                self._with_provider(guest, setup_args(device),
+                                    [one for one in peer if one.device == device])
         else:
             self._with_provider(guest, setup_args(self._boot.provider), workloads)
         self._kernel_log(guest)
@@ -195,10 +194,11 @@ class BootRun:
 
     def _count(self, guest: Guest, workload: Workload, entry: Record) -> None:
         assert self._counter
-        ordinary = {"scheduler": workload.scheduler, "device": workload.device,
-                    "nvme_serial": NVME_SERIAL}
+        ordinary = {"device": workload.device, "nvme_serial": NVME_SERIAL}
         order = {"name": workload.name, "rw": workload.rw, "bs": workload.bs, "ios": workload.ios,
                  "iodepth": workload.iodepth, "seed": (self._seed & 0x7ffffffe) + 1,
+                 # What a disk with more than one queue has, whatever the number of CPUs.
+                 "scheduler": workload.scheduler or "none",
                  "instrument": self._counter.instrument.order, "deadline_s": _COUNT_S}
         order |= ordinary if workload.kind == "ordinary" else {}
         order |= self._unsampled()

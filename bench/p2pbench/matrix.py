@@ -149,14 +149,18 @@ class Matrix:
         return boots
 
     def _counted(self, block: int) -> list[tuple[str, str, bool]]:
-        """Return variant and provider of a block's count boots; the first variant boots twice."""
+        """Return variant and provider of a block's count boots.
+
+        The first variant of what has a second boot in this block is booted twice.
+        """
         entries = [entry for entry in self.counts + self.ordinary if block < entry["blocks"]]
-        once = dict.fromkeys((variant, provider) for entry in entries
-                             for variant in entry["variants"]
-                             for provider in entry.get("boots", [COUNT]))
-        twice = next(iter(once), ("", ""))[0]
-        return ([(variant, provider, False) for variant, provider in once]
-                + [(variant, provider, True) for variant, provider in once if variant == twice])
+        boots = [(variant, provider) for entry in entries for variant in entry["variants"]
+                 for provider in entry.get("boots", [COUNT])]
+        second = [(boots[0][0], provider) for entry in entries
+                  if block < entry.get("aa", entry["blocks"])
+                  for provider in entry.get("boots", [COUNT])]
+        return ([(variant, provider, False) for variant, provider in dict.fromkeys(boots)]
+                + [(variant, provider, True) for variant, provider in dict.fromkeys(second)])
 
     def workloads_for(self, provider: str, variant: str = "") -> list[Workload]:
         """Return the workloads that run on a provider; of a count boot those of its variant."""
@@ -351,7 +355,7 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
     fields = {"variants": listed(_variant), "providers": listed(one_of(*PROVIDERS)),
               "cmb_sqes": listed(truth), "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
               "iodepth": listed(integer(1, 64)), "scheduler": listed(one_of(*_SCHEDULERS)),
-              "ios": integer(1), "blocks": integer(1), "verify": truth}
+              "ios": integer(1), "blocks": integer(1), "aa": integer(1), "verify": truth}
     workloads, asked = [], []
     for index, entry in enumerate(toml.tables("counts", fields, ("variants", "rw", "bs", "ios"))):
         variants = tuple(entry["variants"])
@@ -371,7 +375,8 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
         if entry.get("verify"):
             workloads += _verified(counted)
         asked.append(_asked(toml, ("counts", index), entry, blocks)
-                     | {"boots": list(dict.fromkeys(map(_count_boot, devices)))})
+                     | {"boots": list(dict.fromkeys(map(_count_boot, devices))),
+                        "aa": entry.get("aa", entry.get("blocks", blocks))})
     return workloads, tuple(asked)
 
 

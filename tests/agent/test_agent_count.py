@@ -31,7 +31,7 @@ def test_a_disk_that_is_not_there_is_named(agent: Agent) -> None:
 @pytest.mark.parametrize(("change", "word"), [
     ({"bs": 1000}, "a multiple of 512"), ({"rw": "trim"}, "read|write|randread|randwrite"),
     ({"device": "sda"}, "fabric|null_blk|nvme"), ({"iodepth": 65}, "from 1 to 64"),
-    ({"scheduler": "none"}, "for an ordinary device only"),
+    ({"scheduler": "bfq"}, "none|mq-deadline"),
     ({"instrument": "x"}, "none|marks|perf"), ({"ios": 5 << 20}, "from 1 to 4194304"),
 ])
 def test_a_wrong_argument_is_refused(agent: Agent, change: dict[str, Any], word: str) -> None:
@@ -88,17 +88,16 @@ def test_a_deadline_that_passes_tells_how_many_ios_are_left(slow: Agent) -> None
         "step": "io", "expected": "7 more I/Os of 4096 bytes to complete", "got": "none in time"}
 
 
-def test_a_setup_sets_the_disks_scheduler_and_a_teardown_puts_the_old_one_back(
+def test_a_count_sets_the_scheduler_of_the_targets_disk(
         agent: Agent, machine: FakeMachine) -> None:
-    path = scheduler(machine)
-    agent.result("setup", provider="host", scheduler="none")
-    assert path.read_text() == "none"
-    path.write_text("mq-deadline [none]\n")  # as the kernel shows what was written
-    agent.result("teardown")
-    assert path.read_text() == "mq-deadline"
+    path = scheduler(machine, "[none] mq-deadline\n")
+    agent.result("setup", provider="host")
+    # A file does not show in brackets what was written to it, as the kernel does.
+    error = agent.error("count", **(COUNT | {"scheduler": "mq-deadline"}))
+    assert error["step"] != "order" and path.read_text() == "mq-deadline"
 
 
-def test_a_setup_without_a_scheduler_leaves_it(agent: Agent, machine: FakeMachine) -> None:
+def test_a_setup_leaves_the_scheduler_as_it_is(agent: Agent, machine: FakeMachine) -> None:
     path = scheduler(machine)
     agent.result("setup", provider="host")
     agent.result("teardown")
