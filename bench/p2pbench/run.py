@@ -26,6 +26,7 @@ from .qemu import Pace, read_shape
 from .metrics import AA, FAMILIES
 from .questions import questions
 from .runs import JOURNAL, find_run, named
+from .stats import Samples, planned_pairs
 from .stopping import Budget, in_words
 from .variants import find_variant
 
@@ -110,10 +111,20 @@ class Run:
 
     def cells(self) -> dict[str, int]:
         """How many cells the plan compares, by the family that Holm corrects together."""
-        header: Any = {"matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in self.plan]}
-        families = [question.family for question in questions(header)]
+        families = [question.family for question in questions(self._header_of(self.plan))]
         return {family: families.count(family)
                 for family in [*FAMILIES, *(AA + family for family in FAMILIES)]}
+
+    def blocks_of_cells(self, family: str) -> list[tuple[int, int]]:
+        """In how many blocks each cell is compared: of the plan, and as far as a budget may go."""
+        plans = self.plan, self.matrix.plan(self.seed, self.matrix.most_blocks)
+        planned, most = (Samples(self._header_of(plan), ()) for plan in plans)
+        return [(len(planned_pairs(planned, question)), len(planned_pairs(most, question)))
+                for question in questions(planned.header) if question.family == family]
+
+    def _header_of(self, plan: list[Boot]) -> Any:
+        """What of a journal's header the questions are asked by."""
+        return {"matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in plan]}
 
     def check_budget(self, boots: list[Boot]) -> None:
         """Refuse a budget that does not hold one block, before anything is built or booted."""
