@@ -16,6 +16,7 @@ from typing import Any
 
 from p2pbench.paths import ROOT
 
+from strawqemu import FUNCTION
 from support import default_signals
 
 MATRIX = """\
@@ -31,6 +32,15 @@ bs = "16k"
 runtime = "100ms"
 """
 BOOTS = ["b0-page-bar", "b1-page-bar", "b2-page-bar"]
+# For a matrix that counts, too, in two boots of each block.
+COUNTS = """\
+
+[[counts]]
+variants = ["page"]
+rw = "randread"
+bs = "4k"
+ios = 100
+"""
 _COPIED = ("linux", "bench", "configs", "Makefile", "results/*.schema.json", ".gitignore")
 _KEY = """\
 from p2pbench import kernel, variants
@@ -59,10 +69,16 @@ class Straw:
         """Say what goes wrong in which boot (strawqemu.py), and hold back those that wait."""
         (self.programs / "behaviour.json").write_text(json.dumps(behaviour))
         (self.programs / "go").unlink(missing_ok=True)
+        (self.programs / "orders").unlink(missing_ok=True)
 
     def go(self) -> None:
         """Let the boots that wait go on."""
         (self.programs / "go").touch()
+
+    def orders(self) -> list[tuple[str, str]]:
+        """Return the orders that the guests got since behave(), each with the boot's name."""
+        lines = (self.programs / "orders").read_text().splitlines()
+        return [(boot, order) for boot, order in map(str.split, lines)]
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which programs of this checkout run."""
@@ -130,6 +146,8 @@ class Straw:
         (kernel / "devel").mkdir(parents=True)
         (kernel / "bzImage").write_text("straw")
         (kernel / "devel" / "Makefile").write_text("modules:\n\techo straw >$(M)/p2p_provider.ko\n")
+        (kernel / "System.map").write_text(f"{FUNCTION} t nvme_queue_rq\nffffffff81000100 T _end\n")
+        (kernel / "objects.map").write_text(f"{FUNCTION} 100 drivers/nvme/host/pci.o\n")
         (kernel / "static.json").write_text(json.dumps({"structs": {}, "series": []}))
         (kernel / "build.json").write_text(json.dumps({
             "base": {"package": "linux-source-6.1", "version": "straw", "sha256": "straw"},

@@ -21,6 +21,7 @@ from p2pbench import command, junit, progress, report, stopping
 from p2pbench.errors import BenchError
 from p2pbench.looks import first_decision
 from p2pbench.matrix import Boot, find_matrix
+from p2pbench.metrics import FAMILIES
 from p2pbench.run import Estimate, Run
 from p2pbench.runs import named
 from p2pbench.stopping import in_words
@@ -38,17 +39,19 @@ class Session:
         self._estimate: Estimate | None = None
         self._selected: list[Boot] = []
         self._count = 0
+        self._stages: dict[str, str] = {}  # of the boots that run
         self._status: Status | None = None
         self._ending = contextlib.ExitStack()
 
     def begin(self, boots: list[Boot]) -> None:
         """Build what is missing, then say what is going to run and how long it will take."""
-        self._selected = boots
         self.run.prepare(boots)
+        self._selected = [*self.run.first,
+                          *(boot for boot in boots if boot not in self.run.first)]
         if not self.console.is_terminal:
             self._ending.enter_context(progress.every_minute(self.console.print))
-        self._estimate = Estimate(self.run.matrix, boots)
-        self.run.begin(self._estimate)
+        self._estimate = Estimate(self.run.matrix, self._selected, self.run.at_once)
+        self.run.begin(self._selected, self._estimate)
         assert self.run.journal
         header = self.run.journal.header
         most = "at most " if self.run.budget else ""
@@ -87,27 +90,39 @@ class Session:
         pytest.exit("the run cannot go on", returncode=command.FAILED)
 
     def execute(self, boot: Boot) -> dict[str, Any]:
-        """Run one boot, showing the stage it is in; return its record."""
-        assert self._estimate
-        self._count += 1
-        head = f"[{self._count}/{len(self._selected)}] {boot.boot}"
-
-        def stage(name: str) -> None:
-            if self._status:
-                left = in_words(self._left_s())
-                self._status.update(escape(f"{head}: {name}, about {left} left"))
-
+        """Run one boot, showing the stage that it and those beside it are in; return its record."""
         try:
-            record = self.run.execute(boot, stage)
+            return self.run.execute(boot, self._show_stage, self._say_end)
         except BenchError as error:
             self._give_up(error)
-        self._estimate.done(boot.boot, record["duration_s"])
+
+    def _show_stage(self, boot: str, stage: str) -> None:
+        self._stages[boot] = stage
+        if self._status:
+            doing = "; ".join(f"{name}: {doing}" for name, doing in self._stages.items())
+            self._status.update(escape(f"[{self._count + 1}/{len(self._selected)}] {doing}, about "
+                                       f"{in_words(self._left_s())} left"))
+
+    def _say_end(self, record: dict[str, Any]) -> None:
+        """Say how a boot ended, as soon as it has."""
+        assert self._estimate
+        self._count += 1
+        self._stages.pop(record["boot"], None)
+        self._estimate.done(record["boot"], record["duration_s"])
+        head = f"[{self._count}/{len(self._selected)}] {record['boot']}"
         self.console.print(_line(head, record, self._left_s()))
-        return record
+
+    def sort(self, items: list[pytest.Item]) -> None:
+        """Put the items of the boots into the order in which they will run."""
+        def place(item: pytest.Item) -> int:
+            assert isinstance(item, pytest.Function)
+            return self._selected.index(cast(Boot, item.callspec.params["boot"]))
+
+        items.sort(key=place)
 
     def say_plan(self, boots: list[Boot]) -> None:
         """Say how much is planned, and how long that takes once the kernels are built."""
-        needed = in_words(Estimate(self.run.matrix, boots).remaining_s())
+        needed = in_words(Estimate(self.run.matrix, boots, self.run.at_once).remaining_s())
         self.console.print(f"{len(boots)} boots in {len({boot.block for boot in boots})} blocks: "
                            f"about {needed}, and the time to build kernels that are not cached")
         self.say_notes()
@@ -125,12 +140,13 @@ class Session:
                 f"budget {in_words(looks.budget_s)}, at most {looks.blocks[-1]} blocks; "
                 f"looks after {', '.join(map(str, looks.blocks))} blocks: cells that are settled "
                 "then stop")
-        decides = first_decision(looks, self.run.cells()["cells"], self.run.matrix.most_blocks)
-        if decides:
-            self.console.print(decides)
+        for family in FAMILIES:
+            decides = first_decision(looks, family, self.run.blocks_of_cells(family))
+            if decides:
+                self.console.print(decides)
 
     def end(self) -> None:
-        """Stop the progress line, and what is still being built."""
+        """Stop the progress line, the boots that run, and what is still being built."""
         if self._status:
             self._status.stop()
         self._ending.close()
@@ -204,8 +220,8 @@ def _check_options(config: pytest.Config) -> None:
         if config.getoption(option, None):
             raise BenchError(f"{words}: not for boots; `make plan` shows what would run")
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
-        raise BenchError("boots run one after another, each with the machine to itself: leave out "
-                         "-n")
+        raise BenchError("a boot that is timed has the machine to itself, and those that only "
+                         "count run beside each other without it: leave out -n")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -251,20 +267,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             ours.say_looks()
         else:
             ours.begin(boots)
-            _put_first(session.items, ours.run.first)
+            ours.sort(session.items)
     except (BenchError, OSError) as error:
         raise pytest.UsageError(str(error)) from None
-
-
-def _put_first(items: list[pytest.Item], boots: list[Boot]) -> None:
-    """Move the items of these boots to the front, in the boots' order."""
-    order = {boot.boot: place for place, boot in enumerate(boots)}
-
-    def place(item: pytest.Item) -> int:
-        assert isinstance(item, pytest.Function)
-        return order.get(cast(Boot, item.callspec.params["boot"]).boot, len(order))
-
-    items.sort(key=place)
 
 
 @pytest.fixture

@@ -64,6 +64,8 @@ class BootRun:
         self._raw = raw
         self._stage = stage
         self._round = 1
+        self._guest: Guest | None = None
+        self._stopped = False
         self.record: Record = {
             "type": "boot", **asdict(boot),
             "status": "ok", "error": None,
@@ -84,6 +86,9 @@ class BootRun:
                       f"{boot_cmdline(self._boot.provider)} {virtual.CMDLINE if icount else ''}",
                       plugin=self._counter.argument if self._counter else "", icount=icount)
         self._stage("booting")
+        self._guest = guest
+        if self._stopped:
+            guest.kill()
         try:
             with guest:
                 self.record["boot_s"] = round(guest.boot_s, 3)
@@ -100,6 +105,12 @@ class BootRun:
         self.record["qemu_command"] = [published(part) for part in guest.command]
         self.record["duration_s"] = round(time.monotonic() - started, 3)
         return self.record
+
+    def stop(self) -> None:
+        """End the boot from another thread, begun or not; its machine is lost."""
+        self._stopped = True
+        if self._guest:
+            self._guest.kill()
 
     def _fail(self, error: dict[str, str]) -> None:
         self.record["status"] = "failed"

@@ -149,7 +149,10 @@ class Counter:
         self._sections = 0
         if instrument.plugin:
             directory.mkdir(parents=True, exist_ok=True)
-            self._list.write_text("".join(f"{address:x}\n" for address in self._functions))
+            # It appears whole: another boot may be reading the list of the same variant.
+            partial = directory / self._list.name
+            partial.write_text("".join(f"{address:x}\n" for address in self._functions))
+            partial.replace(self._list)
             self._out.unlink(missing_ok=True)
 
     @property

@@ -258,7 +258,11 @@ class WorkloadResult(TypedDict):
 
 
 class Boot(TypedDict):
-    """A finished boot; durations in seconds."""
+    """A finished boot; durations in seconds.
+
+    `took_s` is what it took of the run's time, of which boots that ran beside each other have a
+    part each; absent where it is the whole duration.
+    """
 
     type: str
     boot: str
@@ -269,6 +273,7 @@ class Boot(TypedDict):
     kind: NotRequired[str]
     started: str
     duration_s: float
+    took_s: NotRequired[float]
     boot_s: float | None
     status: str
     error: StepError | None

@@ -1,15 +1,21 @@
-"""How much memory a process of this machine can have: what is built in, and what it is limited to.
+"""How much memory and how many CPUs a process of this machine can have: what is built in, and what
+it is limited to.
 
-A container sees all of the machine's memory and may have a part of it: the limits of its control
-groups, of version 1 or 2, say how much.
+A container sees all of the machine and may have a part of it: the limits of its control groups, of
+version 1 or 2, say how much.
 """
 
+import math
 import os
 import resource
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc/self")
+# By controller, the file of a group's limit in version 2 and in version 1.
+_FILES = {"memory": ("memory.max", "memory.limit_in_bytes"),
+          "cpu": ("cpu.max", "cpu.cfs_quota_us")}
 # The harness itself and QEMU's own memory beside the guest's.
 _HARNESS = 384 << 20
 # What QEMU maps beside the guest's memory, most of it without ever using it: 1.3 GiB were seen.
@@ -52,35 +58,44 @@ def _address_space() -> list[Limit]:
 
 def control_groups(proc: Path) -> list[Limit]:
     """Return the limits of the control groups that a process is in, from its own group up."""
-    limits = []
-    for mount, root, file in hierarchies(proc / "mountinfo"):
+    sizes = {path: _read(path) for path in _files(proc, "memory")}
+    return [Limit(size, f"{path} allows") for path, size in sizes.items() if size is not None]
+
+
+def cpus(proc: Path = _PROC) -> int:
+    """Return how many CPUs a process and its children can keep busy, at least 1."""
+    allowed = (_quota(path) for path in _files(proc, "cpu"))
+    return max(1, math.floor(min([len(os.sched_getaffinity(0)), *allowed])))
+
+
+def _files(proc: Path, controller: str) -> Iterator[Path]:
+    """The files that may limit a process, from its own group up."""
+    for mount, root, file in hierarchies(proc / "mountinfo", controller):
         group = group_of(proc / "cgroup", file)
         # In a container the mount may begin at its own group, or its groups may begin at "/".
         below = group.relative_to(root) if group.is_relative_to(root) else Path()
         for directory in (mount / below, *(mount / parent for parent in below.parents)):
-            size = _read(directory / file)
-            if size is not None:
-                limits.append(Limit(size, f"{directory / file} allows"))
-    return limits
+            yield directory / file
 
 
-def hierarchies(mountinfo: Path) -> list[tuple[Path, Path, str]]:
-    """Return where groups that limit memory are mounted, what of them, and the limit's file."""
+def hierarchies(mountinfo: Path, controller: str = "memory") -> list[tuple[Path, Path, str]]:
+    """Return where groups with a controller are mounted, what of them, and the limit's file."""
+    second, first = _FILES[controller]
     hierarchies = []
     for line in lines_of(mountinfo):
         mounted, _, filesystem = line.partition(" - ")
         root, mount = (Path(word) for word in mounted.split()[3:5])
         kind, _, options = filesystem.split(" ", 2)  # what is mounted may have no name
         if kind == "cgroup2":
-            hierarchies.append((mount, root, "memory.max"))
-        elif kind == "cgroup" and "memory" in options.split(","):
-            hierarchies.append((mount, root, "memory.limit_in_bytes"))
+            hierarchies.append((mount, root, second))
+        elif kind == "cgroup" and controller in options.split(","):
+            hierarchies.append((mount, root, first))
     return hierarchies
 
 
 def group_of(cgroup: Path, file: str) -> Path:
     """Return the group of a process in the hierarchy whose limits are in files of that name."""
-    controller = "" if file == "memory.max" else "memory"
+    controller = "" if file.endswith(".max") else file.partition(".")[0]
     for line in lines_of(cgroup):
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
@@ -92,6 +107,15 @@ def _read(path: Path) -> int | None:
     """Return the bytes that a file of a control group allows, None for "max" and for no file."""
     words = "".join(lines_of(path)).strip()
     return int(words) if words.isdecimal() else None
+
+
+def _quota(path: Path) -> float:
+    """Return how many CPUs a control group may use; infinite for no limit and for no file."""
+    words = "".join(lines_of(path)).split()
+    if path.name == "cpu.cfs_quota_us":
+        words += "".join(lines_of(path.with_name("cpu.cfs_period_us"))).split()
+    limited = len(words) == 2 and words[0].isdecimal()
+    return int(words[0]) / int(words[1]) if limited else math.inf
 
 
 def lines_of(path: Path) -> list[str]:

@@ -102,10 +102,11 @@ class Boot:
 class Matrix:
     """A checked matrix file.
 
-    boots are the (variant, provider) pairs of each block. memory are the boots
-    of the first blocks that only register a BAR of some size (bytes) as peer
-    memory, and remove it: "variant", "bar", and "blocks", the number of blocks.
-    counts and ordinary are what is counted: "variants" and "blocks".
+    boots are the (variant, provider) pairs of each block; first_blocks has, by
+    "variant/provider", the number of blocks of those that only the first ones have.
+    memory are the boots of the first blocks that only register a BAR of some size
+    (bytes) as peer memory, and remove it: "variant", "bar", and "blocks", the number
+    of blocks. counts and ordinary are what is counted: "variants" and "blocks".
     The pairs of aa are booted twice in each block. A run with a budget goes on
     to most_blocks. virtual_time says whether it makes sense without. A boot runs
     its timed workloads in so many rounds.
@@ -127,26 +128,35 @@ class Matrix:
     most_blocks: int = 0
     virtual_time: str = WANTED
     rounds: int = 1
+    first_blocks: dict[str, int] = field(default_factory=dict)
 
     def plan(self, seed: int, blocks: int = 0) -> list[Boot]:
         """Return the boots: every pair once a block, in an order drawn from the seed.
 
-        The first blocks are the same whatever the number of blocks.
+        Those that only count come last in a block, so that they can run beside each other and
+        beside no other. The first blocks are the same whatever the number of blocks.
         """
         order = random.Random(seed)
         boots: list[Boot] = []
         for block in range(blocks or self.blocks):
-            entries = [(pair["variant"], pair["provider"], 0, False, "fio") for pair in self.boots]
-            entries += [(pair["variant"], pair["provider"], 0, True, "fio") for pair in self.aa]
+            entries = [(pair["variant"], pair["provider"], 0, aa, "fio")
+                       for pair, aa in self._timed(block)]
             entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"], False,
                          MEMORY) for entry in self.memory if block < entry["blocks"]]
-            entries += [(variant, provider, 0, aa, COUNT)
-                        for variant, provider, aa in self._counted(block)]
+            counts = [(variant, provider, 0, aa, COUNT)
+                      for variant, provider, aa in self._counted(block)]
             order.shuffle(entries)
-            for variant, provider, bar, aa, kind in entries:
+            order.shuffle(counts)
+            for variant, provider, bar, aa, kind in entries + counts:
                 boots.append(Boot(f"b{block}-{variant}-{provider}{'-aa' if aa else ''}",
                                   len(boots), block, variant, provider, bar, aa, kind))
         return boots
+
+    def _timed(self, block: int) -> list[tuple[dict[str, str], bool]]:
+        """Return the pairs of a block that are booted to be timed; those of aa once more."""
+        pairs = [(pair, False) for pair in self.boots] + [(pair, True) for pair in self.aa]
+        return [(pair, aa) for pair, aa in pairs
+                if block < self.first_blocks.get(_name(pair), block + 1)]
 
     def _counted(self, block: int) -> list[tuple[str, str, bool]]:
         """Return variant and provider of a block's count boots.
@@ -226,11 +236,15 @@ def _variant(value: Any) -> str:
     return variant.name
 
 
-def _boots(toml: LocatedToml) -> tuple[dict[str, str], ...]:
+def _boots(toml: LocatedToml, blocks: int) -> tuple[tuple[dict[str, str], ...], dict[str, int]]:
+    """Return the pairs, and the number of blocks of those that say it, by their names."""
     fields = {"variant": _variant, "providers": listed(one_of(*PROVIDERS)),
-              "cmb_sqes": listed(truth)}
+              "cmb_sqes": listed(truth), "blocks": integer(1)}
     pairs: list[dict[str, str]] = []
+    first_blocks: dict[str, int] = {}
     for index, entry in enumerate(toml.tables("boots", fields, ("variant", "providers"))):
+        if entry.get("blocks", blocks) > blocks:
+            raise toml.error(("boots", index, "blocks"), f"the matrix has only {blocks} blocks")
         for provider in _with_sqes(toml, ("boots", index, "cmb_sqes"), entry, entry["providers"]):
             pair = {"variant": entry["variant"], "provider": provider}
             where = ("boots", index, "providers")
@@ -240,7 +254,9 @@ def _boots(toml: LocatedToml) -> tuple[dict[str, str], ...]:
                 raise toml.error(where, f'variant "{entry["variant"]}" cannot use provider '
                                  f'"{provider}": its rxe is no P2P client (allowed: host)')
             pairs.append(pair)
-    return tuple(pairs)
+            if "blocks" in entry:
+                first_blocks[_name(pair)] = entry["blocks"]
+    return tuple(pairs), first_blocks
 
 
 def _workload_fields() -> dict[str, Parser]:
@@ -477,7 +493,11 @@ def _twice(toml: LocatedToml, aa: list[dict[str, str]],
 
 
 def _names(pairs: tuple[dict[str, str], ...]) -> str:
-    return ", ".join(f"{pair['variant']}/{pair['provider']}" for pair in pairs)
+    return ", ".join(map(_name, pairs))
+
+
+def _name(pair: dict[str, str]) -> str:
+    return f"{pair['variant']}/{pair['provider']}"
 
 
 def _virtual_time(toml: LocatedToml, top: dict[str, Any], counted: list[Workload]) -> str:
@@ -508,7 +528,8 @@ def read_matrix(path: Path) -> Matrix:
     """Read and check a matrix file; a mistake is an error with file:line, found and allowed."""
     toml = LocatedToml(path)
     top = _top(toml)
-    pairs = _boots(toml)
+    most = _most_blocks(toml, top)
+    pairs, first_blocks = _boots(toml, most)
     used = [provider for sqes in ("", SQES) for provider in (name + sqes for name in PROVIDERS)
             if any(pair["provider"] == provider for pair in pairs)]
     if not pairs:
@@ -516,7 +537,6 @@ def read_matrix(path: Path) -> Matrix:
     workloads = _workloads(toml, used) + _patterns(toml, used)
     if not workloads:
         raise toml.error(("workloads",), "workloads is empty: nothing would run")
-    most = _most_blocks(toml, top)
     counted, counts = _counts(toml, most)
     virtual_time = _virtual_time(toml, top, counted)
     others, ordinary = _ordinary(toml, most)
@@ -532,4 +552,4 @@ def read_matrix(path: Path) -> Matrix:
                   MARGINS | margins,
                   _memory(toml, top["blocks"]), counts, ordinary,
                   _twice(toml, top.get("aa", []), pairs), most, virtual_time,
-                  top.get("rounds", 1))
+                  top.get("rounds", 1), first_blocks)

@@ -109,6 +109,14 @@ def check_memory(guests: Mapping[str, int], at_once: int = 1) -> None:
                      f"{cure}")
 
 
+def guests_at_once(memory: int, most: int) -> int:
+    """Return how many guests with so many bytes of memory fit here at once: from 1 to most."""
+    def fit(at_once: int) -> bool:
+        return all(memory <= limit.room(at_once) for limit in limits.memory())
+
+    return max((at_once for at_once in range(1, most + 1) if fit(at_once)), default=1)
+
+
 def _ccache_dir() -> Path:
     env = environment()
     return Path(env.get("CCACHE_DIR") or Path(env.get("HOME", "/")) / ".cache" / "ccache")

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -103,10 +104,14 @@ class Board:
 
 @dataclass
 class Pace:
-    """How fast this machine is: the first boot sets it, every deadline uses it."""
+    """How fast this machine is: the first boot sets it, every deadline uses it.
+
+    Boots that run beside each other share it.
+    """
 
     scale: float = 1.0
     boots: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def boot_deadline_s(self) -> float:
         """Return how long a boot may take."""
@@ -114,9 +119,10 @@ class Pace:
 
     def booted(self, seconds: float) -> None:
         """Learn from a boot."""
-        if not self.boots:
-            self.scale = max(1.0, seconds / _NOMINAL_BOOT_S)
-        self.boots += 1
+        with self._lock:
+            if not self.boots:
+                self.scale = max(1.0, seconds / _NOMINAL_BOOT_S)
+            self.boots += 1
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,7 @@ class Guest:
         self._icount = icount
         self._board = board
         self._qemu: subprocess.Popen[bytes] | None = None
+        self._killed = False
         self._oom = OomWatch()
         ours, self._theirs = socket.socketpair()
         self.channel = Channel(ours)
@@ -185,6 +192,13 @@ class Guest:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._end()
+
+    def kill(self) -> None:
+        """End the guest from another thread, started or not; for the one that runs it, it is lost.
+        """
+        self._killed = True
+        if self._qemu:
+            self._qemu.kill()
 
     def lost(self, error: ChannelLost) -> LostMachine:
         """Turn a lost channel into a lost machine: how QEMU ended, and the console's last lines."""
@@ -236,6 +250,8 @@ class Guest:
         finally:
             os.close(disk)
             self._theirs.close()
+        if self._killed:
+            self._qemu.kill()
 
     def _wait_ready(self) -> None:
         started = time.monotonic()

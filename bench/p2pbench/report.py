@@ -14,7 +14,7 @@ import shlex
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -421,7 +421,7 @@ def _totals(samples: Samples, boots: Sequence[Boot], journal: Journal,
         },
         "p2p": {key: sum(one[key] or 0 for one in evidence)
                 for key in ("requests", "bytes", "fallbacks")},
-        "duration_s": sum(boot["duration_s"] for boot in [*boots, *journal.repeated]),
+        "duration_s": stopping.spent_in(journal),
     }
 
 
@@ -451,16 +451,19 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
 
 
 def _clock_jumps(boots: Iterable[Boot]) -> list[str]:
-    """Where the calendar went backwards from one boot to the next; no figure is made of it."""
+    """Where the calendar went backwards from one boot to the next; no figure is made of it.
+
+    A boot is written when it ends, and another one may have begun before it. Dates are of seconds.
+    """
     return [f"the clock was set back between {earlier['boot']} ({earlier['started']}) and "
             f"{later['boot']} ({later['started']}): durations are by a clock that does not jump, "
             "so only these dates are wrong"
             for earlier, later in itertools.pairwise(boots)
-            if _date(later) < _date(earlier)]
+            if _end(later) < _end(earlier) - timedelta(seconds=1)]
 
 
-def _date(boot: Boot) -> datetime:
-    return datetime.fromisoformat(boot["started"])
+def _end(boot: Boot) -> datetime:
+    return datetime.fromisoformat(boot["started"]) + timedelta(seconds=boot["duration_s"])
 
 
 def _silent_gaps(report: Mapping[str, Any]) -> list[str]:

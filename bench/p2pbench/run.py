@@ -1,6 +1,7 @@
 """A run: the plan, the kernels it needs, and the journal that it can be resumed from."""
 
 import contextlib
+import functools
 import itertools
 import random
 import time
@@ -9,9 +10,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import accel, cache, insncount, load, preflight, provenance, static, stopping
+from . import (accel, beside, cache, insncount, limits, load, preflight, provenance, static,
+               stopping)
 from .accel import Accelerator
-from .boot import BootRun
+from .boot import BootRun, Record
 from .builder import Builder
 from .errors import BenchError
 from .image import build_image
@@ -26,6 +28,7 @@ from .qemu import Pace, read_shape
 from .metrics import AA, FAMILIES
 from .questions import questions
 from .runs import JOURNAL, find_run, named
+from .stats import Samples, planned_pairs
 from .stopping import Budget, in_words
 from .variants import find_variant
 
@@ -52,6 +55,10 @@ class Run:
         self._pace = Pace()
         self._shape = read_shape(matrix.testbed)
         load.check(matrix, self._shape)
+        self.at_once = preflight.guests_at_once(self._shape.memory, limits.cpus())
+        self._to_run: list[Boot] = []
+        self._running = beside.Running()
+        self._early: dict[str, Record] = {}
         self.budget: Budget | None = None
         self._block = -1
         self._estimate: Estimate | None = None
@@ -110,17 +117,27 @@ class Run:
 
     def cells(self) -> dict[str, int]:
         """How many cells the plan compares, by the family that Holm corrects together."""
-        header: Any = {"matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in self.plan]}
-        families = [question.family for question in questions(header)]
+        families = [question.family for question in questions(self._header_of(self.plan))]
         return {family: families.count(family)
                 for family in [*FAMILIES, *(AA + family for family in FAMILIES)]}
+
+    def blocks_of_cells(self, family: str) -> list[tuple[int, int]]:
+        """In how many blocks each cell is compared: of the plan, and as far as a budget may go."""
+        plans = self.plan, self.matrix.plan(self.seed, self.matrix.most_blocks)
+        planned, most = (Samples(self._header_of(plan), ()) for plan in plans)
+        return [(len(planned_pairs(planned, question)), len(planned_pairs(most, question)))
+                for question in questions(planned.header) if question.family == family]
+
+    def _header_of(self, plan: list[Boot]) -> Any:
+        """What of a journal's header the questions are asked by."""
+        return {"matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in plan]}
 
     def check_budget(self, boots: list[Boot]) -> None:
         """Refuse a budget that does not hold one block, before anything is built or booted."""
         if not self.looks.budget_s or self.journal:
             return
         first = [boot for boot in boots if boot.block == boots[0].block]
-        needed = Estimate(self.matrix, first).remaining_s()
+        needed = Estimate(self.matrix, first, self.at_once).remaining_s()
         if needed > self.looks.budget_s:
             raise BenchError(f"BUDGET of {in_words(self.looks.budget_s)}: one block of "
                              f"{self.matrix.file} is {len(first)} boots and takes about "
@@ -153,12 +170,22 @@ class Run:
         built = self.kernels[self.first[0].variant] if self.first else kernels[0]
         self._accelerator = accel.choose(built.bzimage)
         if any(boot.kind == COUNT for boot in boots):
-            self._instrument = insncount.choose(self._accelerator)
-            self._check_virtual_time(self._instrument)
+            self._choose_instrument(self._accelerator)
         if self.journal:
             self._check_machine(self.journal.header)
         else:
             self._create(boots)
+
+    def _choose_instrument(self, accelerator: Accelerator) -> None:
+        """Choose what counts; without virtual time it counts what the machine's load adds, too.
+
+        No boot then runs beside another one, or while a kernel is being built.
+        """
+        self._instrument = insncount.choose(accelerator)
+        self._check_virtual_time(self._instrument)
+        if not self._instrument.icount:
+            self.at_once = 1
+            self.first = []
 
     def _check_virtual_time(self, instrument: Instrument) -> None:
         """Refuse a matrix that cannot do without virtual time where there is none."""
@@ -170,8 +197,8 @@ class Run:
     def boots_beside_builds(self, boots: list[Boot]) -> list[Boot]:
         """Return the boots that run first, while kernels are still being built.
 
-        They only count instructions, which no load of the machine changes, and their kernels are
-        there before the last one. A run with a budget or one that is resumed has none.
+        They only count, which no load of the machine changes in virtual time, and their kernels
+        are there before the last one. A run with a budget or one that is resumed has none.
         """
         missing = [name for name, kernel in self.kernels.items() if not kernel.directory.is_dir()]
         if not missing or self.journal or self.looks.budget_s:
@@ -236,7 +263,7 @@ class Run:
         if self._builder:
             self._builder.wait(lambda: self.may_begin(boot), stage)
             if not self._builder.is_busy():
-                self.end()
+                self._end_building()
                 for kernel in self.kernels.values():
                     cache.use(kernel.directory)
         if not self._builder and not self.journal.header.get("static"):
@@ -248,7 +275,11 @@ class Run:
         return boot in self.first and self.kernels[boot.variant].directory.is_dir()
 
     def end(self) -> None:
-        """End the building of kernels, however far it is."""
+        """End the boots that run and the building of kernels, however far they are."""
+        self._running.stop()
+        self._end_building()
+
+    def _end_building(self) -> None:
         if self._builder:
             self._builder.stop()
             self._builder = None
@@ -288,9 +319,13 @@ class Run:
                                  f"{build_image(kernel).stem}): the agent, the provider module or "
                                  "a tool changed; start a new run")
 
-    def begin(self, estimate: "Estimate") -> None:
-        """Start the clock of a run with a budget; estimate says how long a block takes."""
+    def begin(self, boots: list[Boot], estimate: "Estimate") -> None:
+        """Start the clock of a run with a budget; estimate says how long a block takes.
+
+        boots are those that will be executed, in their order.
+        """
         assert self.journal
+        self._to_run = boots
         self._estimate = estimate
         if self.looks.budget_s:
             self.budget = Budget(self.looks.budget_s, stopping.spent_in(self.journal))
@@ -318,19 +353,42 @@ class Run:
         if block and mine and not budget.holds(needed):
             say(stopping.end_by_budget(self.journal, block, budget, needed))
 
-    def execute(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
-        """Run one boot and write it to the journal; stage is told what is going on."""
+    def execute(self, boot: Boot, stage: Callable[[str, str], None],
+                ended: Callable[[Record], None]) -> Record:
+        """Run one boot, and beside it those that may; return its record.
+
+        Each boot is written to the journal when it ends, and ended is told of it. stage is told
+        by the boot's name what is going on.
+        """
         assert self.journal
-        self._wait_for_kernels(boot, stage)
         try:
-            record = self._boot(boot, stage)
+            if not self._is_begun(boot):
+                self._wait_for_kernels(boot, functools.partial(stage, boot.boot))
+                self._begin_boot(boot)
+            while boot.boot not in self._early:
+                self._begin_followers(boot)
+                record = self._running.wait(stage)
+                self.journal.append(record)
+                self._early[record["boot"]] = record
+                ended(record)
         except OSError as error:
             raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before "
                              "is whole") from None
-        self.journal.append(record)
-        return record
+        return self._early.pop(boot.boot)
 
-    def _boot(self, boot: Boot, stage: Callable[[str], None]) -> dict[str, Any]:
+    def _is_begun(self, boot: Boot) -> bool:
+        return boot.boot in self._running or boot.boot in self._early
+
+    def _begin_followers(self, boot: Boot) -> None:
+        """Begin the boots that may run beside one, as many as there is room for."""
+        assert self.journal
+        for follower in beside.followers(self._to_run, boot, bool(self.budget)):
+            if len(self._running) >= self.at_once or self._builder and not self.may_begin(follower):
+                break
+            if not self._is_begun(follower) and follower.boot not in self.journal.skipped:
+                self._begin_boot(follower)
+
+    def _begin_boot(self, boot: Boot) -> None:
         assert self._accelerator
         kernel = self.kernels[boot.variant]
         raw = self.directory / "raw"
@@ -340,8 +398,12 @@ class Run:
                               raw / boot.boot)
         consoles = self.directory / "console"
         consoles.mkdir(exist_ok=True)
-        return BootRun(boot, self.matrix, self.seed, raw, stage, counter).run(
-            kernel, self._accelerator, self._shape, self._pace, consoles / f"{boot.boot}.log")
+        build_image(kernel)  # two boots at once would both make it
+        run = BootRun(boot, self.matrix, self.seed, raw,
+                      functools.partial(self._running.say, boot.boot), counter)
+        self._running.begin(boot.boot, functools.partial(
+            run.run, kernel, self._accelerator, self._shape, self._pace,
+            consoles / f"{boot.boot}.log"), run.stop)
 
 
 def _new_directory(matrix: str) -> Path:
@@ -368,7 +430,9 @@ class Estimate:
     _BOOT_S = 8.0
     _WORKLOAD_S = 1.0
 
-    def __init__(self, matrix: Matrix, boots: list[Boot]) -> None:
+    def __init__(self, matrix: Matrix, boots: list[Boot], at_once: int) -> None:
+        self._boots = boots
+        self._at_once = at_once
         self._expected = {boot.boot: self._guess(matrix, boot) for boot in boots}
         self._guessed = 0.0
         self._took = 0.0
@@ -391,11 +455,12 @@ class Estimate:
 
     def of(self, boots: list[Boot]) -> float:
         """Return the seconds that these boots, still to come, will take."""
-        return self._factor() * sum(self._expected.get(boot.boot, 0.0) for boot in boots)
+        to_come = [boot for boot in boots if boot.boot in self._expected]
+        return self._factor() * beside.wall_s(to_come, self._expected, self._at_once)
 
     def remaining_s(self) -> float:
         """Return the seconds that the boots still to come will take."""
-        return self._factor() * sum(self._expected.values())
+        return self.of(self._boots)
 
     def _factor(self) -> float:
         return self._took / self._guessed if self._guessed else 1.0

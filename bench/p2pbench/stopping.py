@@ -70,8 +70,9 @@ class Budget:
 
 
 def spent_in(journal: Journal) -> float:
-    """Seconds that the boots of a journal took, repeated ones included."""
-    return sum(boot["duration_s"] for boot in [*journal.boots, *journal.repeated])
+    """Seconds that the boots of a journal took, repeated ones included; shared ones count once."""
+    return sum(boot.get("took_s", boot["duration_s"])
+               for boot in [*journal.boots, *journal.repeated])
 
 
 def take_look(journal: Journal, block: int, elapsed_s: float) -> Sequence[Comparison]:

@@ -19,8 +19,6 @@ from .looks import Looks, looks_from
 from .metrics import AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
 
 Record = Mapping[str, Any]
-_FAMILY_NAMES = {VIRTUAL: "virtual time", LATENCY: "latency", THROUGHPUT: "throughput",
-                 INSTRUCTIONS: "instructions"}
 NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
 # Which instructions of an I/O were counted.
 _OF_PATH, _BY_PERF = " path instructions", " (instructions of the whole kernel, perf stat)"
@@ -335,7 +333,10 @@ def _self_check(aa: Record | None) -> str:
 
 
 def _too_few(report: Record) -> list[str]:
-    """That no difference, however large, could have been called one with so few blocks."""
+    """That no difference, however large, could have been called one with so few blocks.
+
+    It is said of all cells of a family, or where some have enough, of the open ones that have not.
+    """
     looks, told = _looks(report), []
     for prefix, compares, what in (
             ("", report["compares"], "call any of {} better or worse"),
@@ -343,11 +344,15 @@ def _too_few(report: Record) -> list[str]:
              "raise an A/A alarm in any of {}")):
         for family in FAMILIES:
             cells = _of_family(_cells(compares), family)
-            paired = [len(cell["pairs"]) for cell in cells if cell["pairs"]]
-            pairs, needed = max(paired, default=0), looks.fewest(prefix + family, len(paired))
-            if 0 < pairs < needed:
+            paired = [cell for cell in cells if cell["pairs"]]
+            needed = looks.fewest(prefix + family, len(paired))
+            few = [cell for cell in paired if len(cell["pairs"]) < needed]
+            if len(few) < len(paired):
+                few = [cell for cell in few if cell["verdict"] == "inconclusive"]
+            if few:
                 rest = words.without_pairs(cells)
-                which = f"{words.plural(len(paired), 'cell')} of {_FAMILY_NAMES[family]}"
+                pairs = max(len(cell["pairs"]) for cell in few)
+                which = f"{words.plural(len(few), 'cell')} of {FAMILIES[family]}"
                 told.append(f"{words.plural(pairs, 'block')} cannot {what.format(which)}, which "
                             f"takes {needed}{f' ({rest})' if rest else ''}")
     return told

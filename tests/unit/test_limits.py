@@ -1,5 +1,6 @@
-"""All that limits the memory of a process is known, by its name."""
+"""All that limits the memory and the CPUs of a process is known, the memory's by its name."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,39 @@ def test_without_groups_the_machine_is_the_limit(tmp_path: Path,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_PROC", tmp_path)
     assert limits.memory() == [limits.Limit(limits.host_memory(), "this machine has")]
+
+
+@pytest.mark.parametrize(("quotas", "cpus"), [
+    ({}, 8), ({"a/b/cpu.max": "max 100000"}, 8), ({"a/b/cpu.max": "300000 100000"}, 3),
+    ({"a/b/cpu.max": "max 100000", "a/cpu.max": "250000 100000"}, 2),
+    ({"a/b/cpu.max": "50000 100000"}, 1), ({"a/b/cpu.max": "1600000 100000"}, 8)])
+def test_a_process_has_the_cpus_that_all_its_groups_allow(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quotas: dict[str, str],
+        cpus: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    machine(tmp_path, V2, "0::/a/b\n", {"cg/a/b/memory.max": 0})
+    for name, quota in quotas.items():
+        (tmp_path / "cg" / name).write_text(f"{quota}\n")
+    assert limits.cpus(tmp_path) == cpus
+
+
+@pytest.mark.parametrize(("quota", "cpus"), [("-1", 8), ("200000", 4)])
+def test_groups_of_version_1_allow_cpus_by_two_files(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, cpus: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    machine(tmp_path, V1, "4:memory:/a\n1:cpu,cpuacct:/c\n0::/\n", {"cg/memory/a/memory.max": 0})
+    group = tmp_path / "cg" / "cpu" / "c"
+    group.mkdir(parents=True)
+    (group / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (group / "cpu.cfs_period_us").write_text("50000\n")
+    assert limits.cpus(tmp_path) == cpus
+
+
+def test_a_process_that_is_held_to_a_cpu_has_one() -> None:
+    code = "from p2pbench import limits; print(limits.cpus())"
+    done = subprocess.run(["taskset", "-c", str(min(os.sched_getaffinity(0))), sys.executable, "-c",
+                           code], cwd=ROOT / "bench", capture_output=True, text=True)
+    assert done.stdout == "1\n", done.stderr
 
 
 def test_a_limit_of_the_shell_counts_for_each_process_by_itself() -> None:

@@ -182,6 +182,38 @@ def test_an_aa_cell_is_booted_twice_in_every_block(tmp_path: Path) -> None:
     assert len(plan) == 16
 
 
+FEWER = GOOD.replace('providers = ["host", "bar"]', 'providers = ["host", "bar"]\nblocks = 2')
+
+
+def test_boots_of_the_first_blocks_are_in_no_other_and_neither_are_their_aa_boots(
+        tmp_path: Path) -> None:
+    matrix = read_matrix(write(tmp_path, 'aa = ["page/bar", "stock/host"]\n' + FEWER))
+    cells = [Counter((boot.variant, boot.provider, boot.aa) for boot in matrix.plan(7, 16)
+                     if boot.block == block) for block in range(16)]
+    always = [("stock", "host", False), ("stock", "host", True)]
+    early = [("page", "host", False), ("page", "bar", False), ("page", "bar", True)]
+    assert cells[:2] == [Counter(always + early)] * 2
+    assert cells[2:] == [Counter(always)] * 14
+    assert matrix.plan(7, 16)[:14] == matrix.plan(7)
+
+
+def test_a_number_of_blocks_survives_the_journal_and_older_ones_have_none(tmp_path: Path) -> None:
+    matrix = read_matrix(write(tmp_path, FEWER))
+    assert matrix.first_blocks == {"page/host": 2, "page/bar": 2}
+    assert set(map(tuple, matrix.as_json()["boots"])) == {("variant", "provider")}
+    again = matrix_from_json(matrix.as_json())
+    assert again == matrix and again.plan(5) == matrix.plan(5)
+    older = {key: value for key, value in matrix.as_json().items() if key != "first_blocks"}
+    assert len(matrix_from_json(older).plan(5)) == 12
+
+
+def test_more_blocks_than_a_budget_may_come_to_are_a_mistake(tmp_path: Path) -> None:
+    path = write(tmp_path, FEWER.replace("blocks = 2", "blocks = 17"))
+    with pytest.raises(BenchError, match="own.toml:10: the matrix has only 16 blocks"):
+        read_matrix(path)
+    assert read_matrix(write(tmp_path, FEWER.replace("blocks = 2", "blocks = 16"))).plan(1)
+
+
 def test_a_longer_plan_begins_with_the_shorter_one(tmp_path: Path) -> None:
     matrix = read_matrix(write(tmp_path, GOOD))
     assert matrix.most_blocks == 16

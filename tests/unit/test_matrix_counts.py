@@ -38,6 +38,13 @@ ios = 100
 """
 
 
+MEMORY = """
+[[memory]]
+variants = ["page"]
+bars = ["64m"]
+"""
+
+
 def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "own.toml"
     path.write_text(text)
@@ -67,6 +74,24 @@ def test_a_count_boot_runs_what_its_variant_counts_and_others_run_none_of_it(
     assert names == {"stock": others, "page": p2p + others, "pageless": p2p}
     assert [one.name for one in matrix.workloads_for("bar")] == ["randread-4k-qd1"]
     assert {one.iodepth for one in matrix.workloads_for("count", "stock")} == {16}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_boots_that_only_count_come_together_at_the_end_of_their_block(tmp_path: Path,
+                                                                       seed: int) -> None:
+    plan = read_matrix(write(tmp_path, GOOD + MEMORY)).plan(seed)
+    for block, timed in enumerate((3, 2)):
+        kinds = [boot.kind for boot in plan if boot.block == block]
+        assert "count" not in kinds[:timed] and set(kinds[timed:]) == {"count"}
+    assert [boot.index for boot in plan] == list(range(len(plan)))
+
+
+def test_boots_that_count_come_in_an_order_of_the_seed(tmp_path: Path) -> None:
+    matrix = read_matrix(write(tmp_path, GOOD))
+    orders = {tuple((boot.variant, boot.aa) for boot in matrix.plan(seed, 1)
+                    if boot.kind == "count") for seed in range(20)}
+    assert len(orders) > 5
+    assert matrix.plan(3) == matrix.plan(3) == matrix.plan(3, 9)[:len(matrix.plan(3))]
 
 
 def test_a_resumed_run_has_the_same_counts(tmp_path: Path) -> None:

@@ -184,6 +184,14 @@ def test_guests_that_run_at_once_need_memory_at_once(monkeypatch: pytest.MonkeyP
         preflight.check_memory({"bar": GIB}, at_once=2)
 
 
+def test_so_many_guests_run_at_once_as_the_least_limit_has_room_for(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    for size, most, fit in ((64 * GIB, 8, 8), (4 * GIB, 8, 3), (2 * GIB, 8, 1), (GIB, 2, 1),
+                            (4 * GIB, 2, 2), (4 * GIB, 1, 1)):
+        limited(monkeypatch, size)
+        assert preflight.guests_at_once(GIB, most) == fit
+
+
 @pytest.mark.parametrize("path", ["/mnt/my cache", "/mnt/a:b", "/mnt/a,b", "/mnt/it's", "/mnt/a=b",
                                   "/mnt/$a", "/mnt/a#b", "/mnt/50%", "/mnt/a\nb", "/mnt/a;b"])
 def test_a_cache_where_nothing_can_be_built_is_refused(path: str,

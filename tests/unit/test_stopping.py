@@ -185,6 +185,23 @@ def test_time_spent_before_an_interruption_counts(run: Any, tmp_path: Path,
     assert budget.spent_s() == 82 and budget.holds(18) and not budget.holds(19)
 
 
+def test_time_that_two_boots_shared_counts_once(run: Any, tmp_path: Path) -> None:
+    run.boots = run.boots[:4]
+    run.boots[2]["took_s"] = 20.5
+    run.boots[3]["took_s"] = 0.5
+    journal = drive(run, tmp_path)
+    assert stopping.spent_in(journal) == 62
+    assert report.build(journal.path)["totals"]["duration_s"] == 62
+
+
+def test_a_boot_that_began_before_the_one_that_ended_first_is_no_jump_of_the_clock(
+        run: Any, tmp_path: Path) -> None:
+    run.boots = run.boots[:2]
+    for boot, started, duration_s in zip(run.boots, ("12:00:05", "12:00:00"), (20.5, 25.0)):
+        boot.update(started=f"2026-11-23T{started}+00:00", duration_s=duration_s)
+    assert not any("clock" in note for note in report.build(drive(run, tmp_path).path)["notes"])
+
+
 def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
         synthetic: Any, tmp_path: Path) -> None:
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.0001, twice=True)
