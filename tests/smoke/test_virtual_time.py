@@ -1,0 +1,147 @@
+"""Virtual time on real boots: it goes by the guest's instructions, whatever the host does."""
+
+import subprocess
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from p2pbench import insncount
+from p2pbench.accel import Accelerator
+from p2pbench.boot import BootRun
+from p2pbench.insncount import Counter
+from p2pbench.kernel import Kernel
+from p2pbench.matrix import Boot, Matrix, read_matrix
+from p2pbench.objects import read_functions
+from p2pbench.qemu import Guest, Pace, read_shape
+
+MATRIX = """\
+blocks = 1
+virtual_time = "required"
+[[boots]]
+variant = "page"
+providers = ["host", "cmb", "bar"]
+[[workloads]]
+rw = "randread"
+bs = "4k"
+runtime = "1s"
+[[counts]]
+variants = ["page"]
+providers = ["host", "bar"]
+rw = ["randread", "randwrite"]
+bs = "4k"
+iodepth = [1, 16]
+scheduler = ["none", "mq-deadline"]
+ios = 128
+verify = true
+[[counts]]
+variants = ["page"]
+providers = "cmb"
+cmb_sqes = [false, true]
+rw = "randread"
+bs = "64k"
+ios = 32
+[[counts]]
+variants = ["page"]
+rw = "randwrite"
+bs = "1m"
+iodepth = 16
+ios = 32
+[[ordinary]]
+variants = ["page"]
+devices = ["null_blk", "nvme"]
+rw = "randread"
+bs = ["4k", "128k"]
+ios = 400
+"""
+
+Record = dict[str, Any]
+Entries = dict[str, Record]
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
+    path = tmp_path_factory.mktemp("matrix") / "virtual.toml"
+    path.write_text(MATRIX)
+    return read_matrix(path)
+
+
+@pytest.fixture(scope="module")
+def instrument() -> insncount.Instrument:
+    chosen = insncount.choose(Accelerator("tcg", ""))
+    assert chosen.icount, chosen.real_time
+    return chosen
+
+
+def run(name: str, kernel: Kernel, matrix: Matrix, counter: Counter, directory: Path,
+        provider: str = "count") -> Entries:
+    """The workloads of one boot, by name."""
+    boot = Boot(name, 0, 0, "page", provider, kind="count")
+    record = BootRun(boot, matrix, 1, directory, print, counter).run(
+        kernel, Accelerator("tcg", ""), read_shape("qemu"), Pace(), directory / f"{name}.log")
+    assert record["status"] == "ok", record
+    return {entry["name"]: entry for entry in record["workloads"]}
+
+
+@pytest.fixture
+def busy_host() -> Generator[None, None, None]:
+    """Two programs that want a CPU each, all the time."""
+    loops = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(2)]
+    yield
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy_host: None,
+                                       instrument: insncount.Instrument, tmp_path: Path) -> None:
+    functions = read_functions(page_kernel.directory)
+    one, two = (run(name, page_kernel, matrix,
+                    Counter(instrument, "page", functions, tmp_path / name), tmp_path)
+                for name in ("one", "two"))
+    assert {entry["status"] for entry in one.values()} == {"ok"}, one
+    timed = [name for name in one if name.startswith("count-") and "pattern" not in name]
+    assert len(timed) == 2 * 8 + 1 + 1
+    for name in timed:
+        ratio = one[name]["virtual"]["duration_ns"] / two[name]["virtual"]["duration_ns"]
+        # 0.08 % is the most that was seen between any two boots of 128 I/Os.
+        assert abs(ratio - 1) < 0.005, name
+        latency = one[name]["virtual"]["latency_ns"]
+        assert 0 < latency["p50"] <= latency["max"], name
+    assert one["count-bar-pattern-target-to-fabric-4k"]["evidence"]["p2p"]["requests"] > 0
+
+
+def test_queues_in_the_cmb_are_timed_as_exactly(page_kernel: Kernel, matrix: Matrix,
+                                                instrument: insncount.Instrument,
+                                                tmp_path: Path) -> None:
+    counter = Counter(instrument, "page", read_functions(page_kernel.directory), tmp_path / "one")
+    entries = run("one", page_kernel, matrix, counter, tmp_path, "count+sqes")
+    assert [entry["status"] for entry in entries.values()] == ["ok"]
+    assert entries["count-cmb+sqes-randread-64k-qd1"]["evidence"]["p2p"]["requests"] == 32
+
+
+def test_a_guest_that_does_not_wait_for_its_disk_is_invalid(
+        page_kernel: Kernel, matrix: Matrix, instrument: insncount.Instrument, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = read_functions(page_kernel.directory)
+    hasty = Counter(replace(instrument, icount=""), "page", functions, tmp_path / "one")
+    assert "sync=" not in hasty.argument
+    monkeypatch.setattr(hasty, "instrument", instrument)
+    entries = run("one", page_kernel, matrix, hasty, tmp_path)
+    (reason,) = entries["count-host-randread-4k-qd1"]["reasons"]
+    assert "virtual time: the guest's clock went" in reason and "0.2 % is allowed" in reason
+
+
+def test_the_scheduler_of_the_disk_is_the_old_one_after_a_count(
+        page_kernel: Kernel, guest: Any, tmp_path: Path) -> None:
+    machine: Guest = guest(page_kernel)
+    channel = machine.channel
+    channel.order("setup", {"provider": "host", "nvme_serial": "p2pbench"}, 120)
+    line = {"line": "cat /sys/block/nvme*n1/queue/scheduler", "deadline_s": 10}
+    before = channel.order("command", line)["stdout"]
+    channel.order("count", {"name": "count", "rw": "randread", "scheduler": "mq-deadline",
+                            "ios": 10}, 120)
+    assert channel.order("command", line)["stdout"] == before
+    assert "mq-deadline" in before
