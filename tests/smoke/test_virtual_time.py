@@ -15,7 +15,10 @@ from p2pbench.insncount import Counter
 from p2pbench.kernel import Kernel
 from p2pbench.matrix import Boot, Matrix, read_matrix
 from p2pbench.objects import read_functions
-from p2pbench.qemu import Guest, Pace, read_shape
+from p2pbench.qemu import Pace, read_shape
+
+from peers import peer_guest
+from support import GuestMaker
 
 MATRIX = """\
 blocks = 1
@@ -135,13 +138,11 @@ def test_a_guest_that_does_not_wait_for_its_disk_is_invalid(
 
 
 def test_the_scheduler_of_the_disk_is_the_old_one_after_a_count(
-        page_kernel: Kernel, guest: Any, tmp_path: Path) -> None:
-    machine: Guest = guest(page_kernel)
-    channel = machine.channel
-    channel.order("setup", {"provider": "host", "nvme_serial": "p2pbench"}, 120)
+        page_kernel: Kernel, make_guest: GuestMaker) -> None:
     line = {"line": "cat /sys/block/nvme*n1/queue/scheduler", "deadline_s": 10}
-    before = channel.order("command", line)["stdout"]
-    channel.order("count", {"name": "count", "rw": "randread", "scheduler": "mq-deadline",
-                            "ios": 10}, 120)
-    assert channel.order("command", line)["stdout"] == before
-    assert "mq-deadline" in before
+    with peer_guest(make_guest, page_kernel, "host") as guest:
+        before = guest.channel.order("command", line)["stdout"]
+        other = "none" if "[mq-deadline]" in before else "mq-deadline"
+        guest.channel.order("count", {"name": "count", "rw": "randread", "scheduler": other,
+                                      "ios": 10}, 120)
+        assert guest.channel.order("command", line)["stdout"] == before
