@@ -12,8 +12,9 @@ from p2pbench import beside
 from p2pbench.accel import Accelerator
 from p2pbench.boot import BootRun, Record
 from p2pbench.errors import BenchError
-from p2pbench.insncount import PLUGIN, Instrument
+from p2pbench.insncount import PLUGIN, Counter, Instrument
 from p2pbench.matrix import COUNT, MEMORY, Boot, find_matrix, read_matrix
+from p2pbench.objects import Function
 from p2pbench.qemu import Guest, Pace, read_shape
 from p2pbench.run import Estimate, Run
 
@@ -280,3 +281,13 @@ def test_without_virtual_time_what_counts_runs_beside_nothing(
     run._choose_instrument(Accelerator("tcg", ""))
     assert run.at_once == at_once
     assert bool(run.first) == (at_once > 1)
+
+
+def test_a_list_of_functions_that_another_boot_is_reading_stays_whole(tmp_path: Path) -> None:
+    instrument = Instrument(PLUGIN, tmp_path / "insncount.so")
+    functions = [Function(address, "f", "fs/f.o", "other") for address in range(3)]
+    Counter(instrument, "page", functions, tmp_path / "one")
+    with (tmp_path / "functions-page.txt").open() as reading:
+        Counter(instrument, "page", functions[:1], tmp_path / "two")
+        assert reading.read() == "0\n1\n2\n"
+    assert (tmp_path / "functions-page.txt").read_text() == "0\n"
