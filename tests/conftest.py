@@ -68,8 +68,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 FOLDER_KERNELS = {
     "linux": {("page", "bench"), ("pageless", "bench")}, "faults": {("page", "bench")},
     "smoke": {("page", "bench"), ("pageless", "bench")},
-    "planted": {("page", "bench"), ("pageless", "bench"), ("planted-p2p", "bench"),
-                ("planted-bio", "bench")},
+    "planted": {("page", "bench"), ("planted", "bench")},
     "kunit": {("pageless-kunit", "debug")},
     "debug": {("page", "debug"), ("pageless-kunit", "debug")}}
 

@@ -15,7 +15,7 @@
 # run in pieces.
 set -eu
 
-# Kernels of their own, five of them, for tests that do not depend on the distribution.
+# Kernels of their own, three of them, for tests that do not depend on the distribution.
 LEFT_OUT="planted debug kunit"
 SUITE=trixie
 HERE=$(cd "${0%/*}/.." && pwd)

@@ -82,8 +82,10 @@ class BootRun:
         if self._counter:
             shape = replace(shape, cpus=1)
         icount = self._counter.instrument.icount if self._counter else ""
+        parameters = [boot_cmdline(self._boot.provider), virtual.CMDLINE if icount else "",
+                      self._matrix.cmdline_of(self._boot.variant)]
         guest = Guest(kernel, accelerator, shape, pace, console,
-                      f"{boot_cmdline(self._boot.provider)} {virtual.CMDLINE if icount else ''}",
+                      " ".join(filter(None, parameters)),
                       plugin=self._counter.argument if self._counter else "", icount=icount)
         self._stage("booting")
         self._guest = guest

@@ -3,6 +3,7 @@
     compiler        it makes the code whose instructions are counted and timed
     configuration   so do the options that the kernel was asked for by its fragments; not the
                     finished .config, in which patches and versions of tools stand, too
+    parameters      a variant that a matrix defines is a kernel with some on its command line
     QEMU            its devices decide how many interrupts and completions an I/O takes, its CPU
                     which of the kernel's alternatives run, its translator how fast they do and
                     what a string instruction counts (once, or once for each repetition)
@@ -68,6 +69,10 @@ def _configuration(provenance: Provenance, variant: str) -> str:
                      for fragment in _kernel(provenance, variant).get("fragments", []))
 
 
+def _parameters(provenance: Provenance, variant: str) -> str:
+    return str(_kernel(provenance, variant).get("cmdline", "none"))
+
+
 def _tool(name: str) -> Callable[[Provenance, str], str]:
     return lambda provenance, variant: str(provenance.get("tools", {}).get(name, ""))
 
@@ -88,7 +93,8 @@ def _guest(provenance: Provenance, variant: str) -> str:
                      for name, size in sorted(shape.items()))
 
 
-_ALWAYS = {"compiler": _compiler, "configuration": _configuration, "QEMU": _tool("qemu")}
+_ALWAYS = {"compiler": _compiler, "configuration": _configuration,
+           "kernel parameters": _parameters, "QEMU": _tool("qemu")}
 _COUNTED = _ALWAYS | {"counted by": _instrument}
 # By the family of the metric.
 _DECIDES: Mapping[str, Mapping[str, Callable[[Provenance, str], str]]] = {

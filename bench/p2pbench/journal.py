@@ -83,6 +83,7 @@ class Matrix(TypedDict):
     workloads: list[Workload]
     compare: list[Compare]
     margins: dict[str, float]
+    variants: NotRequired[dict[str, dict[str, str]]]
 
 
 class PlannedBoot(TypedDict):

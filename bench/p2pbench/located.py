@@ -47,7 +47,7 @@ class LocatedToml:
         says what an unknown key is, "" if it does not know.
         """
         if not isinstance(value, dict):
-            name = next(part for part in reversed(key) if isinstance(part, str))
+            name = ".".join(part for part in key if isinstance(part, str))
             raise self.error(key, f"write [{name}] or [[{name}]] and its keys below: a table is "
                              "wanted here")
         parsed: dict[str, Any] = {}
@@ -80,6 +80,10 @@ def _unknown(name: str, fields: Mapping[str, Parser]) -> str:
     return f'unknown key "{name}"; {hint}'
 
 
+# Of the name of a table, which has several when it is in another one.
+_PART = r'(?:[\w-]+|"[^"]*")'
+
+
 def _key_lines(text: str) -> dict[Key, int]:
     """Return the line of each key and table header, by its path."""
     lines: dict[Key, int] = {}
@@ -92,8 +96,8 @@ def _key_lines(text: str) -> dict[Key, int]:
             table = (found[1], index)
             lines.setdefault((found[1],), number)
             lines[table] = number
-        elif found := re.match(r"\s*\[\s*([\w-]+)\s*\]", line):
-            table = (found[1],)
+        elif found := re.match(rf"\s*\[\s*({_PART}(?:\s*\.\s*{_PART})*)\s*\]", line):
+            table = tuple(part.strip('"') for part in re.findall(_PART, found[1]))
             lines[table] = number
         elif found := re.match(r"\s*\"?([\w-]+)\"?\s*=", line):
             lines[(*table, found[1])] = number

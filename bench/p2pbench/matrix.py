@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from . import program
+from .defined import kernel_in, read_defined, variant_in
 from .errors import BenchError
 from .located import (Key, LocatedToml, Parser, duration, integer, listed, one_of, percent, size,
                       text, truth)
 from .metrics import MARGINS
 from .paths import CONFIGS, shown
-from .variants import find_variant
 from .virtual import LEAST_IOS
 
 PROVIDERS = ("host", "cmb", "bar")
@@ -109,7 +109,8 @@ class Matrix:
     of blocks. counts and ordinary are what is counted: "variants" and "blocks".
     The pairs of aa are booted twice in each block. A run with a budget goes on
     to most_blocks. virtual_time says whether it makes sense without. A boot runs
-    its timed workloads in so many rounds.
+    its timed workloads in so many rounds. variants are those that the
+    matrix defines itself, by name: the "kernel", and what is added to its "cmdline".
     """
 
     name: str
@@ -129,6 +130,15 @@ class Matrix:
     virtual_time: str = WANTED
     rounds: int = 1
     first_blocks: dict[str, int] = field(default_factory=dict)
+    variants: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def kernel_of(self, variant: str) -> str:
+        """Return the name of the kernel that a variant boots, as variants.toml has it."""
+        return self.variants[variant]["kernel"] if variant in self.variants else variant
+
+    def cmdline_of(self, variant: str) -> str:
+        """Return the kernel parameters of a variant; those of variants.toml have none."""
+        return self.variants[variant]["cmdline"] if variant in self.variants else ""
 
     def plan(self, seed: int, blocks: int = 0) -> list[Boot]:
         """Return the boots: every pair once a block, in an order drawn from the seed.
@@ -222,23 +232,14 @@ def _top(toml: LocatedToml) -> dict[str, Any]:
     fields = {"description": text, "testbed": text, "flavour": one_of("bench", "debug"),
               "blocks": integer(1), "most_blocks": integer(1), "aa": listed(_side),
               "margins": raw, "boots": raw, "workloads": raw, "patterns": raw, "compare": raw,
-              "memory": raw, "counts": raw, "ordinary": raw,
+              "memory": raw, "counts": raw, "ordinary": raw, "variants": raw,
               "virtual_time": one_of(WANTED, REQUIRED), "rounds": integer(1, 100)}
     return toml.table((), toml.data, fields, ("blocks", "boots", "workloads"))
 
 
-def _variant(value: Any) -> str:
-    try:
-        variant = find_variant(text(value))
-        variant.patches()
-    except BenchError as error:
-        raise ValueError(str(error)) from None
-    return variant.name
-
-
 def _boots(toml: LocatedToml, blocks: int) -> tuple[tuple[dict[str, str], ...], dict[str, int]]:
     """Return the pairs, and the number of blocks of those that say it, by their names."""
-    fields = {"variant": _variant, "providers": listed(one_of(*PROVIDERS)),
+    fields = {"variant": variant_in(toml), "providers": listed(one_of(*PROVIDERS)),
               "cmb_sqes": listed(truth), "blocks": integer(1)}
     pairs: list[dict[str, str]] = []
     first_blocks: dict[str, int] = {}
@@ -250,7 +251,7 @@ def _boots(toml: LocatedToml, blocks: int) -> tuple[tuple[dict[str, str], ...], 
             where = ("boots", index, "providers")
             if pair in pairs:
                 raise toml.error(where, f"{pair['variant']} with {provider} stands twice")
-            if provider != "host" and not find_variant(entry["variant"]).rxe_p2p:
+            if provider != "host" and not kernel_in(toml, entry["variant"]).rxe_p2p:
                 raise toml.error(where, f'variant "{entry["variant"]}" cannot use provider '
                                  f'"{provider}": its rxe is no P2P client (allowed: host)')
             pairs.append(pair)
@@ -353,7 +354,7 @@ def _patterns(toml: LocatedToml, used: list[str]) -> list[Workload]:
 
 
 def _memory(toml: LocatedToml, blocks: int) -> tuple[dict[str, Any], ...]:
-    fields = {"variants": listed(_variant), "bars": listed(size), "blocks": integer(1)}
+    fields = {"variants": listed(variant_in(toml)), "bars": listed(size), "blocks": integer(1)}
     made = []
     for index, entry in enumerate(toml.tables("memory", fields, ("variants", "bars"))):
         if entry.get("blocks", 1) > blocks:
@@ -368,7 +369,7 @@ def _memory(toml: LocatedToml, blocks: int) -> tuple[dict[str, Any], ...]:
 
 def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[str, Any], ...]]:
     """Return what is counted through the fabric: the workloads, and which boots they need."""
-    fields = {"variants": listed(_variant), "providers": listed(one_of(*PROVIDERS)),
+    fields = {"variants": listed(variant_in(toml)), "providers": listed(one_of(*PROVIDERS)),
               "cmb_sqes": listed(truth), "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
               "iodepth": listed(integer(1, 64)), "scheduler": listed(one_of(*_SCHEDULERS)),
               "ios": integer(1), "blocks": integer(1), "aa": integer(1), "verify": truth}
@@ -377,7 +378,7 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
         variants = tuple(entry["variants"])
         providers = entry.get("providers", ["bar"])
         for variant in variants:
-            if providers != ["host"] and not find_variant(variant).rxe_p2p:
+            if providers != ["host"] and not kernel_in(toml, variant).rxe_p2p:
                 raise toml.error(("counts", index, "variants"), f'variant "{variant}" cannot use '
                                  "peer memory: its rxe is no P2P client")
         devices = _with_sqes(toml, ("counts", index, "cmb_sqes"), entry, providers)
@@ -428,7 +429,7 @@ def _with_sqes(toml: LocatedToml, key: Key, entry: dict[str, Any],
 
 def _ordinary(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[str, Any], ...]]:
     """Return what is counted of I/O that has nothing to do with P2P, in the same way."""
-    fields = {"variants": listed(_variant), "devices": listed(one_of(*DEVICES)),
+    fields = {"variants": listed(variant_in(toml)), "devices": listed(one_of(*DEVICES)),
               "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
               "scheduler": listed(one_of(*_SCHEDULERS)), "merge": truth, "ios": integer(1),
               "blocks": integer(1)}
@@ -528,6 +529,7 @@ def read_matrix(path: Path) -> Matrix:
     """Read and check a matrix file; a mistake is an error with file:line, found and allowed."""
     toml = LocatedToml(path)
     top = _top(toml)
+    variants = read_defined(toml)
     most = _most_blocks(toml, top)
     pairs, first_blocks = _boots(toml, most)
     used = [provider for sqes in ("", SQES) for provider in (name + sqes for name in PROVIDERS)
@@ -552,4 +554,4 @@ def read_matrix(path: Path) -> Matrix:
                   MARGINS | margins,
                   _memory(toml, top["blocks"]), counts, ordinary,
                   _twice(toml, top.get("aa", []), pairs), most, virtual_time,
-                  top.get("rounds", 1), first_blocks)
+                  top.get("rounds", 1), first_blocks, variants)

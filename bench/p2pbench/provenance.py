@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,16 @@ def _tools() -> dict[str, str]:
     return versions
 
 
-def collect(kernels: Iterable[Kernel], accelerator: Accelerator, shape: Shape) -> dict[str, Any]:
-    """Return the provenance of a run: base, patches, configuration, compiler, host, tools."""
-    builds = {kernel.variant.name: kernel.provenance() | {"image": build_image(kernel).stem}
-              for kernel in kernels}
+def collect(kernels: Mapping[str, Kernel], defined: Mapping[str, dict[str, str]],
+            accelerator: Accelerator, shape: Shape) -> dict[str, Any]:
+    """Return the provenance of a run: base, patches, configuration, compiler, host, tools.
+
+    kernels are by variant; of a variant that is defined by the matrix, what defines it is told.
+    """
+    builds = {name: kernel.provenance() | {"image": build_image(kernel).stem}
+              for name, kernel in kernels.items()}
+    for name in builds:
+        builds[name] |= defined.get(name, {})
     base = next(iter(builds.values()))["base"]
     return {"base": base, "variants": builds, "host": _host(), "tools": _tools(),
             "repository": repository.state(),

@@ -149,13 +149,10 @@ class Run:
         Kernels that are missing are built one after another, each from the objects of one that
         is near to it. Some boots run first, while the last of them are still being built.
         """
-        names = sorted({boot.variant for boot in boots})
-        variants = sorted(map(find_variant, names), key=lambda variant: len(variant.patches()))
-        self.kernels = {variant.name: expected(variant, self.matrix.flavour)
-                        for variant in variants}
-        kernels = list(self.kernels.values())
+        self.kernels = self._kernels_of(boots)
+        kernels = list(dict.fromkeys(self.kernels.values()))
         if self.journal:
-            self._check_kernels(self.journal.header, kernels)
+            self._check_kernels(self.journal.header)
         preflight.check_memory({boot.provider: self._shape.with_bar(boot.bar).memory
                                 for boot in boots})
         preflight.check(kernels)
@@ -194,17 +191,30 @@ class Run:
                              f"{instrument.real_time or instrument.reason}; make that work, or "
                              'leave virtual_time = "required" out: the rest is then measured')
 
+    def _kernels_of(self, boots: list[Boot]) -> dict[str, Kernel]:
+        """Return the kernel of each variant, those with the fewest patches first.
+
+        Variants that the matrix defines may have the same one.
+        """
+        names = sorted({boot.variant for boot in boots})
+        kernels = {name: expected(find_variant(name), self.matrix.flavour)
+                   for name in {self.matrix.kernel_of(name) for name in names}}
+        pairs = {name: kernels[self.matrix.kernel_of(name)] for name in names}
+        return dict(sorted(pairs.items(), key=lambda pair: len(pair[1].variant.patches())))
+
     def boots_beside_builds(self, boots: list[Boot]) -> list[Boot]:
         """Return the boots that run first, while kernels are still being built.
 
         They only count, which no load of the machine changes in virtual time, and their kernels
         are there before the last one. A run with a budget or one that is resumed has none.
         """
-        missing = [name for name, kernel in self.kernels.items() if not kernel.directory.is_dir()]
+        missing = [kernel for kernel in dict.fromkeys(self.kernels.values())
+                   if not kernel.directory.is_dir()]
         if not missing or self.journal or self.looks.budget_s:
             return []
-        cached = [name for name in self.kernels if name not in missing]
-        before = cached + missing[:-1]
+        cached = [name for name, kernel in self.kernels.items() if kernel not in missing]
+        built = [name for name, kernel in self.kernels.items() if kernel in missing[:-1]]
+        before = cached + built
         counts = [boot for boot in boots if boot.kind == COUNT and boot.variant in before]
         return sorted(counts, key=lambda boot: before.index(boot.variant))
 
@@ -213,12 +223,12 @@ class Run:
         if not self.first:
             return []
         return [kernel for kernel in kernels if not kernel.directory.is_dir()
-                and kernel.variant.name != self.first[0].variant]
+                and kernel != self.kernels[self.first[0].variant]]
 
     def _create(self, boots: list[Boot]) -> None:
         assert self._accelerator
         made_from = self._provenance()
-        kept = None if self._builder else static.collect(self.kernels.values())
+        kept = None if self._builder else static.collect(set(self.kernels.values()))
         directory = _new_directory(self.matrix.name)
         header = {
             "type": "run", "schema": SCHEMA, "run": directory.name, "seed": self.seed,
@@ -239,10 +249,10 @@ class Run:
     def _provenance(self) -> dict[str, Any]:
         """Return what the run is made from, as far as it has been built."""
         assert self._accelerator
-        built = [kernel for kernel in self.kernels.values() if kernel.directory.is_dir()]
-        collected = provenance.collect(built, self._accelerator, self._shape)
+        built = {name: kernel for name, kernel in self.kernels.items() if kernel.directory.is_dir()}
+        collected = provenance.collect(built, self.matrix.variants, self._accelerator, self._shape)
         if self._instrument:
-            functions = {kernel.variant.name: self._functions(kernel) for kernel in built}
+            functions = {name: self._functions(kernel) for name, kernel in built.items()}
             collected |= {"instrument": self._instrument.provenance(),
                           "symbols": differing(functions)}
         return collected
@@ -268,7 +278,7 @@ class Run:
                     cache.use(kernel.directory)
         if not self._builder and not self.journal.header.get("static"):
             self.journal.append_kernels(self._provenance(),
-                                        static.collect(self.kernels.values()))
+                                        static.collect(set(self.kernels.values())))
 
     def may_begin(self, boot: Boot) -> bool:
         """Say whether a boot may run although not all kernels are built."""
@@ -284,17 +294,17 @@ class Run:
             self._builder.stop()
             self._builder = None
 
-    def _check_kernels(self, header: Any, kernels: list[Kernel]) -> None:
+    def _check_kernels(self, header: Any) -> None:
         """Refuse to go on with a run on other kernels than it began with."""
         # The provenance has those that were built when it ended; so had older runs all of them.
         keys = header.get("kernels") or {name: variant["key"] for name, variant
                                          in header["provenance"]["variants"].items()}
-        for kernel in kernels:
-            began = keys[kernel.variant.name]
+        for name, kernel in self.kernels.items():
+            began = keys[name]
             if began != kernel.key:
-                raise BenchError(f"run {self.name} began with another build of "
-                                 f"{kernel.variant.name} ({began}, now {kernel.key}): its patches, "
-                                 "fragments or compiler changed; start a new run")
+                raise BenchError(f"run {self.name} began with another build of {name} ({began}, "
+                                 f"now {kernel.key}): its patches, fragments or compiler changed; "
+                                 "start a new run")
 
     def _check_machine(self, header: Any) -> None:
         """Refuse to go on with a run on another QEMU, or with another agent in the guest."""

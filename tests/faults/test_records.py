@@ -105,6 +105,48 @@ def test_a_run_goes_on_with_the_kernels_that_it_chose_although_it_had_not_built_
     assert "began with another build of page (another, now " in done.stderr
 
 
+TWINS = """
+[variants.twin]
+kernel = "page"
+cmdline = "nvmet.planted_rounds=466"
+
+[[boots]]
+variant = "twin"
+providers = "bar"
+"""
+
+
+def test_a_kernel_with_parameters_is_a_variant_of_the_record(
+        straw: Straw, tmp_path: Path) -> None:
+    matrix = tmp_path / "twins.toml"
+    matrix.write_text(straw.matrix.read_text() + TWINS)
+    assert straw.bench(f"--matrix={matrix}", "-k", "b0").returncode == 0
+    (run,) = straw.runs()
+    header, *boots = map(json.loads, (run / "journal.jsonl").read_text().splitlines())
+    assert header["kernels"]["twin"] == header["kernels"]["page"]
+    variants = header["provenance"]["variants"]
+    assert variants["twin"] == variants["page"] | header["matrix"]["variants"]["twin"]
+    words = {boot["variant"]: " ".join(boot["qemu_command"]) for boot in boots}
+    assert "nvmet.planted_rounds=466" in words["twin"]
+    assert "nvmet.planted_rounds" not in words["page"]
+    assert "| variants.twin.cmdline | nvmet.planted_rounds=466 |" in (run / "report.md").read_text()
+
+
+def test_a_resumed_run_boots_with_the_parameters_that_it_began_with(
+        straw: Straw, tmp_path: Path) -> None:
+    matrix = tmp_path / "twins.toml"
+    matrix.write_text(straw.matrix.read_text() + TWINS)
+    straw.behave({"b0-twin-bar": {"at": "memory", "do": "die"}})
+    assert straw.bench(f"--matrix={matrix}", "-k", "b0-twin").returncode == 1
+    (run,) = straw.runs()
+    matrix.write_text(straw.matrix.read_text() + TWINS.replace("466", "999"))
+    straw.behave({})
+    assert straw.bench(f"--resume={run.name}").returncode == 0
+    *_, last = map(json.loads, (run / "journal.jsonl").read_text().splitlines())
+    assert last["boot"] == "b0-twin-bar" and last["status"] == "ok"
+    assert "nvmet.planted_rounds=466" in " ".join(last["qemu_command"])
+
+
 def test_what_a_run_uses_is_not_pruned_from_the_cache(straw: Straw) -> None:
     straw.behave({BOOTS[1]: {"at": "fio", "do": "wait"}})
     run = straw.start(f"--matrix={straw.matrix}")

@@ -31,18 +31,18 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> variants.Variant
     monkeypatch.setattr(tree, "BUILD", tmp_path / "build")
     monkeypatch.setattr(seriescheck, "BUILD", tmp_path / "build")
     with (tmp_path / "linux" / "6.1" / "variants.toml").open("a") as stream:
-        stream.write('\n[planted]\nseries = ["planted"]\nrxe_p2p = false\n')
-    (tmp_path / "linux" / "6.1" / "planted").mkdir()
-    (tmp_path / "linux" / "6.1" / "planted" / "series").write_text("")
-    directory = tree.make_tree(find_variant("planted"))
+        stream.write('\n[faulty]\nseries = ["faulty"]\nrxe_p2p = false\n')
+    (tmp_path / "linux" / "6.1" / "faulty").mkdir()
+    (tmp_path / "linux" / "6.1" / "faulty" / "series").write_text("")
+    directory = tree.make_tree(find_variant("faulty"))
     for name in ("first", *FAULTS, "last"):
         body = FAULTS.get(name, "\treturn a + b;")
         with (directory / FILE).open("a") as stream:
             stream.write(FUNCTION.format(name=f"planted_{name.replace('-', '_')}", body=body))
         tree.git(directory, "commit", "-q", "-a", "-s", "-m",
                  f"PCI/P2PDMA: Plant {name}\n\nTo see it found.")
-    tree.export_series(find_variant("planted"))
-    return find_variant("planted")
+    tree.export_series(find_variant("faulty"))
+    return find_variant("faulty")
 
 
 def test_each_planted_fault_is_found_in_its_patch_and_nowhere_else(

@@ -160,6 +160,8 @@ COUNTED_BY = "insncount by QEMU's plugin interface"
      "QEMU: QEMU emulator version 7.2.22 in A, unknown in B"),
     (FRAGMENTS, [{"file": "base.config", "sha256": "21b5ba2e4da8"}], (THROUGHPUT, COUNTS),
      "configuration: base.config 9bc1b80e in A, base.config 21b5ba2e in B"),
+    (("variants", "page", "cmdline"), "a=1", (THROUGHPUT, COUNTS),
+     "kernel parameters: none in A, a=1 in B"),
     (("instrument", "api"), 4, (COUNTS,),
      f"counted by: {COUNTED_BY} 1 in A, {COUNTED_BY} 4 in B"),
     (("instrument", "name"), "perf stat", (COUNTS,),

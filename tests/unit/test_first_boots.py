@@ -35,6 +35,13 @@ def test_the_first_boots_have_their_kernels_before_the_last_one_is_built(
     assert list(dict.fromkeys(boot.variant for boot in boots)) == first
 
 
+def test_all_that_have_the_last_kernel_wait_for_it(tmp_path: Path) -> None:
+    run = run_with({"stock"}, tmp_path)
+    run.kernels["page"] = run.kernels["pageless"]
+    boots = run.boots_beside_builds(run.plan)
+    assert {boot.variant for boot in boots} == {"stock"}
+
+
 def test_a_boot_that_takes_the_time_of_something_waits_until_all_is_built(tmp_path: Path) -> None:
     run = run_with(set(), tmp_path)
     boots = run.boots_beside_builds(run.plan)
