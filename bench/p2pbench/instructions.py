@@ -70,8 +70,10 @@ def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
         "cells": [cell for name, one in workloads.items()
                   if (cell := _cell(one, found[name], absent))],
         "symbols": symbols,
-        "problems": [problem for name in workloads for one in found[name]
-                     for problem in _problems(one)],
+        # Those of the fabric's paths are told with the cells of the report.
+        "problems": [problem for name, workload in workloads.items()
+                     if workload["kind"] == "ordinary"
+                     for one in found[name] for problem in _problems(one)],
     }
 
 

@@ -186,7 +186,7 @@ def _cells(header: Header) -> list[tuple[Cell, Workload]]:
         for workload in header["matrix"]["workloads"]
         if cell["provider"] in workload["providers"]
     ] + [(cell, workload) for workload in header["matrix"]["workloads"]
-         if workload["kind"] == "pattern" for cell in counted_cells(header, workload)]
+         if workload["kind"] in ("count", "pattern") for cell in counted_cells(header, workload)]
 
 
 def _cell(samples: Samples, cell: Cell, workload: Workload) -> dict[str, Any]:
