@@ -28,7 +28,8 @@ _EXPLAINED = 0.9
 _LEFT_OUT = 1 - _EXPLAINED
 
 
-def section(header: Header, samples: Samples, answers: Sequence[Comparison]) -> dict[str, Any] | None:
+def section(header: Header, samples: Samples,
+            answers: Sequence[Comparison]) -> dict[str, Any] | None:
     """Return the report's `virtual`, or None where nothing is planned that could be timed."""
     workloads = [one for one in header["matrix"]["workloads"]
                  if virtual_metrics(one) and counted_cells(header, one)]
