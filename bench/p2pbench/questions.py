@@ -122,12 +122,13 @@ def _in_virtual_time(header: Header) -> list[Question]:
 def _of_provider(header: Header, workload: Workload, metric: str) -> Iterator[Question]:
     cells = counted_cells(header, workload)
     for candidate in cells[1:]:
-        family, provider = METRICS[metric].family, workload.get("device", "")
+        family = METRICS[metric].family
+        memory, plus, _ = workload.get("device", "").partition("+")
         more = f"-{candidate['variant']}" if len(cells) > 2 else ""
-        compare = Compare(name=f"{family}-{provider}{more}",
+        compare = Compare(name=f"{family}-{memory}{'-sqes' if plus else ''}{more}",
                           title=f"{FAMILIES[family]}, {candidate['variant']} against "
-                                f"{cells[0]['variant']}, {_MEMORY[provider.split('+')[0]]}"
-                                f"{' with queues in it' if '+' in provider else ''}",
+                                f"{cells[0]['variant']}, {_MEMORY[memory]}"
+                                f"{', queues in the CMB' if plus else ''}",
                           baseline=cells[0], candidate=candidate)
         yield Question(compare, workload, metric)
 
