@@ -176,9 +176,9 @@ def _tally(cells: Sequence[Record], equivalent: str = "equivalent") -> str:
               for verdict in words.VERDICTS}
     told = [(equivalent if verdict == "equivalent" else verdict, len(mine),
              words.extreme(verdict, mine)) for verdict, mine in counts.items() if mine]
-    if len(told) == 1 and len(cells) > 1:
+    if len(told) == 1:
         verdict, number, extreme = told[0]
-        return f"{verdict} in all {number} cases{extreme}"
+        return f"{verdict} in {f'all {number} cases' if number > 1 else 'the only case'}{extreme}"
     return f"of {words.plural(len(cells), 'case')} " + ", ".join(
         f"{number} {verdict}{extreme}" for verdict, number, extreme in told)
 
