@@ -11,13 +11,14 @@ The plan follows from the matrix alone: its `blocks` and `most_blocks`, and the 
     better,      at a look with a share of the 0.05: the interval, of the same confidence, lies
     worse        beyond the margin, and p after Holm is at most the share. The shares add up to
                  0.05, so by Bonferroni's inequality the chance of one false alarm or more in a
-                 report, over all its cells and looks, stays there (C. Jennison, B. W. Turnbull,
+                 family, over all its cells and looks, stays there (C. Jennison, B. W. Turnbull,
                  "Group Sequential Methods with Applications to Clinical Trials", 2000, chapter 2,
                  of which this is the plainest and most cautious)
-    shares       A look with fewer pairs than Holm over all cells needs at its share
+    family       the cells of a metric (metrics.py), and apart from them its A/A cells
+    shares       A look with fewer pairs than Holm over the cells of a family needs at its share
                  (significance.py) could call nothing better or worse: a share would be lost on it.
                  So the last J looks share alike, J as large as it can be with enough blocks for
-                 each of them. Cells and A/A cells are families of their own, each with its shares
+                 each of them. Each family has shares of its own
 
 The two errors do not add up in a cell: what differs by less than the margin can wrongly be called
 better or worse, what differs by as much can wrongly be called equivalent.

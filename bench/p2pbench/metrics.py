@@ -54,6 +54,11 @@ FAMILIES = {VIRTUAL: "throughput in virtual time", LATENCY: "latency in virtual 
 MARGINS = {metric.family: metric.margin for metric in METRICS.values()}
 
 
+def figure_of(metric: str) -> str:
+    """Return what a boot's figure of a metric is called in the pairs of a report."""
+    return {THROUGHPUT: "bytes_per_s", INSTRUCTIONS: "per_io"}.get(metric, "figure")
+
+
 def percentile_of(metric: str) -> str:
     """Return the percentile that a metric is ("p99"), or "" for one that is none."""
     name = metric.removeprefix(f"{VIRTUAL}_")

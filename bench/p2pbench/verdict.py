@@ -20,6 +20,8 @@ from .metrics import AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, V
 
 Record = Mapping[str, Any]
 NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
+# The verdicts that answer a question.
+_DECIDED = ("worse", "better", "equivalent")
 # Which instructions of an I/O were counted.
 _OF_PATH, _BY_PERF = " path instructions", " (instructions of the whole kernel, perf stat)"
 
@@ -74,67 +76,88 @@ def is_alarming(sentence: str) -> bool:
 
 def _throughput(report: Record) -> str:
     """Throughput and latency in virtual time, which decides most, then by the clock on the wall."""
-    section, parts = report["virtual"], []
-    if section and section["absent"]:
-        parts.append(f"not measured in virtual time: {section['absent'].rstrip('.')}")
-    elif section:
-        parts += _in_virtual_time(report, section)
-    wall = _on_the_wall(report)
-    if section and not section["absent"]:
-        wall = f"by the clock on the wall, {wall}" if wall else ""
-        return f"Throughput in virtual time, {'; '.join(filter(None, [*parts, wall]))}."
-    said = "; ".join(filter(None, [wall, *parts]))
-    return f"Throughput, {said}." if said else ""
+    if report["compares"] and not _cells(report["compares"]):
+        return "Nothing compared: this run planned no pair of boots."
+    told, decided = _in_virtual_time(report["compares"])
+    wall = _on_the_wall(report, decided)
+    if wall:
+        told.append(f"{'By the clock on the wall' if told else 'Throughput'}, {wall}")
+    if report["virtual"] and report["virtual"]["absent"]:
+        told.append("Throughput in virtual time was not measured: "
+                    f"{report['virtual']['absent'].rstrip('.')}")
+    return f"{'. '.join(told)}." if told else ""
 
 
-def _in_virtual_time(report: Record, section: Record) -> list[str]:
-    """What virtual time says of peer memory, of host memory, and of latency."""
-    devices = {cell["workload"]: cell["device"] for cell in section["cells"]}
-    compares = [one for one in report["compares"] if one["cells"]
-                and METRICS[one["cells"][0]["metric"]].family in (VIRTUAL, LATENCY)]
-    parts = []
-    for sides in dict.fromkeys(map(_sides, compares)):
-        mine = [cell for one in compares if _sides(one) == sides for cell in one["cells"]]
-        timed = [cell for cell in mine if cell["metric"] == VIRTUAL]
-        peer = [cell for cell in timed if devices.get(cell["workload"]) != "host"]
-        host = [cell for cell in timed if cell not in peer]
-        against = f"{sides[1]} against {sides[0]}"
-        if peer:
-            parts.append(f"{against} through peer memory: {_decided(peer)}")
-        if host:
-            parts.append(f"{'host memory' if peer else against + ', host memory'}: {_decided(host)}")
-        parts += _latencies([cell for cell in mine if cell["metric"] != VIRTUAL])
-    return parts
+def _in_virtual_time(compares: Sequence[Record]) -> tuple[list[str], bool]:
+    """A sentence for each candidate, and whether virtual time has answered anything."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for compare in compares:
+        for cell in compare["cells"]:
+            if METRICS[cell["metric"]].family in (VIRTUAL, LATENCY):
+                found.setdefault(_sides(compare), []).append(cell)
+    return ([_of_candidate(*sides, cells) for sides, cells in found.items()],
+            any(cell["verdict"] in _DECIDED for cells in found.values() for cell in cells
+                if cell["metric"] == VIRTUAL))
+
+
+def _of_candidate(baseline: str, candidate: str, cells: Sequence[Record]) -> str:
+    """Whether it costs throughput through peer memory, first; then host memory, and latency."""
+    timed = [cell for cell in cells if cell["metric"] == VIRTUAL]
+    peer = [cell for cell in timed if cell["device"] != "host"]
+    host = [cell for cell in timed if cell["device"] == "host"]
+    parts = [_answer(baseline, candidate, peer or host, "peer" if peer else "host")]
+    if peer and host:
+        parts.append(f"host memory: {_decided(host)}")
+    parts += _latencies([cell for cell in cells if cell["metric"] != VIRTUAL])
+    return f"In virtual time (the clock counts instructions), {'; '.join(parts)}"
+
+
+def _answer(baseline: str, candidate: str, cells: Sequence[Record], memory: str) -> str:
+    """Whether the candidate costs throughput: no, in how many cases, or not known."""
+    verdicts = [cell["verdict"] for cell in cells]
+    costs = f"throughput through {memory} memory"
+    if "worse" in verdicts:
+        worse, every = verdicts.count("worse"), words.plural(len(cells), "case")
+        told = _decided(cells).removeprefix(f"of {every} ")
+        return f"{candidate} costs {costs} in {worse} of {every}: against {baseline}, {told}"
+    if set(verdicts) <= set(_DECIDED):
+        return f"{candidate} costs no {costs}: against {baseline}, {_decided(cells)}"
+    return f"it is open whether {candidate} costs {costs}: against {baseline}, {_decided(cells)}"
 
 
 def _decided(cells: Sequence[Record]) -> str:
     """How many cells have which verdict, and the margin that "equivalent" is said with."""
-    margin = f"equivalent within {cells[0]['margin'] * 100:g} %"
-    return _tally(cells, no_difference=False).replace("equivalent", margin, 1)
+    return _tally(cells, f"equivalent within {cells[0]['margin'] * 100:g} %")
 
 
 def _latencies(cells: Sequence[Record]) -> list[str]:
     """The percentiles of latency together: the tail is what a user feels."""
-    return [f"latency (p50, p99, p99.9): {_decided(cells)}"] if cells else []
+    measured = {cell["metric"] for cell in cells}
+    percentiles = [METRICS[metric].shown.split()[0] for metric in METRICS if metric in measured]
+    return [f"latency ({', '.join(percentiles)}): {_decided(cells)}"] if cells else []
 
 
-def _on_the_wall(report: Record) -> str:
-    """The variants against each other through peer memory; else the matrix's first question."""
-    compares: Sequence[Record] = report["compares"]
-    timed = [compare for compare in compares
+def _on_the_wall(report: Record, decided: bool) -> str:
+    """The variants against each other through peer memory; else the matrix's first question.
+
+    decided: virtual time has answered it, so that how many cases are open here is not the point.
+    """
+    timed = [compare for compare in report["compares"]
              if compare["cells"] and compare["cells"][0]["metric"] == THROUGHPUT]
-    if compares and not any(compare["cells"] for compare in compares):
-        return "nothing compared: this run planned no pair of boots"
     if not timed:
         return ""
     first = next((compare for compare in timed if _is_peer(compare)), timed[0])
     mine = [compare for compare in timed if _sides(compare) == _sides(first)
             and _is_peer(compare)] or [first]
-    cells = [cell for compare in mine for cell in compare["cells"]]
+    cells = _cells(mine)
     about = first["title"] if len(mine) == 1 else (
         "{1} against {0} through peer memory".format(*_sides(first)))
+    tally = _tally(cells)
+    if {cell["verdict"] for cell in cells} in ({"inconclusive"}, {"inconclusive", "equivalent"}):
+        tally = (f"no difference shown in {words.plural(len(cells), 'case')}" if decided
+                 else f"no difference shown; {tally}")
     rest = [compare for compare in timed if compare not in mine]
-    return f"{about}: {_tally(cells)}{_unseen(report, cells)}{_elsewhere(rest)}"
+    return f"{about}: {tally}{_unseen(report, cells)}{_elsewhere(rest)}"
 
 
 def _is_peer(compare: Record) -> bool:
@@ -147,22 +170,17 @@ def _sides(compare: Record) -> tuple[str, str]:
     return compare["baseline"]["variant"], compare["candidate"]["variant"]
 
 
-def _tally(cells: Sequence[Record], no_difference: bool = True) -> str:
-    """How many cells have which verdict; with no_difference, whether that shows any."""
+def _tally(cells: Sequence[Record], equivalent: str = "equivalent") -> str:
+    """How many cells have which verdict; equivalent: how that one is said."""
     counts = {verdict: [cell for cell in cells if cell["verdict"] == verdict]
               for verdict in words.VERDICTS}
-    there = {verdict: mine for verdict, mine in counts.items() if mine}
-    if len(there) == 1 and len(cells) > 1:
-        (verdict, mine), = there.items()
-        text = f"{verdict} in all {len(cells)} cases{words.extreme(verdict, mine)}"
-    else:
-        text = f"of {words.plural(len(cells), 'case')} " + ", ".join(
-            f"{len(mine)} {verdict}{words.extreme(verdict, mine)}"
-            for verdict, mine in there.items())
-    open_ones = there.keys() <= {"inconclusive", "equivalent"} and counts["inconclusive"]
-    if no_difference and open_ones:
-        text = f"no difference shown; {text}"
-    return text
+    told = [(equivalent if verdict == "equivalent" else verdict, len(mine),
+             words.extreme(verdict, mine)) for verdict, mine in counts.items() if mine]
+    if len(told) == 1:
+        verdict, number, extreme = told[0]
+        return f"{verdict} in {f'all {number} cases' if number > 1 else 'the only case'}{extreme}"
+    return f"of {words.plural(len(cells), 'case')} " + ", ".join(
+        f"{number} {verdict}{extreme}" for verdict, number, extreme in told)
 
 
 def _unseen(report: Record, cells: Sequence[Record]) -> str:
