@@ -24,6 +24,22 @@ struct look {
 	int threads;
 };
 
+/* What /proc says of a thread; empty for one that is gone, which does nothing any more. */
+static void read_about(const char *thread, const char *file, char *text, size_t size)
+{
+	char path[80];
+	ssize_t length = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/%s", thread, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		length = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[length < 0 ? 0 : length] = 0;
+}
+
 static unsigned long long number_after(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
@@ -31,25 +47,36 @@ static unsigned long long number_after(const char *text, const char *name)
 	return at ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
-/* One that is gone does nothing any more, but is missed in the next look. */
+/*
+ * A thread that is about to sleep is in state S already, and may stay so for as
+ * long as its CPU is taken away from it, with work that came meanwhile. Where it
+ * sleeps is told only of one that has left the CPU; a kernel without names for
+ * its functions tells it of none.
+ */
+static bool is_about_to_sleep(const char *thread)
+{
+	static int tells = -1;
+	char text[256];
+
+	if (tells < 0)
+		tells = !access("/proc/kallsyms", F_OK);
+	if (!tells)
+		return false;
+	read_about(thread, "wchan", text, sizeof(text));
+	return !strcmp(text, "0");
+}
+
 static void look_at(struct look *look, const char *thread)
 {
-	char path[64], text[4096];
 	const char *state;
-	ssize_t size;
-	int fd;
+	char text[4096];
 
-	snprintf(path, sizeof(path), "/proc/self/task/%.20s/status", thread);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	read_about(thread, "status", text, sizeof(text));
+	if (!text[0])
 		return;
-	size = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (size <= 0)
-		return;
-	text[size] = 0;
 	state = strstr(text, "\nState:\t");
-	look->asleep = look->asleep && state && state[8] == 'S';
+	if (!state || state[8] != 'S' || is_about_to_sleep(thread))
+		look->asleep = false;
 	look->switches += number_after(text, "\nvoluntary_ctxt_switches:") +
 			  number_after(text, "\nnonvoluntary_ctxt_switches:");
 	look->threads++;
