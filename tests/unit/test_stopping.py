@@ -98,6 +98,23 @@ def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> No
         "looks": [3, 5, 8, 12], "used_looks": 4, "settled": 1, "open": 1}
 
 
+def test_metrics_that_can_be_decided_at_other_looks_are_named(run: Any, tmp_path: Path) -> None:
+    """Few cells of instructions take fewer blocks than many of throughput."""
+    run.header["matrix"]["workloads"].append(
+        {"name": "null_blk-read", "rw": "read", "bs": 4096, "iodepth": 1, "numjobs": 1,
+         "verify": "", "kind": "ordinary", "providers": ["count"], "device": "null_blk", "ios": 10,
+         "variants": ["stock", "page"]})
+    run.header["plan"] += [
+        {"boot": f"b0-{variant}-count", "index": 99, "block": 0, "variant": variant,
+         "provider": "count", "kind": "count", "aa": False} for variant in ("stock", "page")]
+    run.header["stopping"] = plan_looks(3, 12, 600.0).shared(
+        {"throughput": 48, "instructions": 1, "virtual": 1}).as_json()
+    (note,) = stopping.notes(Journal.create(tmp_path / "journal.jsonl", run.header))
+    assert ("better or worse can be found in throughput after 12 blocks with a p of at most 5 % "
+            "after Holm, in instructions per I/O from 8 blocks on with a p of at most 2.5 % after "
+            "Holm, since with fewer no p is that small") in note
+
+
 def test_a_settled_verdict_stays_whatever_comes_later(run: Any, tmp_path: Path) -> None:
     drive(run, tmp_path)
     made = report.build(tmp_path / "journal.jsonl")
