@@ -109,8 +109,8 @@ class Matrix:
     of blocks. counts and ordinary are what is counted: "variants" and "blocks".
     The pairs of aa are booted twice in each block. A run with a budget goes on
     to most_blocks. virtual_time says whether it makes sense without. A boot runs
-    its timed workloads in so many rounds. variants are those that the
-    matrix defines itself, by name: the "kernel", and what is added to its "cmdline".
+    its timed workloads in so many rounds. variants are those that the matrix defines
+    itself, by name: the "kernel", and what is added to its "cmdline".
     """
 
     name: str
