@@ -147,10 +147,10 @@ def notes(journal: Journal) -> list[str]:
 def _rates(journal: Journal) -> str:
     """What each look may decide, and how all of them together keep to the error rate."""
     looks = looks_of(journal.header)
-    asked = {question.family for question in questions(journal.header)}
+    asked = {question.family for question in questions(journal.header) if not question.second}
     by_blocks: dict[tuple[int, ...], list[str]] = {}
     for family in FAMILIES:
-        if family in asked or not asked:
+        if family in asked or not asked:  # a kernel alone against itself
             by_blocks.setdefault(looks.deciding(family), []).append(family)
     groups = [_decide(looks, families, several=len(by_blocks) > 1)
               for families in by_blocks.values()]

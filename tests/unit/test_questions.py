@@ -329,3 +329,11 @@ def test_an_alarm_says_of_which_metric_it_is(run: Any, tmp_path: Path) -> None:
     made = report.build(run.write(tmp_path))
     assert ("throughput in virtual time of page/count count-read worse, p50 latency in virtual "
             "time of page/count count-read worse, ") in made["aa"]["headline"]
+
+
+def test_a_run_of_one_kernel_against_itself_alone_has_a_report(
+        synthetic: Any, tmp_path: Path) -> None:
+    run = synthetic({"page/bar": 1e8}, noise=0.01, twice=True)
+    run.header["matrix"]["compare"] = []
+    made = report.build(run.write(tmp_path))
+    assert made["aa"]["cells"] == 1 and "better or worse" in made["stopping"]["rates"]
