@@ -160,7 +160,8 @@ def _timed_cell(path: str, metric: str, ratio: float) -> Record:
             "verdict": "worse" if abs(ratio - 1) > margin else "equivalent", "ratio": ratio,
             "interval": {"low": ratio - 0.0003, "high": ratio + 0.0003, "confidence": 0.95,
                          "method": "BCa"},
-            "p": 2 / 2 ** _BOOTS, "p_holm": tested * 2 / 2 ** _BOOTS, "look": 1, "blocks_needed": None,
+            "p": 2 / 2 ** _BOOTS, "p_holm": tested * 2 / 2 ** _BOOTS, "look": 1,
+            "blocks_needed": None,
             "latency": {"p50": None, "p99": None}, "pairs": pairs, "missing": [], "reasons": [],
             "notes": []}
 

@@ -49,7 +49,7 @@ METRICS = {
 }
 # What Holm corrects together, in words; first what decides most.
 FAMILIES = {VIRTUAL: "throughput in virtual time", LATENCY: "latency in virtual time",
-            THROUGHPUT: "throughput", INSTRUCTIONS: "instructions per I/O"}
+            THROUGHPUT: "wall-clock throughput", INSTRUCTIONS: "instructions per I/O"}
 # A matrix has one margin for each of them.
 MARGINS = {metric.family: metric.margin for metric in METRICS.values()}
 

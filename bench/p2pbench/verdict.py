@@ -78,8 +78,8 @@ def _throughput(report: Record) -> str:
     """Throughput and latency in virtual time, which decides most, then by the clock on the wall."""
     if report["compares"] and not _cells(report["compares"]):
         return "Nothing compared: this run planned no pair of boots."
-    told, decided = _in_virtual_time(report["compares"])
-    wall = _on_the_wall(report, decided)
+    told = _in_virtual_time(report["compares"])
+    wall = _on_the_wall(report)
     if wall:
         told.append(f"{'By the clock on the wall' if told else 'Throughput'}, {wall}")
     if report["virtual"] and report["virtual"]["absent"]:
@@ -88,16 +88,20 @@ def _throughput(report: Record) -> str:
     return f"{'. '.join(told)}." if told else ""
 
 
-def _in_virtual_time(compares: Sequence[Record]) -> tuple[list[str], bool]:
-    """A sentence for each candidate, and whether virtual time has answered anything."""
+def _in_virtual_time(compares: Sequence[Record]) -> list[str]:
+    """A sentence for each candidate."""
     found: dict[tuple[str, str], list[Record]] = {}
     for compare in compares:
         for cell in compare["cells"]:
             if METRICS[cell["metric"]].family in (VIRTUAL, LATENCY):
                 found.setdefault(_sides(compare), []).append(cell)
-    return ([_of_candidate(*sides, cells) for sides, cells in found.items()],
-            any(cell["verdict"] in _DECIDED for cells in found.values() for cell in cells
-                if cell["metric"] == VIRTUAL))
+    return [_of_candidate(*sides, cells) for sides, cells in found.items()]
+
+
+def _is_answered(report: Record) -> bool:
+    """Whether virtual time has decided anything: then the wall's clock need not."""
+    return any(cell["metric"] == VIRTUAL and cell["verdict"] in _DECIDED
+               for cell in _cells(report["compares"]))
 
 
 def _of_candidate(baseline: str, candidate: str, cells: Sequence[Record]) -> str:
@@ -109,7 +113,7 @@ def _of_candidate(baseline: str, candidate: str, cells: Sequence[Record]) -> str
     if peer and host:
         parts.append(f"host memory: {_decided(host)}")
     parts += _latencies([cell for cell in cells if cell["metric"] != VIRTUAL])
-    return f"In virtual time (the clock counts instructions), {'; '.join(parts)}"
+    return f"In virtual time, {'; '.join(parts)}"
 
 
 def _answer(baseline: str, candidate: str, cells: Sequence[Record], memory: str) -> str:
@@ -137,10 +141,10 @@ def _latencies(cells: Sequence[Record]) -> list[str]:
     return [f"latency ({', '.join(percentiles)}): {_decided(cells)}"] if cells else []
 
 
-def _on_the_wall(report: Record, decided: bool) -> str:
+def _on_the_wall(report: Record) -> str:
     """The variants against each other through peer memory; else the matrix's first question.
 
-    decided: virtual time has answered it, so that how many cases are open here is not the point.
+    Short where virtual time has answered: how many cases are open here is then not the point.
     """
     timed = [compare for compare in report["compares"]
              if compare["cells"] and compare["cells"][0]["metric"] == THROUGHPUT]
@@ -149,15 +153,16 @@ def _on_the_wall(report: Record, decided: bool) -> str:
     first = next((compare for compare in timed if _is_peer(compare)), timed[0])
     mine = [compare for compare in timed if _sides(compare) == _sides(first)
             and _is_peer(compare)] or [first]
-    cells = _cells(mine)
+    cells, rest = _cells(mine), [compare for compare in timed if compare not in mine]
+    is_open = {cell["verdict"] for cell in cells} in ({"inconclusive"},
+                                                      {"inconclusive", "equivalent"})
+    if is_open and _is_peer(first) and _is_answered(report):
+        return (f"no difference shown in {words.plural(len(cells), 'case')}"
+                f"{_unseen(report, cells)}{_elsewhere(rest)}")
     about = first["title"] if len(mine) == 1 else (
         "{1} against {0} through peer memory".format(*_sides(first)))
-    tally = _tally(cells)
-    if {cell["verdict"] for cell in cells} in ({"inconclusive"}, {"inconclusive", "equivalent"}):
-        tally = (f"no difference shown in {words.plural(len(cells), 'case')}" if decided
-                 else f"no difference shown; {tally}")
-    rest = [compare for compare in timed if compare not in mine]
-    return f"{about}: {tally}{_unseen(report, cells)}{_elsewhere(rest)}"
+    return (f"{about}: {'no difference shown; ' if is_open else ''}{_tally(cells)}"
+            f"{_unseen(report, cells)}{_elsewhere(rest)}")
 
 
 def _is_peer(compare: Record) -> bool:
@@ -361,6 +366,8 @@ def _too_few(report: Record) -> list[str]:
             (AA, (report["aa"] or {"compares": []})["compares"],
              "raise an A/A alarm in any of {}")):
         for family in FAMILIES:
+            if family == THROUGHPUT and _is_answered(report):
+                continue
             cells = _of_family(_cells(compares), family)
             paired = [cell for cell in cells if cell["pairs"]]
             needed = looks.fewest(prefix + family, len(paired))

@@ -107,7 +107,7 @@ def test_the_least_p_that_a_run_can_give_is_named_where_it_stands(whole: dict[st
     del compares[2]["cells"][0]["p"]  # of a cell without a pair
     least = "< 0.001 is the least that p (Holm) can be here: 12 pairs give no p under 2/4,096, " \
             "and there are {}."
-    assert words.least_p(compares) == {"b": least.format("2 cells of throughput"),
+    assert words.least_p(compares) == {"b": least.format("2 cells of wall-clock throughput"),
                                        "d": least.format("1 cell of instructions per I/O")}
     assert words.least_p(compares[:1]) == {}
     assert words.least_p(samples.quick()["compares"]) == {}  # without any p

@@ -24,7 +24,8 @@ SPEED = {"page/host": 1e8, "page/bar": 1e8, "page/cmb": 1e8}
 def run(synthetic: Any) -> Any:
     """Twelve blocks at most; "bar" is settled at once, "cmb" never: its boots swing by a half."""
     made = synthetic(SPEED, blocks=12, noise=0.0001)
-    made.header["stopping"] = plan_looks(3, 12, 600.0).shared({"throughput": 2, "aa-throughput": 0}).as_json()
+    made.header["stopping"] = plan_looks(3, 12, 600.0).shared(
+        {"throughput": 2, "aa-throughput": 0}).as_json()
     made.header["matrix"]["blocks"] = 3
     made.header["matrix"]["compare"] = [
         {"name": name, "title": name, "baseline": {"variant": "page", "provider": "host"},
@@ -110,9 +111,9 @@ def test_metrics_that_can_be_decided_at_other_looks_are_named(run: Any, tmp_path
     run.header["stopping"] = plan_looks(3, 12, 600.0).shared(
         {"throughput": 48, "instructions": 1, "virtual": 1}).as_json()
     (note,) = stopping.notes(Journal.create(tmp_path / "journal.jsonl", run.header))
-    assert ("better or worse can be found in throughput after 12 blocks with a p of at most 5 % "
-            "after Holm, in instructions per I/O from 8 blocks on with a p of at most 2.5 % after "
-            "Holm, since with fewer no p is that small") in note
+    assert ("better or worse can be found in wall-clock throughput after 12 blocks with a p of at "
+            "most 5 % after Holm, in instructions per I/O from 8 blocks on with a p of at most "
+            "2.5 % after Holm, since with fewer no p is that small") in note
 
 
 def test_a_settled_verdict_stays_whatever_comes_later(run: Any, tmp_path: Path) -> None:
@@ -224,7 +225,8 @@ def test_a_boot_that_began_before_the_one_that_ended_first_is_no_jump_of_the_clo
 def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
         synthetic: Any, tmp_path: Path) -> None:
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.0001, twice=True)
-    run.header["stopping"] = plan_looks(3, 6, 600.0).shared({"throughput": 1, "aa-throughput": 1}).as_json()
+    run.header["stopping"] = plan_looks(3, 6, 600.0).shared(
+        {"throughput": 1, "aa-throughput": 1}).as_json()
     run.header["matrix"]["blocks"] = 3
     for block in range(6):  # A/A stays open, the comparison does not
         rate = 1e8 * (1.5 if block % 2 else 0.6)
@@ -235,7 +237,8 @@ def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
 
 def test_the_second_boot_goes_on_while_its_first_does(synthetic: Any, tmp_path: Path) -> None:
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.3, twice=True)
-    run.header["stopping"] = plan_looks(3, 6, 600.0).shared({"throughput": 1, "aa-throughput": 1}).as_json()
+    run.header["stopping"] = plan_looks(3, 6, 600.0).shared(
+        {"throughput": 1, "aa-throughput": 1}).as_json()
     run.header["matrix"]["blocks"] = 3
     assert len(drive(run, tmp_path).boots) == 24
 
@@ -293,17 +296,18 @@ def test_a_journal_from_before_keeps_the_looks_that_it_was_planned_with(run: Any
 
 def test_a_run_says_before_it_begins_when_it_can_decide() -> None:
     for first, most, budget, cells, said in (
-            (3, 16, None, 48, "3 blocks cannot call any of 48 cells of throughput better or "
-             "worse, which takes 11: what it can show is that cells are equivalent; with a BUDGET "
-             "it goes on to 16"),
-            (3, 16, 60.0, 48, "the first of 48 cells of throughput can be called better or worse "
-             "after 12 blocks, with a p of at most 2.5 % after Holm; equivalent at any look"),
-            (3, 8, 60.0, 48, "8 blocks cannot call any of 48 cells of throughput better or worse, "
-             "which takes 11: what it can show is that cells are equivalent"),
-            (1, 4, None, 4, "1 block cannot call any of 4 cells of throughput better or worse, "
-             "which takes 8"),
-            (14, 24, None, 98, "14 blocks can call any of 98 cells of throughput better or worse, "
-             "which takes 12"),
+            (3, 16, None, 48, "3 blocks cannot call any of 48 cells of wall-clock throughput "
+             "better or worse, which takes 11: what it can show is that cells are equivalent; with "
+             "a BUDGET it goes on to 16"),
+            (3, 16, 60.0, 48, "the first of 48 cells of wall-clock throughput can be called better "
+             "or worse after 12 blocks, with a p of at most 2.5 % after Holm; equivalent at any "
+             "look"),
+            (3, 8, 60.0, 48, "8 blocks cannot call any of 48 cells of wall-clock throughput better "
+             "or worse, which takes 11: what it can show is that cells are equivalent"),
+            (1, 4, None, 4, "1 block cannot call any of 4 cells of wall-clock throughput better "
+             "or worse, which takes 8"),
+            (14, 24, None, 98, "14 blocks can call any of 98 cells of wall-clock throughput better "
+             "or worse, which takes 12"),
             (3, 16, None, 0, "")):
         looks = plan_looks(first, most, budget).shared({"throughput": cells, "virtual": 200})
         assert first_decision(looks, "throughput", cells, most) == said
@@ -338,7 +342,8 @@ def wide(synthetic: Any) -> Any:
 
 def test_a_loss_of_a_half_in_one_of_48_cells_is_worse_after_12_blocks(
         wide: Any, tmp_path: Path) -> None:
-    wide.header["stopping"] = plan_looks(3, 16, 600.0).shared({"throughput": 48, "aa-throughput": 0}).as_json()
+    wide.header["stopping"] = plan_looks(3, 16, 600.0).shared(
+        {"throughput": 48, "aa-throughput": 0}).as_json()
     journal = drive(wide, tmp_path)
     name = "bar/randread-1k-qd1/throughput"
     found = [(look.record["blocks"], look.record["verdicts"][name]) for look in journal.looks]
