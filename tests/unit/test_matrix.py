@@ -240,7 +240,7 @@ def test_a_compare_with_itself_is_told_of_aa(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["quick", "full"])
 def test_the_matrices_that_measure_run_something_against_itself(name: str) -> None:
-    assert read_matrix(find_matrix(name)).aa
+    assert any(boot.aa for boot in read_matrix(find_matrix(name)).plan(1))
 
 
 def test_workloads_that_the_guest_cannot_hold_are_refused_when_they_are_planned(
@@ -303,10 +303,10 @@ def test_a_bar_that_no_guest_can_have_is_a_mistake(tmp_path: Path, size: str) ->
         read_matrix(write(tmp_path, GOOD + MEMORY.replace("512g", size)))
 
 
-@pytest.mark.parametrize(("name", "largest"), [("quick", 256 << 30), ("full", 512 << 30)])
-def test_the_memory_curve_goes_from_64_mib_by_powers_of_four(name: str, largest: int) -> None:
+@pytest.mark.parametrize(("name", "bars"), [
+    ("quick", [64 << 20, 1 << 30, 16 << 30, 64 << 30]),
+    ("full", [*(64 << 20 << 2 * step for step in range(7)), 512 << 30])])
+def test_the_memory_curve_of_both_kernels_begins_at_64_mib(name: str, bars: list[int]) -> None:
     curve = read_matrix(find_matrix(name)).memory
     for variant in ("page", "pageless"):
-        bars = sorted(entry["bar"] for entry in curve if entry["variant"] == variant)
-        assert bars[:7] == [64 << 20 << 2 * step for step in range(7)]
-        assert bars[-1] == largest
+        assert sorted(entry["bar"] for entry in curve if entry["variant"] == variant) == bars

@@ -132,13 +132,13 @@ def test_each_kind_of_memory_is_asked_about_by_a_name_of_its_own(
 
 
 def test_each_candidate_is_held_against_the_first_variant(tmp_path: Path) -> None:
-    counts = TWO.replace('"pageless"', '"pageless", "planted-p2p"')
+    counts = TWO.replace('"pageless"', '"pageless", "planted"')
     asked = {one.compare["name"]: one.compare for one in questions(planned(tmp_path, counts))
              if one.metric == "virtual" and not one.second}
     assert {name: (one["baseline"]["variant"], one["candidate"]["variant"])
             for name, one in asked.items()} == {
         "virtual-bar-pageless": ("page", "pageless"),
-        "virtual-bar-planted-p2p": ("page", "planted-p2p")}
+        "virtual-bar-planted": ("page", "planted")}
 
 
 def test_what_is_timed_in_virtual_time_is_timed_against_itself_too(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from p2pbench.matrix import Matrix, Workload, read_matrix
 from p2pbench.paths import CONFIGS
+from p2pbench.virtual import ICOUNT
 
 Record = dict[str, Any]
 MAKE = """
@@ -24,24 +25,26 @@ print(sum(len(one["cells"]) for one in made["compares"]), made["aa"]["cells"],
       f"{time.process_time() - began:.1f}",
       resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
-BLOCKS = 151
+BLOCKS = 30
+INSTRUMENT = {"name": "insncount", "reason": "", "sha256": "", "icount": ICOUNT, "real_time": ""}
 # Functions of a path that run in an I/O, and lists of them that differ.
 FUNCTIONS = {"count": 200, "ordinary": 60}
 LISTS = 5
 
 
-def test_2000_boots_of_full_take_less_than_500_mib(synthetic: Any, tmp_path: Path) -> None:
+def test_30_blocks_of_full_take_less_than_500_mib(synthetic: Any, tmp_path: Path) -> None:
     matrix = full()
     plan = [vars(boot) for boot in matrix.plan(1, BLOCKS)]
     like = synthetic({f"page/{name}": 1e8 for name in ("host", "cmb", "bar")}, blocks=1)
     path = tmp_path / "journal.jsonl"
     with path.open("w") as journal:
-        header = like.header | {"matrix": matrix.as_json(), "plan": plan}
+        header = like.header | {"matrix": matrix.as_json(), "plan": plan, "provenance":
+                                like.header["provenance"] | {"instrument": INSTRUMENT}}
         for record in itertools.chain([header], boots(matrix, plan, like)):
             journal.write(json.dumps(record, separators=(",", ":")) + "\n")
     counted = sum(boot["kind"] == "count" for boot in plan)
     mb = path.stat().st_size / 1e6
-    assert len(plan) > 2000 and counted > 600 and mb > 150
+    assert counted > 6 * BLOCKS and mb > 150
     done = subprocess.run([sys.executable, "-c", MAKE, tmp_path], text=True, capture_output=True,
                           check=True)
     path.unlink()
@@ -73,7 +76,9 @@ def boots(matrix: Matrix, plan: list[Record], like: Any) -> Iterator[Record]:
         works = matrix.workloads_for(planned["provider"], planned["variant"])
         yield template | planned | {"workloads": [
             counts(work, draw, tables[work.kind]) if work.kind in FUNCTIONS
-            else moved(work, draw, template["workloads"][0]) for work in works]}
+            else moved(work, draw, like.boot(f"b0-page-{work.device.partition('+')[0]}" if work.device
+                                             else template["boot"])["workloads"][0])
+            for work in works]}
 
 
 def rows(draw: random.Random, number: int) -> Iterator[Record]:
@@ -87,7 +92,7 @@ def counts(work: Workload, draw: random.Random, tables: list[list[Record]]) -> R
     """The result of a counted workload."""
     functions = draw.choice(tables)
     per_io = sum(row["per_io"] for row in functions) + draw.random()
-    p2p = work.kind == "count"
+    p2p = work.kind == "count" and work.device != "host"
     size = work.ios * work.bs
     evidence = {
         "p2p": {"requests": work.ios, "bytes": size, "fallbacks": 0} if p2p else None,
@@ -96,7 +101,10 @@ def counts(work: Workload, draw: random.Random, tables: list[list[Record]]) -> R
     return {"name": work.name, "status": "ok", "error": None, "reasons": [], "metrics": None,
             "evidence": evidence, "counts": {
                 "instrument": "insncount", "ios": work.ios, "per_io": round(per_io, 4),
-                "subsystems": {"nvmet": round(per_io, 4)}, "functions": functions, "reason": ""}}
+                "total": int(per_io * work.ios), "subsystems": {"nvmet": round(per_io, 4)},
+                "functions": functions, "reason": ""},
+            "virtual": {"duration_ns": int(per_io * work.ios), "bytes": size, "latency_ns": {
+                name: int(per_io) for name in ("p50", "p99", "p999", "max")}}}
 
 
 def moved(work: Workload, draw: random.Random, like: Record) -> Record:

@@ -310,19 +310,18 @@ def test_a_run_says_before_it_begins_when_it_can_decide() -> None:
              "or worse, which takes 12"),
             (3, 16, None, 0, "")):
         looks = plan_looks(first, most, budget).shared({"throughput": cells, "virtual": 200})
-        assert first_decision(looks, "throughput", cells, most) == said
+        planned = [(looks.blocks[-1], most)] * cells
+        assert first_decision(looks, "throughput", planned) == said
 
 
 def test_the_plan_of_a_run_counts_its_cells_by_metric_before_any_data(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("p2pbench.run.RESULTS", tmp_path)
-    for name, cells, twice, deciding in (("quick", (4, 8, 20, 28), (4, 8, 6, 16), (12, 16)),
-                                         ("full", (6, 12, 84, 46), (6, 12, 12, 26),
-                                          (14, 21, 24))):
+    for name, cells, twice in (("quick", (12, 24, 2, 36), (12, 24, 0, 24)),
+                               ("full", (96, 160, 84, 136), (96, 160, 12, 136))):
         made = Run.new(find_matrix(name), 1, 1200.0)
         assert made.cells() == dict(zip(FAMILIES, cells)) | {
             f"aa-{family}": number for family, number in zip(FAMILIES, twice)}
-        assert {made.looks.deciding(family) for family in made.cells()} == {deciding}
         assert made.looks.blocks[-1] == 1 + max(boot.block for boot in made.plan)
 
 
