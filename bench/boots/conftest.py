@@ -21,6 +21,7 @@ from p2pbench import command, junit, progress, report, stopping
 from p2pbench.errors import BenchError
 from p2pbench.looks import first_decision
 from p2pbench.matrix import Boot, find_matrix
+from p2pbench.metrics import FAMILIES
 from p2pbench.run import Estimate, Run
 from p2pbench.runs import named
 from p2pbench.stopping import in_words
@@ -125,9 +126,11 @@ class Session:
                 f"budget {in_words(looks.budget_s)}, at most {looks.blocks[-1]} blocks; "
                 f"looks after {', '.join(map(str, looks.blocks))} blocks: cells that are settled "
                 "then stop")
-        decides = first_decision(looks, self.run.cells()["cells"], self.run.matrix.most_blocks)
-        if decides:
-            self.console.print(decides)
+        cells = self.run.cells()
+        for family in FAMILIES:
+            decides = first_decision(looks, family, cells[family], self.run.matrix.most_blocks)
+            if decides:
+                self.console.print(decides)
 
     def end(self) -> None:
         """Stop the progress line, and what is still being built."""

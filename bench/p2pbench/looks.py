@@ -11,13 +11,14 @@ The plan follows from the matrix alone: its `blocks` and `most_blocks`, and the 
     better,      at a look with a share of the 0.05: the interval, of the same confidence, lies
     worse        beyond the margin, and p after Holm is at most the share. The shares add up to
                  0.05, so by Bonferroni's inequality the chance of one false alarm or more in a
-                 report, over all its cells and looks, stays there (C. Jennison, B. W. Turnbull,
+                 family, over all its cells and looks, stays there (C. Jennison, B. W. Turnbull,
                  "Group Sequential Methods with Applications to Clinical Trials", 2000, chapter 2,
                  of which this is the plainest and most cautious)
-    shares       A look with fewer pairs than Holm over all cells needs at its share
+    family       the cells of a metric (metrics.py), and apart from them its A/A cells
+    shares       A look with fewer pairs than Holm over the cells of a family needs at its share
                  (significance.py) could call nothing better or worse: a share would be lost on it.
                  So the last J looks share alike, J as large as it can be with enough blocks for
-                 each of them. Cells and A/A cells are families of their own, each with its shares
+                 each of them. Each family has shares of its own
 
 The two errors do not add up in a cell: what differs by less than the margin can wrongly be called
 better or worse, what differs by as much can wrongly be called equivalent.
@@ -32,7 +33,7 @@ from typing import Any, cast
 from . import words
 from .estimate import FEWEST_PAIRS
 from .journal import Header
-from .metrics import AA
+from .metrics import AA, FAMILIES
 from .significance import ALPHA, fewest_pairs
 
 
@@ -113,15 +114,16 @@ def looks_from(said: Mapping[str, Any]) -> Looks:
                  {family: tuple(shares) for family, shares in said.get("shares", {}).items()})
 
 
-def first_decision(looks: Looks, cells: int, most: int) -> str:
+def first_decision(looks: Looks, family: str, cells: int, most: int) -> str:
     """From which block on a run can call a cell better or worse, in words, before it begins.
 
-    cells: how many it compares; most: how far a budget would go.
+    cells: how many of a family it compares; most: how far a budget would go. "" without a cell.
     """
     if not cells:
         return ""
+    all_cells = f"{words.plural(cells, 'cell')} of {FAMILIES[family]}"
     needed, last = fewest_pairs(cells), looks.blocks[-1]
-    any_cell = f"call any of {words.plural(cells, 'cell')} better or worse"
+    any_cell = f"call any of {all_cells} better or worse"
     if last < needed:
         only = ": what it can show is that cells are equivalent" if last >= FEWEST_PAIRS else ""
         more = f"; with a BUDGET it goes on to {most}" if not looks.budget_s and most >= needed \
@@ -129,6 +131,6 @@ def first_decision(looks: Looks, cells: int, most: int) -> str:
         return f"{words.plural(last, 'block')} cannot {any_cell}, which takes {needed}{only}{more}"
     if not looks.budget_s:
         return f"{words.plural(last, 'block')} can {any_cell}, which takes {needed}"
-    return (f"the first of {words.plural(cells, 'cell')} can be called better or worse after "
-            f"{looks.deciding('cells')[0]} blocks, with a p of at most "
-            f"{100 * looks.deciding_share('cells'):.3g} % after Holm; equivalent at any look")
+    return (f"the first of {all_cells} can be called better or worse after "
+            f"{looks.deciding(family)[0]} blocks, with a p of at most "
+            f"{100 * looks.deciding_share(family):.3g} % after Holm; equivalent at any look")

@@ -47,9 +47,16 @@ METRICS = {
     THROUGHPUT: Metric("throughput", False, "fio", THROUGHPUT, 0.02),
     INSTRUCTIONS: Metric("instructions per I/O", True, "count", INSTRUCTIONS, 0.005),
 }
-FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS.values()))
+# What Holm corrects together, in words; first what decides most.
+FAMILIES = {VIRTUAL: "throughput in virtual time", LATENCY: "latency in virtual time",
+            THROUGHPUT: "wall-clock throughput", INSTRUCTIONS: "instructions per I/O"}
 # A matrix has one margin for each of them.
 MARGINS = {metric.family: metric.margin for metric in METRICS.values()}
+
+
+def figure_of(metric: str) -> str:
+    """Return what a boot's figure of a metric is called in the pairs of a report."""
+    return {THROUGHPUT: "bytes_per_s", INSTRUCTIONS: "per_io"}.get(metric, "figure")
 
 
 def percentile_of(metric: str) -> str:

@@ -122,7 +122,7 @@ def section(journal: Journal, found: Sequence[Comparison]) -> dict[str, Any]:
         "used_looks": taken + (1 if still_open or not taken else 0),
         "settled": len(cells) - still_open,
         "open": still_open,
-        "rates": _rates(looks),
+        "rates": _rates(journal),
         "skipped_boots": list(journal.skipped),
         "skipped_why": list(dict.fromkeys(journal.skipped.values())),
     }
@@ -138,26 +138,34 @@ def notes(journal: Journal) -> list[str]:
                 for reason in dict.fromkeys(reasons)]
     return [
         f"this run had a budget of {in_words(looks.budget_s)}: its verdicts were looked at after "
-        f"{', '.join(map(str, looks.blocks))} blocks, as far as it came; {_rates(looks)}; a "
+        f"{', '.join(map(str, looks.blocks))} blocks, as far as it came; {_rates(journal)}; a "
         "verdict stays as it is",
         *left_out]
 
 
-def _rates(looks: Looks) -> str:
+def _rates(journal: Journal) -> str:
     """What each look may decide, and how all of them together keep to the error rate."""
+    looks = looks_of(journal.header)
+    asked = {question.family for question in questions(journal.header)}
     by_blocks: dict[tuple[int, ...], list[str]] = {}
     for family in FAMILIES:
-        by_blocks.setdefault(looks.deciding(family), []).append(family)
-    told = [f"{' and '.join(families) if len(by_blocks) > 1 else 'better or worse'} "
-            f"{'after' if len(deciding) == 1 else 'from'} {deciding[0]} blocks"
-            f"{'' if len(deciding) == 1 else ' on'} with a p of at most "
-            f"{100 * looks.deciding_share(families[0]):.3g} % after Holm"
-            for deciding, families in by_blocks.items()]
+        if family in asked or not asked:
+            by_blocks.setdefault(looks.deciding(family), []).append(family)
+    groups = [_decide(looks, families, several=len(by_blocks) > 1)
+              for families in by_blocks.values()]
     few = ", since with fewer no p is that small" if min(map(len, by_blocks)) < len(looks.blocks) \
         else ""
-    head = "better or worse can be found in " if len(by_blocks) > 1 else ""
-    return (f"intervals are of {100 * (1 - looks.alpha):.4g} %, {head}{', in '.join(told)}{few}; so "
-            f"all looks together stay at {100 * ALPHA:.3g} % for each metric")
+    return (f"intervals are of {100 * (1 - looks.alpha):.4g} %, better or worse can be found "
+            f"{', '.join(groups)}{few}; so all looks together stay at {100 * ALPHA:.3g} % for "
+            "each metric")
+
+
+def _decide(looks: Looks, families: Sequence[str], several: bool) -> str:
+    """From which look on families that share alike can be decided; several: there are others."""
+    first, *more = looks.deciding(families[0])
+    where = f"in {' and '.join(FAMILIES[one] for one in families)} " if several else ""
+    return (f"{where}{f'from {first} blocks on' if more else f'after {first} blocks'} with a p of "
+            f"at most {100 * looks.deciding_share(families[0]):.3g} % after Holm")
 
 
 def disagreements(journal: Journal, found: Sequence[Comparison]) -> list[str]:

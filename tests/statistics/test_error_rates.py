@@ -33,7 +33,7 @@ def test_a_kernel_against_itself_raises_5_percent_of_false_alarms(kind: str, pai
 
 
 @pytest.mark.parametrize("kind", ["normal", "outliers"])
-def test_of_a_whole_report_5_percent_raise_a_false_alarm_after_holm(kind: str) -> None:
+def test_of_a_whole_family_5_percent_raise_a_false_alarm_after_holm(kind: str) -> None:
     cells, pairs = 10, 10
     p = permutation_p(noise((EXPERIMENTS * cells, pairs), kind), SEED).reshape(EXPERIMENTS, cells)
     assert np.mean([min(holm(row)) <= ALPHA for row in p]) <= 0.06
@@ -41,11 +41,11 @@ def test_of_a_whole_report_5_percent_raise_a_false_alarm_after_holm(kind: str) -
 
 
 def test_looking_often_raises_no_more_false_alarms() -> None:
-    looks = plan_looks(8, 32, 600.0).shared({"cells": 1})
-    assert len(looks.deciding("cells")) > 3
+    looks = plan_looks(8, 32, 600.0).shared({"throughput": 1})
+    assert len(looks.deciding("throughput")) > 3
     data = noise((EXPERIMENTS, looks.blocks[-1]), "normal")
     p = np.array([permutation_p(data[:, :blocks], SEED) for blocks in looks.blocks])
-    shares = np.array([[looks.share("cells", n)] for n in range(1, len(looks.blocks) + 1)])
+    shares = np.array([[looks.share("throughput", n)] for n in range(1, len(looks.blocks) + 1)])
     assert np.mean((p <= shares).any(axis=0)) <= 0.06
     assert np.mean((p <= ALPHA).any(axis=0)) > 0.09  # what it would be with alpha at each look
 
@@ -54,14 +54,14 @@ def test_looking_often_raises_no_more_false_alarms() -> None:
 def test_all_cells_at_all_looks_together_raise_5_percent_of_false_alarms(kind: str) -> None:
     """As `quick` with a budget: five looks, of which the last two may call better and worse."""
     cells, experiments = 10, EXPERIMENTS // 2
-    looks = plan_looks(3, 16, 600.0).shared({"cells": cells})
-    assert looks.deciding("cells") == (12, 16)
+    looks = plan_looks(3, 16, 600.0).shared({"throughput": cells})
+    assert looks.deciding("throughput") == (12, 16)
     data = noise((experiments * cells, looks.blocks[-1]), kind)
     alarms, uncorrected = np.zeros(experiments, bool), np.zeros(experiments, bool)
     for number, blocks in enumerate(looks.blocks, 1):
         p = permutation_p(data[:, :blocks], SEED).reshape(experiments, cells)
         adjusted = np.array([min(holm(row)) for row in p])
-        share = looks.share("cells", number)
+        share = looks.share("throughput", number)
         alarms |= (adjusted <= share) & (share > 0)
         uncorrected |= adjusted <= ALPHA
     assert np.mean(alarms) <= 0.06

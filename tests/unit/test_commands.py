@@ -14,6 +14,8 @@ from p2pbench.paths import ROOT
 from p2pbench.run import _new_directory
 from p2pbench.stopping import in_words
 
+from support import start_bench
+
 SUBTEST = """\
 def test_boot(subtests):
     with subtests.test(msg="one"):
@@ -104,3 +106,32 @@ def test_no_time_limit_of_the_users_ends_a_boot(tmp_path: Path) -> None:
                           env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
                                             "PYTEST_TIMEOUT": "0.2"})
     assert done.returncode == 0, done.stdout
+
+
+PLAN = """\
+blocks = 9
+[[boots]]
+variant = "page"
+providers = "host"
+[[workloads]]
+rw = "randread"
+bs = "4k"
+runtime = "1s"
+[[counts]]
+variants = ["page", "pageless"]
+rw = "randread"
+bs = "4k"
+iodepth = [1, 4, 16]
+ios = 100
+"""
+
+
+def test_a_plan_says_of_each_metric_that_it_compares_whether_it_can_decide(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(PLAN)
+    done = start_bench(tmp_path, "--matrix", str(tmp_path / "own.toml"), "--collect-only")
+    said, _ = done.communicate()
+    assert [line for line in said.splitlines() if "better or worse" in line] == [
+        f"9 blocks can call any of {cells} better or worse, which takes {blocks}"
+        for cells, blocks in (("3 cells of throughput in virtual time", 7),
+                              ("6 cells of latency in virtual time", 8),
+                              ("3 cells of instructions per I/O", 7))]

@@ -12,6 +12,7 @@ from p2pbench.errors import BenchError
 from p2pbench.journal import Journal, JournalError
 from p2pbench.looks import first_decision, looks_of, plan_looks
 from p2pbench.matrix import find_matrix
+from p2pbench.metrics import FAMILIES
 from p2pbench.run import Run
 from p2pbench.significance import ALPHA, fewest_pairs
 from p2pbench.stopping import Budget, in_words, parse_budget
@@ -23,7 +24,8 @@ SPEED = {"page/host": 1e8, "page/bar": 1e8, "page/cmb": 1e8}
 def run(synthetic: Any) -> Any:
     """Twelve blocks at most; "bar" is settled at once, "cmb" never: its boots swing by a half."""
     made = synthetic(SPEED, blocks=12, noise=0.0001)
-    made.header["stopping"] = plan_looks(3, 12, 600.0).shared({"cells": 2, "aa": 0}).as_json()
+    made.header["stopping"] = plan_looks(3, 12, 600.0).shared(
+        {"throughput": 2, "aa-throughput": 0}).as_json()
     made.header["matrix"]["blocks"] = 3
     made.header["matrix"]["compare"] = [
         {"name": name, "title": name, "baseline": {"variant": "page", "provider": "host"},
@@ -85,8 +87,9 @@ def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> No
     made = report.write(tmp_path)
     assert made["ok"], made["problems"]
     assert ("after 3, 5, 8, 12 blocks, as far as it came; intervals are of 98.75 %, better or "
-            "worse wants a p of at most 2.5 % after Holm and can be found from 8 blocks on, since "
-            "with fewer no p is that small; so all looks together stay at 5 %") in made["notes"][0]
+            "worse can be found from 8 blocks on with a p of at most 2.5 % after Holm, since with "
+            "fewer no p is that small; so all looks together stay at 5 % for each metric; a "
+            "verdict stays as it is") in made["notes"][0]
     assert made["notes"][1] == ("9 boots were skipped: every cell of it is settled (look 1, after "
                                 "3 blocks)")
     assert made["not_run"] == [] and made["totals"]["boots"]["skipped"] == 9
@@ -94,6 +97,23 @@ def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> No
     assert made["compares"][0]["cells"][0]["missing"] == []
     assert {k: made["stopping"][k] for k in ("looks", "used_looks", "settled", "open")} == {
         "looks": [3, 5, 8, 12], "used_looks": 4, "settled": 1, "open": 1}
+
+
+def test_metrics_that_can_be_decided_at_other_looks_are_named(run: Any, tmp_path: Path) -> None:
+    """Few cells of instructions take fewer blocks than many of throughput."""
+    run.header["matrix"]["workloads"].append(
+        {"name": "null_blk-read", "rw": "read", "bs": 4096, "iodepth": 1, "numjobs": 1,
+         "verify": "", "kind": "ordinary", "providers": ["count"], "device": "null_blk", "ios": 10,
+         "variants": ["stock", "page"]})
+    run.header["plan"] += [
+        {"boot": f"b0-{variant}-count", "index": 99, "block": 0, "variant": variant,
+         "provider": "count", "kind": "count", "aa": False} for variant in ("stock", "page")]
+    run.header["stopping"] = plan_looks(3, 12, 600.0).shared(
+        {"throughput": 48, "instructions": 1, "virtual": 1}).as_json()
+    (note,) = stopping.notes(Journal.create(tmp_path / "journal.jsonl", run.header))
+    assert ("better or worse can be found in wall-clock throughput after 12 blocks with a p of at "
+            "most 5 % after Holm, in instructions per I/O from 8 blocks on with a p of at most "
+            "2.5 % after Holm, since with fewer no p is that small") in note
 
 
 def test_a_settled_verdict_stays_whatever_comes_later(run: Any, tmp_path: Path) -> None:
@@ -188,7 +208,8 @@ def test_time_spent_before_an_interruption_counts(run: Any, tmp_path: Path,
 def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
         synthetic: Any, tmp_path: Path) -> None:
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.0001, twice=True)
-    run.header["stopping"] = plan_looks(3, 6, 600.0).shared({"cells": 1, "aa": 1}).as_json()
+    run.header["stopping"] = plan_looks(3, 6, 600.0).shared(
+        {"throughput": 1, "aa-throughput": 1}).as_json()
     run.header["matrix"]["blocks"] = 3
     for block in range(6):  # A/A stays open, the comparison does not
         rate = 1e8 * (1.5 if block % 2 else 0.6)
@@ -199,7 +220,8 @@ def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
 
 def test_the_second_boot_goes_on_while_its_first_does(synthetic: Any, tmp_path: Path) -> None:
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.3, twice=True)
-    run.header["stopping"] = plan_looks(3, 6, 600.0).shared({"cells": 1, "aa": 1}).as_json()
+    run.header["stopping"] = plan_looks(3, 6, 600.0).shared(
+        {"throughput": 1, "aa-throughput": 1}).as_json()
     run.header["matrix"]["blocks"] = 3
     assert len(drive(run, tmp_path).boots) == 24
 
@@ -231,9 +253,9 @@ def test_looks_grow_by_half(first: int, most: int, looks: tuple[int, ...]) -> No
     (14, 24, 98, (14, 21, 24)), (8, 8, 48, (8,))])
 def test_only_looks_with_blocks_enough_share_the_error_rate_of_better_and_worse(
         first: int, most: int, cells: int, deciding: tuple[int, ...]) -> None:
-    looks = plan_looks(first, most, 60.0).shared({"cells": cells})
-    assert looks.deciding("cells") == deciding
-    shares = [looks.share("cells", number) for number in range(1, len(looks.blocks) + 1)]
+    looks = plan_looks(first, most, 60.0).shared({"throughput": cells})
+    assert looks.deciding("throughput") == deciding
+    shares = [looks.share("throughput", number) for number in range(1, len(looks.blocks) + 1)]
     assert sum(shares) == pytest.approx(ALPHA)
     for blocks, share in zip(looks.blocks[:-1], shares):
         assert not share or blocks >= fewest_pairs(cells, share)
@@ -243,36 +265,47 @@ def test_only_looks_with_blocks_enough_share_the_error_rate_of_better_and_worse(
 
 
 def test_a_journal_from_before_keeps_the_looks_that_it_was_planned_with(run: Any) -> None:
+    def shares(*families: str) -> list[list[float]]:
+        looks = looks_of(run.header)
+        return [[looks.share(family, number) for number in (1, 2, 3, 4)] for family in families]
+
+    run.header["stopping"]["shares"] = {"cells": [0, 0, 0, 0.05], "aa": [0, 0, 0.02, 0.03]}
+    assert shares("throughput", "instructions", "aa-throughput") == [
+        [0, 0, 0, 0.05], [0, 0, 0, 0.05], [0, 0, 0.02, 0.03]]
     del run.header["stopping"]["shares"]
-    looks = looks_of(run.header)
-    assert [looks.share("cells", number) for number in (1, 2, 3, 4)] == [ALPHA / 4] * 4
+    assert shares("throughput") == [[ALPHA / 4] * 4]
     assert looks_of({"matrix": {"blocks": 7}}).blocks == (7,)  # type: ignore[typeddict-item]
 
 
 def test_a_run_says_before_it_begins_when_it_can_decide() -> None:
     for first, most, budget, cells, said in (
-            (3, 16, None, 48, "3 blocks cannot call any of 48 cells better or worse, which takes "
-             "11: what it can show is that cells are equivalent; with a BUDGET it goes on to 16"),
-            (3, 16, 60.0, 48, "the first of 48 cells can be called better or worse after 12 "
-             "blocks, with a p of at most 2.5 % after Holm; equivalent at any look"),
-            (3, 8, 60.0, 48, "8 blocks cannot call any of 48 cells better or worse, which takes "
-             "11: what it can show is that cells are equivalent"),
-            (1, 4, None, 4, "1 block cannot call any of 4 cells better or worse, which takes 8"),
-            (14, 24, None, 98, "14 blocks can call any of 98 cells better or worse, which takes "
-             "12"),
+            (3, 16, None, 48, "3 blocks cannot call any of 48 cells of wall-clock throughput "
+             "better or worse, which takes 11: what it can show is that cells are equivalent; with "
+             "a BUDGET it goes on to 16"),
+            (3, 16, 60.0, 48, "the first of 48 cells of wall-clock throughput can be called better "
+             "or worse after 12 blocks, with a p of at most 2.5 % after Holm; equivalent at any "
+             "look"),
+            (3, 8, 60.0, 48, "8 blocks cannot call any of 48 cells of wall-clock throughput better "
+             "or worse, which takes 11: what it can show is that cells are equivalent"),
+            (1, 4, None, 4, "1 block cannot call any of 4 cells of wall-clock throughput better "
+             "or worse, which takes 8"),
+            (14, 24, None, 98, "14 blocks can call any of 98 cells of wall-clock throughput better "
+             "or worse, which takes 12"),
             (3, 16, None, 0, "")):
-        looks = plan_looks(first, most, budget).shared({"cells": cells})
-        assert first_decision(looks, cells, most) == said
+        looks = plan_looks(first, most, budget).shared({"throughput": cells, "virtual": 200})
+        assert first_decision(looks, "throughput", cells, most) == said
 
 
-def test_the_plan_of_a_run_counts_its_cells_before_any_data(monkeypatch: pytest.MonkeyPatch,
-                                                            tmp_path: Path) -> None:
+def test_the_plan_of_a_run_counts_its_cells_by_metric_before_any_data(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("p2pbench.run.RESULTS", tmp_path)
-    for name, cells, deciding in (("quick", {"cells": 48, "aa": 22}, (12, 16)),
-                                  ("full", {"cells": 130, "aa": 38}, (14, 21, 24))):
+    for name, cells, twice, deciding in (("quick", (4, 8, 20, 28), (4, 8, 6, 16), (12, 16)),
+                                         ("full", (6, 12, 84, 46), (6, 12, 12, 26),
+                                          (14, 21, 24))):
         made = Run.new(find_matrix(name), 1, 1200.0)
-        assert made.cells() == cells
-        assert made.looks.deciding("cells") == made.looks.deciding("aa") == deciding
+        assert made.cells() == dict(zip(FAMILIES, cells)) | {
+            f"aa-{family}": number for family, number in zip(FAMILIES, twice)}
+        assert {made.looks.deciding(family) for family in made.cells()} == {deciding}
         assert made.looks.blocks[-1] == 1 + max(boot.block for boot in made.plan)
 
 
@@ -292,7 +325,8 @@ def wide(synthetic: Any) -> Any:
 
 def test_a_loss_of_a_half_in_one_of_48_cells_is_worse_after_12_blocks(
         wide: Any, tmp_path: Path) -> None:
-    wide.header["stopping"] = plan_looks(3, 16, 600.0).shared({"cells": 48, "aa": 0}).as_json()
+    wide.header["stopping"] = plan_looks(3, 16, 600.0).shared(
+        {"throughput": 48, "aa-throughput": 0}).as_json()
     journal = drive(wide, tmp_path)
     name = "bar/randread-1k-qd1/throughput"
     found = [(look.record["blocks"], look.record["verdicts"][name]) for look in journal.looks]
