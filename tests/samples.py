@@ -4,7 +4,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from p2pbench import reports
+from p2pbench import reports, words
+from p2pbench.metrics import METRICS
 
 Record = dict[str, Any]
 VARIANTS = ("stock", "page", "pageless")
@@ -20,6 +21,10 @@ _CHANGED = {"__blk_rq_map_sg": ("block", 96, 12), "dma_map_sg_attrs": ("dma", 88
             "gen_pool_alloc_owner": ("genalloc", 98, 98),
             "pci_p2pmem_alloc_sgl": ("p2pdma", 44, 0), "ib_p2pmem_map": ("rdma core", 0, 31)}
 _GIB = 1 << 30
+_PATHS = ("bar randread 4k qd1", "bar randwrite 128k qd1")
+# The same in virtual time: bytes and ns per I/O of page, and pageless against it.
+_TIMED = ((4096, 93250.0, 0.9989), (131072, 1190700.0, 0.9934))
+_BOOTS = 9
 
 
 def quick() -> Record:
@@ -30,7 +35,7 @@ def quick() -> Record:
 def instructions(ordinary: int = 8) -> Record:
     """Two P2P paths and some of ordinary I/O, counted in six boots."""
     draw = random.Random(4)
-    peer = [_peer(draw, path) for path in ("bar randread 4k qd1", "bar randwrite 128k qd1")]
+    peer = [_peer(draw, path) for path in _PATHS]
     paths = [f"{device} {rw} {bs} {scheduler}" for device in ("null_blk", "nvme")
              for rw in ("randread", "randwrite") for bs in ("512", "4k", "32k", "128k")
              for scheduler in ("none", "mq-deadline")]
@@ -38,6 +43,45 @@ def instructions(ordinary: int = 8) -> Record:
             "cells": peer + [_ordinary_cell(draw, path) for path in paths[:ordinary]],
             "symbols": [{"function": "bvec_inlined_away", "subsystem": "block",
                          "in": ["pageless"], "absent": ["stock", "page"]}]}
+
+
+def virtual() -> Record:
+    """The same two P2P paths in virtual time: one equivalent, one worse by a function."""
+    cells = [{"workload": _workload(path), "path": path, "variant": variant, "device": "bar",
+              "n": _BOOTS, "ns_per_io": ns / ratio, "bytes_per_s": size / ns * ratio * 1e9,
+              "latency_ns": {"p50": ns / ratio, "p99": 1.02 * ns / ratio, "max": 3.1 * ns}}
+             for path, (size, ns, worse) in zip(_PATHS, _TIMED)
+             for variant, ratio in (("page", 1.0), ("pageless", worse))]
+    disks = [{"compare": "virtual-bar", "workload": _workload(path), "path": path, "ratio": ratio,
+              "with_disk_us": {str(us): (ns + us * 1000) / (ns / ratio + us * 1000)
+                               for us in (10, 80)}}
+             for path, (_, ns, ratio) in zip(_PATHS, _TIMED)]
+    _, ns, ratio = _TIMED[1]
+    more = ns / ratio - ns
+    rows = [{"function": name, "object": "block/blk-mq.o", "subsystem": "block", "before": before,
+             "after": before + part * more, "difference": part * more}
+            for name, before, part in (("blk_mq_run_hw_queue", 410.0, 0.8),
+                                       ("kblockd_mod_delayed_work_on", 45.0, 0.15))]
+    return {"icount": "shift=0,sleep=off", "absent": "", "environment_class": "qemu-tcg-icount",
+            "ns_per_instruction": 1, "cells": cells, "disks": disks,
+            "differences": [{"compare": "virtual-bar", "workload": _workload(_PATHS[1]),
+                             "path": _PATHS[1], "verdict": "worse", "ratio": ratio,
+                             "instructions": more, "functions": rows, "unexplained": 0.05 * more}]}
+
+
+def timed() -> list[Record]:
+    """The compares of the same: throughput in virtual time, and the percentiles of latency."""
+    sides: Record = {side: {"variant": variant, "provider": "count"}
+                     for side, variant in (("baseline", "page"), ("candidate", "pageless"))}
+    cells = {metric: [_timed_cell(path, metric, ratio if metric == "virtual" else 1 / ratio)
+                      for path, (_, _, ratio) in zip(_PATHS, _TIMED)]
+             for metric in ("virtual", "virtual_p50", "virtual_p99")}
+    compares = [
+        {"name": "virtual-bar", "cells": cells["virtual"], **sides,
+         "title": "throughput in virtual time, pageless against page, peer memory in a PCI BAR"},
+        {"name": "latency-bar", "cells": cells["virtual_p50"] + cells["virtual_p99"], **sides,
+         "title": "latency in virtual time, pageless against page, peer memory in a PCI BAR"}]
+    return [compare | {"headline": words.headline(compare)} for compare in compares]
 
 
 def memory() -> Record:
@@ -92,8 +136,39 @@ def stopping() -> Record:
 
 def whole(report: Record) -> Record:
     """The report with every section; the verdict is still that of the bare one."""
-    return report | {"instructions": instructions(), "memory": memory(), "static": static(),
-                     "aa": aa(report["compares"][0]), "stopping": stopping()}
+    return report | {"instructions": instructions(), "virtual": virtual(), "memory": memory(),
+                     "static": static(), "aa": aa(report["compares"][0]), "stopping": stopping(),
+                     "compares": report["compares"] + timed()}
+
+
+def _workload(path: str) -> str:
+    return "count-" + path.replace(" ", "-")
+
+
+def _timed_cell(path: str, metric: str, ratio: float) -> Record:
+    """Nine pairs that differ by little, so that the margin decides."""
+    tested = len(_PATHS) * (1 if metric == "virtual" else 2)
+    margin = METRICS[metric].margin
+    device, rw, size, depth = path.split()
+    pairs = [{"block": block, "ratio": ratio * (1 + 0.0001 * (block - 4)),
+              "baseline": _timed_sample(f"b{block}-page-count", block, 1e6),
+              "candidate": _timed_sample(f"b{block}-pageless-count", block, 1e6 * ratio)}
+             for block in range(_BOOTS)]
+    return {"workload": _workload(path), "rw": rw, "bs": int(size.removesuffix("k")) << 10,
+            "iodepth": int(depth.removeprefix("qd")), "numjobs": 1, "device": device,
+            "metric": metric, "environment_class": "qemu-tcg-icount", "margin": margin,
+            "verdict": "worse" if abs(ratio - 1) > margin else "equivalent", "ratio": ratio,
+            "interval": {"low": ratio - 0.0003, "high": ratio + 0.0003, "confidence": 0.95,
+                         "method": "BCa"},
+            "p": 2 / 2 ** _BOOTS, "p_holm": tested * 2 / 2 ** _BOOTS, "look": 1,
+            "blocks_needed": None,
+            "latency": {"p50": None, "p99": None}, "pairs": pairs, "missing": [], "reasons": [],
+            "notes": []}
+
+
+def _timed_sample(boot: str, block: int, figure: float) -> Record:
+    return {"boot": boot, "block": block, "state": "ok", "reason": "", "bytes_per_s": None,
+            "figure": figure}
 
 
 def _peer(draw: random.Random, path: str) -> Record:
@@ -108,7 +183,8 @@ def _peer(draw: random.Random, path: str) -> Record:
     for subsystem, old, new in _CHANGED.values():
         pageless[subsystem] = max(0.0, pageless[subsystem] + new - old)
     assert saved < 0
-    return {"kind": "p2p", "path": path, "workload": "count-" + path.replace(" ", "-"),
+    return {"kind": "p2p", "path": path, "workload": _workload(path), "device": path.split()[0],
+            "evidence": {"requests": 2 * _BOOTS * 500, "fallbacks": 0},
             "variants": {"page": _counted(draw, page), "pageless": _counted(draw, pageless)},
             "baseline": "page", "candidates": ["pageless"],
             "functions": sorted(functions, key=lambda one: -abs(one["difference"]["pageless"]))}
@@ -118,7 +194,7 @@ def _ordinary_cell(draw: random.Random, path: str) -> Record:
     factor = 1 + 0.2 * draw.random()
     base = {name: factor * value for name, value in _ORDINARY.items()}
     variants = {name: _counted(draw, base) for name in VARIANTS}
-    return {"kind": "ordinary", "path": path, "workload": "count-" + path.replace(" ", "-"),
+    return {"kind": "ordinary", "path": path, "workload": _workload(path),
             "variants": variants, "baseline": "stock", "candidates": ["page", "pageless"],
             "functions": []}
 

@@ -9,7 +9,7 @@ from typing import Any
 from . import words
 from .comparisons import Comparison
 from .journal import Compare
-from .metrics import INSTRUCTIONS
+from .metrics import INSTRUCTIONS, METRICS
 
 Compared = Callable[[Compare, Sequence[Comparison]], dict[str, Any]]
 
@@ -58,7 +58,8 @@ def _headline(found: Sequence[Comparison]) -> str:
         return f"A/A: nothing was compared: {rest}"
     if not alarms:
         return f"A/A: no alarm in {cells}{'; ' + rest if rest else ''}"
-    named = ", ".join(f"{one.question.compare['baseline']['variant']}/"
+    named = ", ".join(f"{METRICS[one.question.metric].shown} of "
+                      f"{one.question.compare['baseline']['variant']}/"
                       f"{one.question.compare['baseline']['provider']} "
                       f"{one.question.workload['name']} {one.verdict}" for one in alarms)
     return (f"A/A ALARM: {len(alarms)} of {cells} differ from themselves ({named}); "

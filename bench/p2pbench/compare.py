@@ -26,7 +26,7 @@ from .errors import BenchError
 from .estimate import verdict_of
 from .forest import forest_svg
 from .paths import RESULTS, shown
-from .metrics import INSTRUCTIONS, METRICS, THROUGHPUT
+from .metrics import METRICS, THROUGHPUT, figure_of
 from .runs import find_run
 
 SCHEMA = "p2pbench-compare-1"
@@ -221,11 +221,6 @@ def _counted(compares: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Mappi
                 mine = found.setdefault(key, {})
                 mine.update({pair[side]["boot"]: pair[side] for pair in cell["pairs"]})
     return found
-
-
-def figure_of(metric: str) -> str:
-    """What a boot's figure is called in a pair of the report."""
-    return "per_io" if metric == INSTRUCTIONS else "figure"
 
 
 def _figures(samples: Iterable[Mapping[str, Any]], name: str) -> Figures:

@@ -9,7 +9,7 @@ from typing import Any
 from . import svg
 from .metrics import METRICS
 from .svg import COLOURS
-from .words import change, change_range, label
+from .words import change, change_range, label_of
 
 _ROW_INCH = 0.5
 _AXIS_INCH = 0.75
@@ -57,7 +57,7 @@ def _draw_axes(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
 def _draw_row(axes: Any, row: int, cell: Mapping[str, Any]) -> None:
     colour = COLOURS[cell["verdict"]]
     across = axes.get_yaxis_transform()
-    axes.text(0, row - 0.28, label(cell["workload"]), transform=across, color=COLOURS["fg"],
+    axes.text(0, row - 0.28, label_of(cell), transform=across, color=COLOURS["fg"],
               fontsize=9)
     figure = "" if cell["ratio"] is None else f"{change(cell['ratio'])} "
     interval = "" if cell["interval"] is None else f"{change_range(cell['interval'])} "

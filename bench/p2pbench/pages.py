@@ -13,17 +13,18 @@ from markupsafe import Markup
 
 from . import bars, plots, provenance_rows, words
 from .functions import LEAST
-from .metrics import METRICS
+from .metrics import FAMILIES, METRICS
 from .repository import NO_COMMIT
 from .verdict import is_alarming, ratios
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 _FILTERS = ("amount", "blocks", "bounded", "change", "change_range", "count", "decimal", "gaps",
-            "label", "label_of", "least_p", "no_line", "plural", "pool_use", "probability", "rate", "signed",
-            "span")
+            "label", "label_of", "least_p", "no_line", "plural", "pool_use", "probability", "rate",
+            "signed", "span")
 # Sections that a run may lack, as a person calls them.
-_OPTIONAL = {"instructions": "instruction counts", "memory": "memory curve",
-             "aa": "A/A check", "stopping": "sequential stopping", "static": "static sizes", "virtual": "virtual time"}
+_OPTIONAL = {"virtual": "virtual time", "instructions": "instruction counts",
+             "memory": "memory curve", "aa": "A/A check", "stopping": "sequential stopping",
+             "static": "static sizes"}
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -83,7 +84,8 @@ def _environment() -> jinja2.Environment:
     environment.tests.update(proves_data=words.proves_data, alarming=is_alarming)
     environment.globals.update(
         evidence_sentence=words.evidence_sentence, functions_of=plots.functions,
-        integrity_sentence=words.integrity_sentence, metrics=METRICS, words=words,
+        integrity_sentence=words.integrity_sentence, metrics=METRICS, families=FAMILIES,
+        words=words,
         goal=1 + bars.GOAL, least=LEAST)
     return environment
 

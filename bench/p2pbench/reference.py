@@ -18,6 +18,7 @@ from typing import Any
 from . import command, files, index, pages, reports
 from .curves import memory_svg
 from .errors import BenchError
+from .metrics import figure_of
 from .paths import RESULTS, SCHEMAS, shown
 from .picture import standalone
 from .plots import variants_of
@@ -113,7 +114,7 @@ def _is_published(compare: Record) -> bool:
 
 def _cell(report: Record, compare: Record, cell: Record) -> dict[str, Any]:
     interval, metric = cell["interval"], cell["metric"]
-    figure = "bytes_per_s" if metric == "throughput" else "per_io"
+    figure = figure_of(metric)
     counted = _counted(report, cell["workload"])
     return {
         "provider": counted["device"] if counted else compare["baseline"]["provider"],

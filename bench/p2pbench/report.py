@@ -31,7 +31,7 @@ from .repository import NO_COMMIT
 from .runs import JOURNAL, find_run, named
 from .schema import problem
 from .comparisons import Comparison
-from .metrics import INSTRUCTIONS, THROUGHPUT
+from .metrics import figure_of
 from .questions import compares_of, is_timed
 from .stats import Sample, Samples, value_of
 
@@ -266,6 +266,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {
         "workload": question.workload["name"],
         **_picked(question.workload, "rw", "bs", "iodepth", "numjobs"),
+        "device": question.workload.get("device", ""),
         "metric": question.metric,
         "environment_class": comparison.environment_class,
         "margin": comparison.margin,
@@ -294,8 +295,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 def _paired(sample: Sample, metric: str) -> dict[str, Any]:
     """A sample of a pair, with the figure that was compared."""
-    name = {INSTRUCTIONS: "per_io", THROUGHPUT: ""}.get(metric, "figure")
-    return _sample(sample) | ({name: value_of(sample, metric)} if name else {})
+    return _sample(sample) | {figure_of(metric): value_of(sample, metric)}
 
 
 def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:

@@ -9,8 +9,7 @@ from typing import Any
 
 from .insncount import PERF
 from .memory import PAGE
-from .metrics import METRICS, percentile_of
-
+from .metrics import FAMILIES, METRICS, percentile_of
 
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
 MANY_BLOCKS = 1000
@@ -36,8 +35,8 @@ def label_of(cell: Mapping[str, Any]) -> str:
 
 def virtual_meaning(section: Mapping[str, Any]) -> str:
     """What throughput in virtual time is, and what it is not."""
-    return ("Throughput in virtual time is what a fixed number of I/Os moves by a clock that counts the "
-            "guest's instructions, on one CPU on which each takes "
+    return ("Throughput in virtual time is what a fixed number of I/Os moves by a clock that "
+            "counts the guest's instructions, on one CPU on which each takes "
             f"{section['ns_per_instruction']} ns, with a disk and a network that take no time: it "
             "says what the kernel's code costs, and nothing of caches, memory bandwidth, several "
             "CPUs or the latency of devices, nor how many bytes a second hardware would move.")
@@ -253,21 +252,30 @@ def gaps(cells: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def least_p(compares: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Of the first compare with a p (Holm) that could not be smaller, why; by its name.
+    """Of each family's first compare with a p (Holm) that could not be smaller, why; by its name.
 
     The least p of n pairs is 2 / 2^n (significance.py), and Holm takes it as often as there are
-    cells. Where a run had several looks, or too many pairs for an exact test, p is another.
+    cells of the family. Where a run had several looks, or too many pairs for an exact test, p is
+    another.
     """
-    tested = sum(cell.get("p") is not None for compare in compares for cell in compare["cells"])
+    cells = [cell for compare in compares for cell in compare["cells"]]
+    tested = Counter(_family(cell) for cell in cells if cell.get("p") is not None)
+    first: dict[str, tuple[str, str]] = {}
     for compare in compares:
         for cell in compare["cells"]:
-            every = 2 ** len(cell["pairs"])
-            if cell.get("p") == 2 / every and cell["p_holm"] == 2 / every * tested:
-                return {compare["name"]:
-                        f"{probability(cell['p_holm'])} is the least that p (Holm) can be here: "
-                        f"{len(cell['pairs'])} pairs give no p under 2/{every:,}, and there are "
-                        f"{plural(tested, 'cell')}."}
-    return {}
+            pairs, family = len(cell["pairs"]), _family(cell)
+            least = 2 / 2 ** pairs
+            if cell.get("p") == least and cell["p_holm"] == least * tested[family]:
+                first.setdefault(family, (
+                    compare["name"],
+                    f"{probability(cell['p_holm'])} is the least that p (Holm) can be here: "
+                    f"{pairs} pairs give no p under 2/{2 ** pairs:,}, and there are "
+                    f"{plural(tested[family], 'cell')} of {FAMILIES[family]}."))
+    return dict(first.values())
+
+
+def _family(cell: Mapping[str, Any]) -> str:
+    return METRICS[cell["metric"]].family
 
 
 def evidence_sentence(totals: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ from p2pbench.objects import OTHER, SUBSYSTEMS
 from p2pbench.schema import validator
 
 # A figure of each section that is nowhere else.
-FIGURES = {"instructions": ("51,911", "dma_map_sg_attrs", "bvec_inlined_away"),
+FIGURES = {"virtual": ("93.2 µs", "-0.62 %", "kblockd_mod_delayed_work_on"),
+           "instructions": ("51,911", "dma_map_sg_attrs", "bvec_inlined_away"),
            "memory": ("4.12 GiB", "9.80 µs", "8.00 MiB"), "static": ("1,144", "-2,214 bytes"),
            "aa": ("differ by at most 0.21 %",), "stopping": ("b6-page-bar, b7-page-bar", "0.0167")}
 
@@ -27,7 +28,8 @@ def test_the_samples_fit_the_schema_and_the_schema_refuses_what_is_not_there(
     whole: dict[str, Any]
 ) -> None:
     validator(reports.SCHEMA_FILE).validate(whole)
-    for section, key in (("instructions", "cells"), ("memory", "points"), ("static", "code"),
+    for section, key in (("instructions", "cells"), ("virtual", "differences"),
+                         ("memory", "points"), ("static", "code"),
                          ("aa", "alarms"), ("stopping", "looks")):
         broken = whole | {section: {k: v for k, v in whole[section].items() if k != key}}
         with pytest.raises(jsonschema.ValidationError):
@@ -97,26 +99,30 @@ def test_a_pool_that_was_never_seen_in_use_was_not_caught(whole: dict[str, Any])
 
 
 def test_the_least_p_that_a_run_can_give_is_named_where_it_stands(whole: dict[str, Any]) -> None:
-    cells = [{"pairs": [{}] * 12, "p": p, "p_holm": holm, "interval": None}
-             for p, holm in ((0.3, 0.6), (2 / 4096, 4 / 4096))]
-    compares = [{"name": name, "cells": [cell]} for name, cell in zip("ab", cells)]
-    assert words.least_p(compares) == {
-        "b": "< 0.001 is the least that p (Holm) can be here: 12 pairs give no p under 2/4,096, "
-             "and there are 2 cells."}
+    cells = [{"metric": metric, "pairs": [{}] * 12, "p": p, "p_holm": holm, "interval": None}
+             for metric, p, holm in (
+                 ("throughput", 0.3, 0.6), ("throughput", 2 / 4096, 4 / 4096),
+                 ("throughput", 2 / 4096, 4 / 4096), ("instructions", 2 / 4096, 2 / 4096))]
+    compares = [{"name": name, "cells": [cell]} for name, cell in zip("abcd", cells)]
+    del compares[2]["cells"][0]["p"]  # of a cell without a pair
+    least = "< 0.001 is the least that p (Holm) can be here: 12 pairs give no p under 2/4,096, " \
+            "and there are {}."
+    assert words.least_p(compares) == {"b": least.format("2 cells of wall-clock throughput"),
+                                       "d": least.format("1 cell of instructions per I/O")}
     assert words.least_p(compares[:1]) == {}
-    assert words.least_p(whole["compares"]) == {}  # without any p
+    assert words.least_p(samples.quick()["compares"]) == {}  # without any p
 
 
 def test_the_order_is_verdict_tables_plots_evidence_and_how_to_repeat_it(
     whole: dict[str, Any]
 ) -> None:
     html = pages.html(whole)
-    order = ["class=\"verdict", 'id="comparisons"', 'id="instructions"', 'id="memory"',
-             'id="figures"', 'id="plots"', 'id="evidence"', 'id="aa"', 'id="stopping"', 'id="lost"',
-             'id="static"', 'id="provenance"', 'id="reproduce"']
+    order = ["class=\"verdict", 'id="virtual"', 'id="comparisons"', 'id="instructions"',
+             'id="memory"', 'id="figures"', 'id="plots"', 'id="evidence"', 'id="aa"',
+             'id="stopping"', 'id="lost"', 'id="static"', 'id="provenance"', 'id="reproduce"']
     places = [html.index(one) for one in order]
     assert places == sorted(places)
-    assert len(re.findall("<svg", html)) == 2 + 4 + 6 + 1 + 3
+    assert len(re.findall("<svg", html)) == 2 + 4 + 8 + 1 + 3
 
 
 def test_ids_in_a_page_are_unique_and_references_lead_somewhere(whole: dict[str, Any]) -> None:
@@ -188,7 +194,18 @@ def test_small_changes_have_ticks_of_their_own(whole: dict[str, Any]) -> None:
     cells = [cell | {"metric": "instructions", "margin": 0.005, "ratio": 1.001, "pairs": [],
                      "interval": {"low": 0.9995, "high": 1.002}} for cell in compare["cells"]]
     drawn = plots.draw(whole | {"compares": [compare | {"cells": cells}]})["forests"][0]["svg"]
-    assert "+0.5 %" in drawn and "instructions per I/O" in drawn and "fewer is better" in drawn
+    assert "+0.5 %" in drawn and "instructions per I/O" in drawn and "less is better" in drawn
+
+
+def test_each_percentile_has_a_name_of_its_own_in_tables_and_plots(whole: dict[str, Any]) -> None:
+    compare = samples.timed()[1]
+    names = [f"bar {path} {percentile}" for path in ("randread 4k qd1", "randwrite 128k qd1")
+             for percentile in ("p50", "p99")]
+    made = whole | {"compares": [compare]}
+    drawn = plots.draw(made)["forests"][0]["svg"]
+    for text, before, times in ((drawn, ">", 1), (pages.markdown(made), "| ", 1),
+                                (pages.html(made), ">", 2)):
+        assert all(text.count(before + name) == times for name in names)
 
 
 def test_no_stand_in_of_a_colour_is_left_in_a_plot(whole: dict[str, Any]) -> None:
