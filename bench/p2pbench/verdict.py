@@ -19,9 +19,9 @@ from .looks import Looks, looks_from
 from .metrics import AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
 
 Record = Mapping[str, Any]
-_FAMILY_NAMES = {VIRTUAL: "virtual time", LATENCY: "latency", THROUGHPUT: "throughput",
-                 INSTRUCTIONS: "instructions"}
 NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
+# The verdicts that answer a question.
+_DECIDED = ("worse", "better", "equivalent")
 # Which instructions of an I/O were counted.
 _OF_PATH, _BY_PERF = " path instructions", " (instructions of the whole kernel, perf stat)"
 
@@ -76,67 +76,93 @@ def is_alarming(sentence: str) -> bool:
 
 def _throughput(report: Record) -> str:
     """Throughput and latency in virtual time, which decides most, then by the clock on the wall."""
-    section, parts = report["virtual"], []
-    if section and section["absent"]:
-        parts.append(f"not measured in virtual time: {section['absent'].rstrip('.')}")
-    elif section:
-        parts += _in_virtual_time(report, section)
+    if report["compares"] and not _cells(report["compares"]):
+        return "Nothing compared: this run planned no pair of boots."
+    told = _in_virtual_time(report["compares"])
     wall = _on_the_wall(report)
-    if section and not section["absent"]:
-        wall = f"by the clock on the wall, {wall}" if wall else ""
-        return f"Throughput in virtual time, {'; '.join(filter(None, [*parts, wall]))}."
-    said = "; ".join(filter(None, [wall, *parts]))
-    return f"Throughput, {said}." if said else ""
+    if wall:
+        told.append(f"{'By the clock on the wall' if told else 'Throughput'}, {wall}")
+    if report["virtual"] and report["virtual"]["absent"]:
+        told.append("Throughput in virtual time was not measured: "
+                    f"{report['virtual']['absent'].rstrip('.')}")
+    return f"{'. '.join(told)}." if told else ""
 
 
-def _in_virtual_time(report: Record, section: Record) -> list[str]:
-    """What virtual time says of peer memory, of host memory, and of latency."""
-    devices = {cell["workload"]: cell["device"] for cell in section["cells"]}
-    compares = [one for one in report["compares"] if one["cells"]
-                and METRICS[one["cells"][0]["metric"]].family in (VIRTUAL, LATENCY)]
-    parts = []
-    for sides in dict.fromkeys(map(_sides, compares)):
-        mine = [cell for one in compares if _sides(one) == sides for cell in one["cells"]]
-        timed = [cell for cell in mine if cell["metric"] == VIRTUAL]
-        peer = [cell for cell in timed if devices.get(cell["workload"]) != "host"]
-        host = [cell for cell in timed if cell not in peer]
-        against = f"{sides[1]} against {sides[0]}"
-        if peer:
-            parts.append(f"{against} through peer memory: {_decided(peer)}")
-        if host:
-            parts.append(f"{'host memory' if peer else against + ', host memory'}: {_decided(host)}")
-        parts += _latencies([cell for cell in mine if cell["metric"] != VIRTUAL])
-    return parts
+def _in_virtual_time(compares: Sequence[Record]) -> list[str]:
+    """A sentence for each candidate."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for compare in compares:
+        for cell in compare["cells"]:
+            if METRICS[cell["metric"]].family in (VIRTUAL, LATENCY):
+                found.setdefault(_sides(compare), []).append(cell)
+    return [_of_candidate(*sides, cells) for sides, cells in found.items()]
+
+
+def _is_answered(report: Record) -> bool:
+    """Whether virtual time has decided anything: then the wall's clock need not."""
+    return any(cell["metric"] == VIRTUAL and cell["verdict"] in _DECIDED
+               for cell in _cells(report["compares"]))
+
+
+def _of_candidate(baseline: str, candidate: str, cells: Sequence[Record]) -> str:
+    """Whether it costs throughput through peer memory, first; then host memory, and latency."""
+    timed = [cell for cell in cells if cell["metric"] == VIRTUAL]
+    peer = [cell for cell in timed if cell["device"] != "host"]
+    host = [cell for cell in timed if cell["device"] == "host"]
+    parts = [_answer(baseline, candidate, peer or host, "peer" if peer else "host")]
+    if peer and host:
+        parts.append(f"host memory: {_decided(host)}")
+    parts += _latencies([cell for cell in cells if cell["metric"] != VIRTUAL])
+    return f"In virtual time, {'; '.join(parts)}"
+
+
+def _answer(baseline: str, candidate: str, cells: Sequence[Record], memory: str) -> str:
+    """Whether the candidate costs throughput: no, in how many cases, or not known."""
+    verdicts = [cell["verdict"] for cell in cells]
+    costs = f"throughput through {memory} memory"
+    if "worse" in verdicts:
+        worse, every = verdicts.count("worse"), words.plural(len(cells), "case")
+        told = _decided(cells).removeprefix(f"of {every} ")
+        return f"{candidate} costs {costs} in {worse} of {every}: against {baseline}, {told}"
+    if set(verdicts) <= set(_DECIDED):
+        return f"{candidate} costs no {costs}: against {baseline}, {_decided(cells)}"
+    return f"it is open whether {candidate} costs {costs}: against {baseline}, {_decided(cells)}"
 
 
 def _decided(cells: Sequence[Record]) -> str:
     """How many cells have which verdict, and the margin that "equivalent" is said with."""
-    margin = f"equivalent within {cells[0]['margin'] * 100:g} %"
-    return _tally(cells, no_difference=False).replace("equivalent", margin, 1)
+    return _tally(cells, f"equivalent within {cells[0]['margin'] * 100:g} %")
 
 
 def _latencies(cells: Sequence[Record]) -> list[str]:
     """The percentiles of latency together: the tail is what a user feels."""
-    return [f"latency (p50, p99, p99.9): {_decided(cells)}"] if cells else []
+    measured = {cell["metric"] for cell in cells}
+    percentiles = [METRICS[metric].shown.split()[0] for metric in METRICS if metric in measured]
+    return [f"latency ({', '.join(percentiles)}): {_decided(cells)}"] if cells else []
 
 
 def _on_the_wall(report: Record) -> str:
-    """The variants against each other through peer memory; else the matrix's first question."""
-    compares: Sequence[Record] = report["compares"]
-    timed = [compare for compare in compares
+    """The variants against each other through peer memory; else the matrix's first question.
+
+    Short where virtual time has answered: how many cases are open here is then not the point.
+    """
+    timed = [compare for compare in report["compares"]
              if compare["cells"] and compare["cells"][0]["metric"] == THROUGHPUT]
-    if compares and not any(compare["cells"] for compare in compares):
-        return "nothing compared: this run planned no pair of boots"
     if not timed:
         return ""
     first = next((compare for compare in timed if _is_peer(compare)), timed[0])
     mine = [compare for compare in timed if _sides(compare) == _sides(first)
             and _is_peer(compare)] or [first]
-    cells = [cell for compare in mine for cell in compare["cells"]]
+    cells, rest = _cells(mine), [compare for compare in timed if compare not in mine]
+    is_open = {cell["verdict"] for cell in cells} in ({"inconclusive"},
+                                                      {"inconclusive", "equivalent"})
+    if is_open and _is_peer(first) and _is_answered(report):
+        return (f"no difference shown in {words.plural(len(cells), 'case')}"
+                f"{_unseen(report, cells)}{_elsewhere(rest)}")
     about = first["title"] if len(mine) == 1 else (
         "{1} against {0} through peer memory".format(*_sides(first)))
-    rest = [compare for compare in timed if compare not in mine]
-    return f"{about}: {_tally(cells)}{_unseen(report, cells)}{_elsewhere(rest)}"
+    return (f"{about}: {'no difference shown; ' if is_open else ''}{_tally(cells)}"
+            f"{_unseen(report, cells)}{_elsewhere(rest)}")
 
 
 def _is_peer(compare: Record) -> bool:
@@ -149,22 +175,17 @@ def _sides(compare: Record) -> tuple[str, str]:
     return compare["baseline"]["variant"], compare["candidate"]["variant"]
 
 
-def _tally(cells: Sequence[Record], no_difference: bool = True) -> str:
-    """How many cells have which verdict; with no_difference, whether that shows any."""
+def _tally(cells: Sequence[Record], equivalent: str = "equivalent") -> str:
+    """How many cells have which verdict; equivalent: how that one is said."""
     counts = {verdict: [cell for cell in cells if cell["verdict"] == verdict]
               for verdict in words.VERDICTS}
-    there = {verdict: mine for verdict, mine in counts.items() if mine}
-    if len(there) == 1 and len(cells) > 1:
-        (verdict, mine), = there.items()
-        text = f"{verdict} in all {len(cells)} cases{words.extreme(verdict, mine)}"
-    else:
-        text = f"of {words.plural(len(cells), 'case')} " + ", ".join(
-            f"{len(mine)} {verdict}{words.extreme(verdict, mine)}"
-            for verdict, mine in there.items())
-    open_ones = there.keys() <= {"inconclusive", "equivalent"} and counts["inconclusive"]
-    if no_difference and open_ones:
-        text = f"no difference shown; {text}"
-    return text
+    told = [(equivalent if verdict == "equivalent" else verdict, len(mine),
+             words.extreme(verdict, mine)) for verdict, mine in counts.items() if mine]
+    if len(told) == 1:
+        verdict, number, extreme = told[0]
+        return f"{verdict} in {f'all {number} cases' if number > 1 else 'the only case'}{extreme}"
+    return f"of {words.plural(len(cells), 'case')} " + ", ".join(
+        f"{number} {verdict}{extreme}" for verdict, number, extreme in told)
 
 
 def _unseen(report: Record, cells: Sequence[Record]) -> str:
@@ -342,12 +363,14 @@ def _too_few(report: Record) -> list[str]:
             (AA, (report["aa"] or {"compares": []})["compares"],
              "raise an A/A alarm in any of {}")):
         for family in FAMILIES:
+            if family == THROUGHPUT and _is_answered(report):
+                continue
             cells = _of_family(_cells(compares), family)
             paired = [len(cell["pairs"]) for cell in cells if cell["pairs"]]
             pairs, needed = max(paired, default=0), looks.fewest(prefix + family, len(paired))
             if 0 < pairs < needed:
                 rest = words.without_pairs(cells)
-                which = f"{words.plural(len(paired), 'cell')} of {_FAMILY_NAMES[family]}"
+                which = f"{words.plural(len(paired), 'cell')} of {FAMILIES[family]}"
                 told.append(f"{words.plural(pairs, 'block')} cannot {what.format(which)}, which "
                             f"takes {needed}{f' ({rest})' if rest else ''}")
     return told
