@@ -18,15 +18,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .journal import Cell, Compare, Header, PlannedBoot, Workload
-from .metrics import AA, INSTRUCTIONS, LATENCY, METRICS, PERCENTILES, THROUGHPUT, VIRTUAL
+from .metrics import (AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, PERCENTILES, THROUGHPUT,
+                      VIRTUAL)
 from .virtual import LEAST_IOS
 
 # Kinds of workload that are counted, and the name of the compare that each makes.
 COUNTED = {"count": "instructions", "ordinary": "ordinary"}
 _TITLES = {"count": "instructions per I/O of the fabric's path, {candidate} against {baseline}",
            "ordinary": "instructions per ordinary I/O, {candidate} against {baseline}"}
-# What is compared in virtual time of each provider, by the name of the compare.
-_TIMED = {VIRTUAL: "throughput in virtual time", LATENCY: "latency in virtual time"}
+# What is compared in virtual time of each provider.
+_TIMED = (VIRTUAL, LATENCY)
 _MEMORY = {"host": "host memory", "bar": "peer memory in a PCI BAR",
            "cmb": "peer memory in the NVMe CMB"}
 
@@ -88,7 +89,7 @@ def compares_of(found: Sequence[Question], header: Header) -> list[Compare]:
     matrix, even without any question; then the rest.
     """
     timed = [question.compare for question in found
-             if METRICS[question.metric].family in (VIRTUAL, LATENCY)]
+             if METRICS[question.metric].family in _TIMED]
     return _unique([*timed, *header["matrix"]["compare"],
                     *(question.compare for question in found)])
 
@@ -121,12 +122,13 @@ def _in_virtual_time(header: Header) -> list[Question]:
 def _of_provider(header: Header, workload: Workload, metric: str) -> Iterator[Question]:
     cells = counted_cells(header, workload)
     for candidate in cells[1:]:
-        family, provider = METRICS[metric].family, workload.get("device", "")
+        family = METRICS[metric].family
+        memory, plus, _ = workload.get("device", "").partition("+")
         more = f"-{candidate['variant']}" if len(cells) > 2 else ""
-        compare = Compare(name=f"{family}-{provider}{more}",
-                          title=f"{_TIMED[family]}, {candidate['variant']} against "
-                                f"{cells[0]['variant']}, {_MEMORY[provider.split('+')[0]]}"
-                                f"{' with queues in it' if '+' in provider else ''}",
+        compare = Compare(name=f"{family}-{memory}{'-sqes' if plus else ''}{more}",
+                          title=f"{FAMILIES[family]}, {candidate['variant']} against "
+                                f"{cells[0]['variant']}, {_MEMORY[memory]}"
+                                f"{', queues in the CMB' if plus else ''}",
                           baseline=cells[0], candidate=candidate)
         yield Question(compare, workload, metric)
 
@@ -173,8 +175,8 @@ def _counted_twice(header: Header, cell: Cell) -> Iterator[Question]:
     yield from (Question(compare, workload, INSTRUCTIONS, second=True) for workload in workloads)
     if not has_virtual_time(header):
         return
-    for family, what in _TIMED.items():
-        compare = _itself(cell, f"aa-{family}", what)
+    for family in _TIMED:
+        compare = _itself(cell, f"aa-{family}", FAMILIES[family])
         yield from (Question(compare, workload, metric, second=True) for workload in workloads
                     for metric in virtual_metrics(workload) if METRICS[metric].family == family)
 

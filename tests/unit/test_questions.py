@@ -9,7 +9,9 @@ from rich.console import Console
 
 from p2pbench import report
 from p2pbench.comparisons import compare_all
-from p2pbench.questions import questions
+from p2pbench.matrix import read_matrix
+from p2pbench.metrics import METRICS
+from p2pbench.questions import environment_of, questions
 
 VARIANTS = ("stock", "page", "pageless")
 
@@ -69,6 +71,101 @@ def test_counted_workloads_are_compared_without_being_asked_for(run: Any) -> Non
         ("aa-instructions-page-count", "page", "page", "count-read", "aa-instructions"),
         ("aa-instructions-page-count", "page", "page", "ordinary-read", "aa-instructions"),
     }
+
+
+def planned(tmp_path: Path, counts: str, icount: str | None = "shift=0,sleep=off") -> Any:
+    """The header of a run of a matrix that counts; without icount, one that is only planned."""
+    (tmp_path / "own.toml").write_text(MATRIX + counts)
+    matrix = read_matrix(tmp_path / "own.toml")
+    made: dict[str, Any] = {"matrix": matrix.as_json(), "environment_class": "qemu-tcg",
+                            "plan": [vars(boot) for boot in matrix.plan(1)]}
+    return made if icount is None else made | {"provenance": {"instrument": {"icount": icount}}}
+
+
+MATRIX = """\
+blocks = 1
+[[boots]]
+variant = "page"
+providers = "host"
+[[workloads]]
+rw = "randread"
+bs = "4k"
+runtime = "1s"
+[[counts]]
+rw = "randread"
+bs = "4k"
+"""
+TWO = 'variants = ["page", "pageless"]\nios = 100\n'
+
+
+@pytest.mark.parametrize("ios, metrics", [
+    (31, []), (32, ["virtual", "p50"]), (99, ["virtual", "p50"]),
+    (100, ["virtual", "p50", "p99"]), (999, ["virtual", "p50", "p99"]),
+    (1000, ["virtual", "p50", "p99", "p999"])])
+def test_a_percentile_is_asked_of_ios_enough_for_it(
+        tmp_path: Path, ios: int, metrics: list[str]) -> None:
+    header = planned(tmp_path, TWO.replace("100", str(ios)))
+    asked = [one for one in questions(header) if METRICS[one.metric].kind == "count"]
+    for second in (False, True):
+        assert [one.metric.removeprefix("virtual_") for one in asked if one.second == second
+                and one.metric != "instructions"] == metrics
+    assert sum(one.metric == "instructions" for one in asked) == 2
+
+
+@pytest.mark.parametrize("counts, names", [
+    (TWO, {"bar": "peer memory in a PCI BAR"}),
+    (TWO + 'providers = ["host", "bar", "cmb"]\n',
+     {"host": "host memory", "bar": "peer memory in a PCI BAR",
+      "cmb": "peer memory in the NVMe CMB"}),
+    (TWO + 'providers = ["bar", "cmb"]\ncmb_sqes = true\n',
+     {"bar-sqes": "peer memory in a PCI BAR, queues in the CMB",
+      "cmb-sqes": "peer memory in the NVMe CMB, queues in the CMB"}),
+])
+def test_each_kind_of_memory_is_asked_about_by_a_name_of_its_own(
+        tmp_path: Path, counts: str, names: dict[str, str]) -> None:
+    asked = [one.compare for one in questions(planned(tmp_path, counts)) if not one.second]
+    titles = {one["name"]: one["title"] for one in asked if not one["name"].startswith("instr")}
+    assert list(titles.items()) == [
+        (f"{family}-{name}", f"{what} in virtual time, pageless against page, {memory}")
+        for family, what in (("virtual", "throughput"), ("latency", "latency"))
+        for name, memory in names.items()]
+
+
+def test_each_candidate_is_held_against_the_first_variant(tmp_path: Path) -> None:
+    counts = TWO.replace('"pageless"', '"pageless", "planted-p2p"')
+    asked = {one.compare["name"]: one.compare for one in questions(planned(tmp_path, counts))
+             if one.metric == "virtual" and not one.second}
+    assert {name: (one["baseline"]["variant"], one["candidate"]["variant"])
+            for name, one in asked.items()} == {
+        "virtual-bar-pageless": ("page", "pageless"),
+        "virtual-bar-planted-p2p": ("page", "planted-p2p")}
+
+
+def test_what_is_timed_in_virtual_time_is_timed_against_itself_too(tmp_path: Path) -> None:
+    header = planned(tmp_path, TWO + 'providers = ["bar", "cmb"]\ncmb_sqes = [false, true]\n')
+    second = [one for one in questions(header) if one.second]
+    assert {(one.compare["name"], one.family) for one in second} == {
+        (f"aa-{family}-page-count{sqes}", f"aa-{family}")
+        for family in ("virtual", "latency", "instructions") for sqes in ("", "+sqes")}
+    assert all(one.compare["baseline"] == one.compare["candidate"] for one in second)
+    assert sum(one.metric == "virtual" for one in second) == 4
+
+
+def test_a_run_without_virtual_time_does_not_ask_about_it_but_its_plan_did(tmp_path: Path) -> None:
+    families = [{one.family for one in questions(planned(tmp_path, TWO, icount))}
+                for icount in ("", None)]
+    counted = {"instructions", "aa-instructions"}
+    timed = {"virtual", "aa-virtual", "latency", "aa-latency"}
+    assert families == [counted, counted | timed]
+
+
+def test_the_machine_of_what_is_counted_in_virtual_time_is_of_another_class(
+        tmp_path: Path) -> None:
+    with_it, without = planned(tmp_path, TWO), planned(tmp_path, TWO, icount="")
+    assert [environment_of(with_it, metric) for metric in ("virtual", "virtual_p99", "instructions",
+                                                           "throughput")] == [
+        "qemu-tcg-icount"] * 3 + ["qemu-tcg"]
+    assert environment_of(without, "instructions") == "qemu-tcg"
 
 
 def test_more_instructions_are_worse_and_fewer_are_better(synthetic: Any) -> None:
@@ -166,3 +263,69 @@ def test_holm_takes_all_cells_of_the_report_together(synthetic: Any) -> None:
     assert {one.blocks_needed for one in found} == {8}
     eight = synthetic({"page/host": 1e8, "page/bar": 0.9e8}, noise=0.01, workloads=names)
     assert {one.verdict for one in compare_all(eight.header, eight.boots)} == {"worse"}
+
+
+def in_virtual_time(run: Any, ns_per_io: dict[str, int]) -> Any:
+    """The same run, its count boots in virtual time: of each variant what an I/O takes."""
+    run.header["provenance"]["instrument"] = {"name": "insncount", "icount": "shift=0,sleep=off"}
+    for boot in run.boots:
+        ns = ns_per_io.get(boot["variant"] + "-aa" * boot["aa"], 0)
+        for result in boot["workloads"]:
+            if result.get("counts"):
+                total = 1000 * ns + 10 * boot["block"]
+                result["counts"] |= {"total": total}
+                result["virtual"] = {"duration_ns": total, "bytes": 1000 * 4096, "latency_ns": {
+                    "p50": ns, "p99": 2 * ns, "p999": 3 * ns, "max": 4 * ns}}
+    return run
+
+
+TIMES = {"stock": 90_000, "page": 90_000, "page-aa": 90_010, "pageless": 91_000}
+
+
+def test_in_virtual_time_more_bytes_are_better_and_less_latency(run: Any, tmp_path: Path) -> None:
+    in_virtual_time(run, TIMES).write(tmp_path)
+    made = report.write(tmp_path)
+    compares = {one["name"]: one["cells"] for one in made["compares"]}
+    assert list(compares)[:3] == ["virtual-bar", "latency-bar", "p2p-bar"]
+    (cell,) = compares["virtual-bar"]
+    assert (cell["verdict"], cell["margin"], cell["environment_class"], cell["device"]) == (
+        "worse", 0.005, "qemu-tcg-icount", "bar")
+    assert cell["ratio"] == pytest.approx(90 / 91, rel=1e-6)
+    assert cell["pairs"][0]["candidate"]["figure"] == pytest.approx(4096 / 91e-6)
+    # 1.1 % more is inside the margin of latency.
+    assert [(one["metric"], one["verdict"], one["margin"]) for one in compares["latency-bar"]] == [
+        (f"virtual_{name}", "equivalent", 0.02) for name in ("p50", "p99", "p999")]
+    assert [one["pairs"][0]["candidate"]["figure"] for one in compares["latency-bar"]] == [
+        91_000, 182_000, 273_000]
+    assert made["verdict"][0].startswith("In virtual time, "
+                                         "pageless costs throughput through peer memory in 1 of 1")
+    assert made["aa"]["cells"] == 2 + 1 + 3 and made["aa"]["alarms"] == 0
+
+
+def test_a_longer_tail_alone_is_worse(run: Any, tmp_path: Path) -> None:
+    in_virtual_time(run, TIMES | {"pageless": 90_000})
+    for boot in run.boots:
+        if boot["variant"] == "pageless" and boot["kind"] == "count":
+            boot["workloads"][0]["virtual"]["latency_ns"]["p999"] *= 2
+    run.write(tmp_path)
+    verdict, *_ = report.write(tmp_path)["verdict"]
+    assert ("against page, equivalent within 0.5 % in the only case; latency (p50, p99, p99.9): of "
+            "3 cases 1 worse (worst: read p99.9 +100 % [") in verdict
+
+
+def test_one_boot_whose_clock_ran_on_leaves_its_cell_without_a_number(
+        run: Any, tmp_path: Path) -> None:
+    in_virtual_time(run, TIMES)
+    run.result("b2-pageless-count", "count-read")["virtual"]["duration_ns"] += 273_000
+    made = report.build(run.write(tmp_path))
+    (cell,) = made["compares"][0]["cells"]
+    assert cell["verdict"] == "invalid" and cell["ratio"] is None
+    assert cell["reasons"][0].startswith("b2-pageless-count: virtual time: the guest's clock went")
+    assert made["verdict"][0].startswith("NOT WHOLE") and "it is open whether" in made["verdict"][1]
+
+
+def test_an_alarm_says_of_which_metric_it_is(run: Any, tmp_path: Path) -> None:
+    in_virtual_time(run, TIMES | {"page-aa": 92_000})
+    made = report.build(run.write(tmp_path))
+    assert ("throughput in virtual time of page/count count-read worse, p50 latency in virtual "
+            "time of page/count count-read worse, ") in made["aa"]["headline"]
