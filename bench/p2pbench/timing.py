@@ -22,13 +22,13 @@ from .virtual import SHIFT
 
 # What a disk takes for an I/O, added by arithmetic: a fast SSD's reads, and a usual one's.
 DISKS_US = (10, 80)
-# How much of a difference the listed functions explain before the list may end, and the most that
-# a function may be that is left out; parts of the difference.
-_EXPLAINED = 0.9
-_LEFT_OUT = 1 - _EXPLAINED
+# The most of a difference that the listed functions may leave unexplained, and that a function may
+# be which is left out.
+_LEFT_OUT = 0.1
 
 
-def section(header: Header, samples: Samples, answers: Sequence[Comparison]) -> dict[str, Any] | None:
+def section(header: Header, samples: Samples,
+            answers: Sequence[Comparison]) -> dict[str, Any] | None:
     """Return the report's `virtual`, or None where nothing is planned that could be timed."""
     workloads = [one for one in header["matrix"]["workloads"]
                  if virtual_metrics(one) and counted_cells(header, one)]
