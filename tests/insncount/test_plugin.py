@@ -1,5 +1,6 @@
 """The plugin in a real QEMU: exact counts of a guest of a few instructions, and what it refuses."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -144,6 +145,34 @@ def test_qemu_loads_the_plugin_of_one_interface_and_the_provenance_says_which() 
     assert instrument.provenance()["api"] == api
 
 
+def test_a_guest_that_is_counted_keeps_virtual_time_where_qemu_can() -> None:
+    instrument = insncount.choose(Accelerator("tcg", ""))
+    assert instrument.icount == "shift=0,sleep=off" and instrument.real_time == ""
+    assert instrument.provenance()["icount"] == instrument.icount
+
+
+def test_a_qemu_that_does_not_take_icount_still_counts_and_is_named(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    qemu = tmp_path / "qemu-system-x86_64"
+    qemu.write_text('#!/bin/sh\ncase " $* " in *" -icount "*)\n'
+                    'echo "qemu: -icount: invalid option" >&2; exit 1;;\nesac\n'
+                    f'exec {find_tool("qemu-system-x86_64")} "$@"\n')
+    qemu.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    instrument = insncount.choose(Accelerator("tcg", ""))
+    assert (instrument.name, instrument.icount, instrument.reason) == ("insncount", "", "")
+    assert instrument.plugin and instrument.plugin.is_file()
+    assert instrument.real_time.startswith("QEMU emulator version")
+    assert "does not take -icount shift=0,sleep=off: qemu: -icount: invalid " in instrument.real_time
+    assert instrument.provenance()["real_time"] == instrument.real_time
+
+
+def test_a_guest_under_kvm_keeps_the_time_of_the_host() -> None:
+    instrument = insncount.choose(Accelerator("kvm", ""))
+    assert (instrument.name, instrument.icount) == ("perf stat", "")
+    assert instrument.real_time == "a guest under kvm keeps the host's time"
+
+
 def test_the_plugins_are_built_once() -> None:
     assert insncount.build_plugins() == insncount.build_plugins()
 
@@ -156,7 +185,8 @@ def test_plugins_that_do_not_load_are_named_with_the_qemu_and_their_reasons(
     monkeypatch.setattr(insncount, "build_plugins", lambda: plugins)
     instrument = insncount.choose(Accelerator("tcg", ""))
     assert (instrument.name, instrument.plugin, instrument.order) == ("", None, "none")
-    assert instrument.provenance() == {"name": "", "reason": instrument.reason, "sha256": ""}
+    assert instrument.provenance() == {"name": "", "reason": instrument.reason, "sha256": "",
+                                       "icount": "", "real_time": "QEMU loads no plugin"}
     first, second = instrument.reason.split("; ")
     for reason, name in ((first, "broken-1.so"), (second, "broken-4.so")):
         assert reason.startswith("QEMU emulator version")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from p2pbench import compare, report, reports
+from p2pbench import comparable, compare, report, reports
 from p2pbench.errors import BenchError
 
 WORKLOADS = ("randread-4k-qd1", "randwrite-8k-qd2", "pattern-there")
@@ -101,6 +101,47 @@ def count(report_: dict[str, Any], per_io: float) -> None:
     report_["matrix"]["margins"]["instructions"] = 0.005
 
 
+def time_virtually(report_: dict[str, Any], **factors: float) -> None:
+    """Give a report throughput and latency in virtual time of each of its cells, too."""
+    for metric in ("virtual", "virtual_p99"):
+        timed = json.loads(json.dumps(report_["compares"][0])) | {"name": metric}
+        for cell in timed["cells"]:
+            cell["metric"] = metric
+            for i, pair in enumerate(cell["pairs"]):
+                for side in ("baseline", "candidate"):
+                    pair[side] |= {"figure": (1e8 + 1e4 * i) * factors.get(metric, 1)}
+        report_["compares"].append(timed)
+    report_["matrix"]["margins"] |= {"virtual": 0.005, "latency": 0.02}
+
+
+def test_virtual_time_is_compared_where_both_runs_have_it(runs: Any) -> None:
+    a, b = runs("a", 1e8), runs("bb", 1e8)
+    for report_ in (a, b):
+        report_["provenance"] |= {"instrument": {"name": "insncount", "icount": "shift=0"}}
+    time_virtually(a)
+    time_virtually(b, virtual=0.99, virtual_p99=1.01)  # beyond the one margin, not the other
+    made = compare.compare(a, b)
+    found = verdicts(made)
+    assert made["refused"] == []
+    assert (found["virtual page/bar"], found["virtual_p99 page/bar"]) == ({"worse"}, {"equivalent"})
+    titles = {one["title"] for one in made["compares"]}
+    assert titles > {"page/bar, throughput in virtual time",
+                     "page/bar, p99 latency in virtual time"}
+    b["compares"] = b["compares"][:1]  # as of a run whose boots had the host's time
+    assert "virtual page/bar" not in verdicts(compare.compare(a, b))
+
+
+def test_virtual_times_of_which_an_instruction_takes_another_time_do_not_mix() -> None:
+    made = [{"instrument": {"name": "insncount", "api": 1, "icount": f"shift={shift},sleep=off"}}
+            for shift in (0, 0, 2)]
+    for metric in ("virtual", "virtual_p50", "instructions"):
+        assert comparable.differences(metric, "page", made[0], made[1]) == []
+        (told,) = comparable.differences(metric, "page", made[0], made[2])
+        assert "1 in virtual time (shift=0,sleep=off) in A" in told
+        assert told.endswith("1 in virtual time (shift=2,sleep=off) in B")
+    assert comparable.differences("throughput", "page", made[0], made[2]) == []
+
+
 def test_counted_instructions_are_compared_and_fewer_are_better(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
     count(a, 1000.0), count(b, 980.0)
@@ -162,6 +203,8 @@ COUNTED_BY = "insncount by QEMU's plugin interface"
      "configuration: base.config 9bc1b80e in A, base.config 21b5ba2e in B"),
     (("instrument", "api"), 4, (COUNTS,),
      f"counted by: {COUNTED_BY} 1 in A, {COUNTED_BY} 4 in B"),
+    (("instrument", "icount"), "shift=0,sleep=off", (COUNTS,),
+     f"counted by: {COUNTED_BY} 1 in A, {COUNTED_BY} 1 in virtual time in B"),
     (("instrument", "name"), "perf stat", (COUNTS,),
      f"counted by: {COUNTED_BY} 1 in A, perf stat in B"),
     (("tools", "fio"), "fio-3.39", (THROUGHPUT,), "fio: fio-3.33 in A, fio-3.39 in B"),
@@ -191,6 +234,7 @@ def test_a_metric_that_a_difference_decides_is_refused_and_the_others_are_compar
     (("variants", "pageless"), {"compiler": GCC_14}),  # of which A has no cell
     (("tools", "nvme"), "nvme version 2.13 (git 2.13)"),
     (("instrument", "sha256"), "d4e5"),
+    (("instrument", "real_time"), "the QEMU of B does not take -icount"),
     (("host",), {"cpu": "another"}),
 ])
 def test_what_decides_no_metric_refuses_none(

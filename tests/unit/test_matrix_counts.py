@@ -1,12 +1,16 @@
 """What a matrix counts: which boots it needs, which workloads they run, and mistakes in it."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from p2pbench import load
 from p2pbench.errors import BenchError
+from p2pbench.insncount import Instrument
 from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
+from p2pbench.run import Run
 
 GOOD = """\
 blocks = 2
@@ -83,11 +87,90 @@ def test_a_resumed_run_has_the_same_counts(tmp_path: Path) -> None:
     ('"none", "mq-deadline"', '"bfq"', "none, mq-deadline"),
     ("ios = 100\nblocks", "blocks", '"ios" is missing'),
     ('bs = "4k"\nmerge', 'bs = "1000b"\nmerge', "multiple"),
+    ("ios = 100\nblocks", 'providers = ["host", "bar"]\ncmb_sqes = true\nios = 100\nblocks',
+     "toml:17: queues in the CMB are a variation of the providers cmb and bar, not of host"),
+    ('["page", "pageless"]', '["stock"]\nproviders = ["host", "bar"]', "toml:13.*no P2P client"),
+    ("ios = 100\nblocks", 'iodepth = [1, 65]\nios = 100\nblocks', "iodepth"),
+    ("ios = 100\nblocks", 'scheduler = "bfq"\nios = 100\nblocks', "none, mq-deadline"),
+    ("blocks = 2", 'blocks = 2\nvirtual_time = "maybe"', "toml:2: .*wanted, required"),
 ])
 def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in GOOD
     with pytest.raises(BenchError, match=message):
         read_matrix(write(tmp_path, GOOD.replace(old, new, 1)))
+
+
+def test_host_memory_is_counted_of_any_kernel(tmp_path: Path) -> None:
+    text = GOOD.replace('["page", "pageless"]', '["stock", "page"]\nproviders = "host"')
+    matrix = read_matrix(write(tmp_path, text))
+    assert [one.name for one in matrix.workloads_for("count", "stock") if one.kind == "count"] == [
+        "count-host-randread-4k-qd1", "count-host-randwrite-4k-qd1"]
+
+
+def test_queues_in_the_cmb_are_counted_in_boots_of_their_own(tmp_path: Path) -> None:
+    text = GOOD.replace("ios = 100\nblocks", 'providers = ["bar", "cmb"]\niodepth = [1, 16]\n'
+                        'scheduler = ["none", "mq-deadline"]\ncmb_sqes = [false, true]\n'
+                        "ios = 100\nblocks")
+    matrix = read_matrix(write(tmp_path, text))
+    names = {provider: [one.name for one in matrix.workloads_for(provider, "pageless")]
+             for provider in ("count", "count+sqes")}
+    for provider, sqes in (("count", ""), ("count+sqes", "+sqes")):
+        assert names[provider] == [
+            f"count-{device}{sqes}-{rw}-4k-qd{depth}{scheduler}" for device in ("bar", "cmb")
+            for scheduler in ("", "-mq-deadline") for rw in ("randread", "randwrite")
+            for depth in (1, 16)]
+    boots = [boot.boot for boot in matrix.plan(1) if boot.block == 0 and boot.kind == "count"]
+    assert sorted(boots) == ["b0-page-count", "b0-page-count+sqes", "b0-page-count+sqes-aa",
+                             "b0-page-count-aa", "b0-pageless-count", "b0-pageless-count+sqes",
+                             "b0-stock-count"]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("", "", ""), ("ios = 100\nblocks", "ios = 32\nblocks", ""),
+    ("ios = 100\nblocks", "ios = 31\nblocks",
+     "toml:1: virtual_time: count-bar-randread-4k-qd1 has ios = 31, which is too few to be timed; "
+     "at least 32 is allowed"),
+    (GOOD[GOOD.index("[[counts]]"):GOOD.index("[[ordinary]]")], "",
+     r"toml:1: virtual_time: nothing could be timed in it, there is no \[\[counts\]\]"),
+])
+def test_virtual_time_can_only_be_required_of_what_can_be_timed(
+        tmp_path: Path, old: str, new: str, message: str) -> None:
+    """A matrix that does not require it is run all the same."""
+    assert read_matrix(write(tmp_path, GOOD.replace(old, new, 1))).virtual_time == "wanted"
+    path = write(tmp_path, 'virtual_time = "required"\n' + GOOD.replace(old, new, 1))
+    if message:
+        with pytest.raises(BenchError, match=message):
+            read_matrix(path)
+    else:
+        assert read_matrix(path).virtual_time == "required"
+
+
+def test_what_is_counted_and_not_timed_is_told_before_it_runs(tmp_path: Path) -> None:
+    text = GOOD.replace("ios = 100\nblocks", "ios = {}\nblocks")
+    notes = [load.count_notes(read_matrix(write(tmp_path, text.format(ios)))) for ios in (31, 32)]
+    assert notes == [[f"count-bar-{rw}-4k-qd1 has 31 I/Os: with fewer than 32 it is counted, and "
+                      "not timed in virtual time" for rw in ("randread", "randwrite")], []]
+
+
+def test_a_run_that_requires_virtual_time_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    without = Instrument("insncount", real_time="QEMU 5 does not take -icount")
+    for required in (False, True):
+        run = Run.new(write(tmp_path, 'virtual_time = "required"\n' * required + GOOD), 1)
+        run._check_virtual_time(replace(without, icount="shift=0,sleep=off"))
+        if not required:
+            run._check_virtual_time(without)
+            continue
+        with pytest.raises(BenchError, match="own.toml requires virtual time, and there is none "
+                                             "here: QEMU 5 does not take -icount; make that work"):
+            run._check_virtual_time(without)
+
+
+def test_each_metric_has_a_margin_and_a_matrix_may_say_another(tmp_path: Path) -> None:
+    usual = {"virtual": 0.005, "latency": 0.02, "throughput": 0.02, "instructions": 0.005}
+    assert read_matrix(write(tmp_path, GOOD)).margins == usual
+    text = GOOD + '\n[margins]\nvirtual = "0.25%"\nlatency = "1%"\n'
+    assert read_matrix(write(tmp_path, text)).margins == usual | {"virtual": 0.0025,
+                                                                  "latency": 0.01}
 
 
 @pytest.mark.parametrize("name", ["quick", "full"])
