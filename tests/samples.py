@@ -71,8 +71,8 @@ def virtual() -> Record:
 
 def timed() -> list[Record]:
     """The compares of the same: throughput in virtual time, and the percentiles of latency."""
-    sides = {side: {"variant": variant, "provider": "count"}
-             for side, variant in (("baseline", "page"), ("candidate", "pageless"))}
+    sides: Record = {side: {"variant": variant, "provider": "count"}
+                     for side, variant in (("baseline", "page"), ("candidate", "pageless"))}
     cells = {metric: [_timed_cell(path, metric, ratio if metric == "virtual" else 1 / ratio)
                       for path, (_, _, ratio) in zip(_PATHS, _TIMED)]
              for metric in ("virtual", "virtual_p50", "virtual_p99")}

@@ -60,6 +60,15 @@ def test_the_figures_are_those_of_the_report(whole: dict[str, Any]) -> None:
     assert made["series"] == {"patches": 32, "insertions": 1620, "deletions": 1388}
 
 
+def test_what_was_timed_in_virtual_time_is_published_with_its_figures(
+        whole: dict[str, Any]) -> None:
+    cells = {one["metric"]: one for one in reference.summary(whole)["cells"]
+             if one["provider"] == "bar" and one["bs"] == 131072 and "virtual" in one["metric"]}
+    assert set(cells) == {"virtual", "virtual_p50", "virtual_p99"}
+    assert (cells["virtual"]["page"], cells["virtual"]["pageless"]) == (1e6, 993400)
+    assert cells["virtual"]["evidence"] == {"p2p_requests": 9000, "fallbacks": 0}
+
+
 def test_the_ratio_is_that_of_the_pairs_and_the_schema_says_so(whole: dict[str, Any]) -> None:
     compare = next(one for one in whole["compares"] if reference._is_published(one))
     pairs, ratios = compare["cells"][0]["pairs"], (0.5, 1.0, 4.0)

@@ -197,6 +197,17 @@ def test_small_changes_have_ticks_of_their_own(whole: dict[str, Any]) -> None:
     assert "+0.5 %" in drawn and "instructions per I/O" in drawn and "less is better" in drawn
 
 
+def test_each_percentile_has_a_name_of_its_own_in_tables_and_plots(whole: dict[str, Any]) -> None:
+    compare = samples.timed()[1]
+    names = [f"bar {path} {percentile}" for path in ("randread 4k qd1", "randwrite 128k qd1")
+             for percentile in ("p50", "p99")]
+    made = whole | {"compares": [compare]}
+    drawn = plots.draw(made)["forests"][0]["svg"]
+    for text, before, times in ((drawn, ">", 1), (pages.markdown(made), "| ", 1),
+                                (pages.html(made), ">", 2)):
+        assert all(text.count(before + name) == times for name in names)
+
+
 def test_no_stand_in_of_a_colour_is_left_in_a_plot(whole: dict[str, Any]) -> None:
     html = pages.html(whole)
     assert not any(colour in html for colour in svg.COLOURS.values())
