@@ -128,11 +128,14 @@ def _cell(workload: Workload, results: Iterable[_Result],
 
 
 def _evidence(workload: Workload, valid: Sequence[_Result]) -> dict[str, int] | None:
-    """What nvmet counted of a P2P path in all boots that count; None of ordinary I/O."""
+    """What nvmet counted of a path in all boots that count; None of ordinary I/O.
+
+    A kernel without the counters has no peer memory.
+    """
     if workload["kind"] != "count" or not valid:
         return None
     counters = [cast("dict[str, Any]", one.result["evidence"])["p2p"] for one in valid]
-    return {key: sum(one[key] for one in counters) for key in ("requests", "fallbacks")}
+    return {key: sum(one[key] for one in counters if one) for key in ("requests", "fallbacks")}
 
 
 def _figures(counts: Sequence[Counts]) -> dict[str, Any]:
