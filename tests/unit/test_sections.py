@@ -48,6 +48,14 @@ def test_a_section_is_in_both_pages_or_said_to_be_absent(
         assert lacking.count("This run has no ") == 1
 
 
+def test_virtual_time_that_was_not_measured_is_told_with_the_reason(whole: dict[str, Any]) -> None:
+    whole["virtual"] |= {"absent": "QEMU 5 has no -icount", "cells": [], "disks": [],
+                         "differences": []}
+    for page in both(whole):
+        assert re.search(r"Not measured:(\*\*)? QEMU 5 has no -icount", page)
+        assert "With a disk that takes time" not in page and "bar randread 4k qd1 | page" not in page
+
+
 def both(report: dict[str, Any]) -> list[str]:
     """Both pages, each sentence on a line."""
     return [" ".join(make(report).split()) for make in (pages.markdown, pages.html)]
