@@ -41,8 +41,8 @@ def test_a_selection_is_of_the_record_and_of_what_repeats_it(straw: Straw) -> No
     (["bench/boots/test_boots.py::test_boot[b0-page-bar]"], "boots are chosen by words"),
     (["--setup-only"], "--setup-only: not for boots"),
     (["--setup-plan"], "--setup-plan: not for boots"),
-    (["-p", "xdist.plugin", "-n", "2"], "boots run one after another"),
-    (["-p", "xdist.plugin", "--dist=load", "--tx=popen"], "boots run one after another")])
+    (["-p", "xdist.plugin", "-n", "2"], "a boot that is timed has the machine"),
+    (["-p", "xdist.plugin", "--dist=load", "--tx=popen"], "a boot that is timed has the machine")])
 def test_what_would_run_boots_twice_or_at_once_or_not_at_all_is_refused(
         straw: Straw, options: list[str], why: str) -> None:
     done = straw.bench(f"--matrix={straw.matrix}", *options)
