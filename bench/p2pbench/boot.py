@@ -152,13 +152,15 @@ class BootRun:
     def _run_all(self, guest: Guest, workloads: list[Workload]) -> None:
         """Run the workloads one after another, those that are timed by the wall in rounds."""
         results: dict[str, list[Record]] = {workload.name: [] for workload in workloads}
-        for number in range(1, self._matrix.rounds + 1):
+        last = self._matrix.rounds
+        for self._round in range(1, last + 1):
             for workload in workloads:
-                if number == self._matrix.rounds or workload.is_timed():
-                    self._round = number
-                    self._stage(workload.name)
-                    results[workload.name].append(self._workload(guest, workload))
-        self.record["workloads"] += map(rounds.merged, results.values())
+                if self._round < last and not workload.is_timed():
+                    continue
+                self._stage(workload.name)
+                results[workload.name].append(self._workload(guest, workload))
+                if self._round == last:
+                    self.record["workloads"].append(rounds.merged(results[workload.name]))
 
     def _kernel_log(self, guest: Guest) -> None:
         if self._matrix.flavour == "debug":

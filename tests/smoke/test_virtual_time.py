@@ -140,7 +140,7 @@ def test_a_guest_that_does_not_wait_for_its_disk_is_invalid(
 def test_the_scheduler_of_the_disk_is_the_old_one_after_a_count(
         page_kernel: Kernel, make_guest: GuestMaker) -> None:
     line = {"line": "cat /sys/block/nvme*n1/queue/scheduler", "deadline_s": 10}
-    with peer_guest(make_guest, page_kernel, "host") as guest:
+    with peer_guest(make_guest, page_kernel) as guest:
         before = guest.channel.order("command", line)["stdout"]
         other = "none" if "[mq-deadline]" in before else "mq-deadline"
         guest.channel.order("count", {"name": "count", "rw": "randread", "scheduler": other,

@@ -21,7 +21,8 @@ def test_cells_of_fewer_blocks_are_spoken_of_by_themselves() -> None:
     looks = plan_looks(12, 16, 60.0).shared({THROUGHPUT: 48})
     assert first_decision(looks, THROUGHPUT, [(16, 16)] * 12 + few).startswith(
         "the first of 12 cells of wall-clock throughput can be called better or worse after 12 "
-        "blocks, with a p of at most 2.5 % after Holm; equivalent at any look; 3 blocks cannot call any of 36 ")
+        "blocks, with a p of at most 2.5 % after Holm; equivalent at any look; 3 blocks cannot "
+        "call any of 36 ")
 
 
 def test_a_budget_is_named_where_it_adds_blocks_enough() -> None:
