@@ -27,6 +27,10 @@ from p2pbench.runs import named
 from p2pbench.stopping import in_words
 
 
+# The boots that run now, in the line that shows how far they are.
+_SHOWN = 2
+
+
 class Session:
     """The run that this pytest session executes, and what the user sees of it."""
 
@@ -99,7 +103,9 @@ class Session:
     def _show_stage(self, boot: str, stage: str) -> None:
         self._stages[boot] = stage
         if self._status:
-            doing = "; ".join(f"{name}: {doing}" for name, doing in self._stages.items())
+            running = [f"{name}: {step}" for name, step in self._stages.items()]
+            more = [f"{len(running) - _SHOWN} more"] if len(running) > _SHOWN else []
+            doing = "; ".join(running[:_SHOWN] + more)
             self._status.update(escape(f"[{self._count + 1}/{len(self._selected)}] {doing}, about "
                                        f"{in_words(self._left_s())} left"))
 
