@@ -31,8 +31,11 @@ from support import start_bench
 ROUND = 2
 LOOPS = {"nvmet.planted_rounds": "nvmet_req_count_p2pmem",
          "blk_core.planted_rounds": "submit_bio_noacct"}
-# How far what is measured may be from what was planted, and a margin in which that is large.
+# How far what is measured may be from what was planted, as a ratio and as a part of the loss: a
+# kernel that takes longer also does other things a little later, and so more or less often.
 EXACT = 0.0005
+PART = 0.05
+# A margin in which the least loss that is planted is large.
 NARROW = 0.001
 EXPERIMENTS = 200
 
@@ -114,8 +117,9 @@ def expected(journal: Journal, one: Comparison) -> float:
 def test_each_loss_is_measured_as_large_as_it_is(journal: Journal, found: list[Comparison]
                                                  ) -> None:
     for one in found:
+        ratio = expected(journal, one)
         assert one.ratio is not None
-        assert abs(one.ratio - expected(journal, one)) < EXACT, one.question.name
+        assert abs(one.ratio - ratio) < max(EXACT, PART * (1 - ratio)), one.question.name
 
 
 def test_each_path_has_losses_of_all_sizes(journal: Journal, found: list[Comparison]) -> None:
