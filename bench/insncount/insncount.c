@@ -122,6 +122,7 @@ static void stored(unsigned int vcpu, unsigned int info, u64 vaddr, void *data)
 static void translated(u64 id, struct qemu_plugin_tb *tb)
 {
 	size_t nr = qemu_plugin_tb_n_insns(tb);
+
 	(void)id;
 	for (size_t i = 0; i < nr; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);

@@ -199,13 +199,13 @@ class BootRun:
         return entry
 
     def _judge(self, workload: Workload, entry: Record) -> list[str]:
-        time = virtual.doubts(entry["virtual"], entry["counts"]) if entry.get("virtual") else []
+        doubts = virtual.doubts(entry["virtual"], entry["counts"]) if entry.get("virtual") else []
         if workload.kind == "ordinary":
-            return time + evidence.judge_ordinary(entry["evidence"], workload.ios * workload.bs)
+            return doubts + evidence.judge_ordinary(entry["evidence"], workload.ios * workload.bs)
         moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else (
             workload.ios * workload.bs or workload.size)
-        return time + evidence.judge(workload.device or self._boot.provider, entry["evidence"],
-                                     moved)
+        return doubts + evidence.judge(workload.device or self._boot.provider, entry["evidence"],
+                                       moved)
 
     def _count(self, guest: Guest, workload: Workload, entry: Record) -> None:
         assert self._counter

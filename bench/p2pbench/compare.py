@@ -25,8 +25,8 @@ from . import (command, comparable, files, index, pages, provenance_rows, report
 from .errors import BenchError
 from .estimate import verdict_of
 from .forest import forest_svg
-from .paths import RESULTS, shown
 from .metrics import METRICS, THROUGHPUT, figure_of
+from .paths import RESULTS, shown
 from .runs import find_run
 
 SCHEMA = "p2pbench-compare-1"

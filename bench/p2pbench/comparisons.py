@@ -25,10 +25,11 @@ import numpy as np
 from .estimate import FEWEST_PAIRS, Interval, blocks_needed, interval_of, verdict_of
 from .journal import Boot, Header, Look
 from .looks import looks_of
-from .metrics import AA, FAMILIES, METRICS
+from .metrics import METRICS, WITH_AA
 from .questions import Question, environment_of, questions
 from .significance import holm, p_of_each
 from .stats import Gap, Pair, Samples, pair_up, planned_pairs
+
 
 class Rates(NamedTuple):
     """What a look leaves to chance: its intervals, its p, and the p of looks that may decide."""
@@ -96,7 +97,7 @@ def answers(samples: Samples, asked: Sequence[Question], settled: Mapping[str, C
     """The answers at a look to the questions that are still open."""
     looks = looks_of(samples.header)
     found: list[Comparison] = []
-    for family in [*FAMILIES, *(AA + family for family in FAMILIES)]:
+    for family in WITH_AA:
         mine = [question for question in asked if question.family == family]
         before = [settled[question.name] for question in mine if question.name in settled]
         still = sum(one.verdict == "equivalent" for one in before)

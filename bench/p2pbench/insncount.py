@@ -107,8 +107,7 @@ def refusal(plugin: Path, *options: str) -> str:
             done = run("qemu-system-x86_64", "-machine", "none", "-accel", "tcg", "-nodefaults",
                        "-display", "none", "-monitor", "stdio", "-plugin",
                        _argument(plugin, functions, Path(directory) / "out"), *options,
-                       stdin="quit\n",
-                       timeout_s=_PROBE_S)
+                       stdin="quit\n", timeout_s=_PROBE_S)
         except subprocess.TimeoutExpired:
             return f"{_version()} with the plugin did not end within {_PROBE_S:.0f} s"
     if done.returncode == 0:

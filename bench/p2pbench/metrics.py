@@ -50,6 +50,8 @@ METRICS = {
 # What Holm corrects together, in words; first what decides most.
 FAMILIES = {VIRTUAL: "throughput in virtual time", LATENCY: "latency in virtual time",
             THROUGHPUT: "wall-clock throughput", INSTRUCTIONS: "instructions per I/O"}
+# The same, and those of the A/A cells.
+WITH_AA = (*FAMILIES, *(AA + family for family in FAMILIES))
 # A matrix has one margin for each of them.
 MARGINS = {metric.family: metric.margin for metric in METRICS.values()}
 

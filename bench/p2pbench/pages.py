@@ -85,8 +85,7 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(
         evidence_sentence=words.evidence_sentence, functions_of=plots.functions,
         integrity_sentence=words.integrity_sentence, metrics=METRICS, families=FAMILIES,
-        words=words,
-        goal=1 + bars.GOAL, least=LEAST)
+        words=words, goal=1 + bars.GOAL, least=LEAST)
     return environment
 
 

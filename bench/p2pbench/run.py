@@ -22,10 +22,10 @@ from .journal import SCHEMA, Journal
 from .kernel import Kernel, build, expected
 from .looks import looks_of, plan_looks
 from .matrix import COUNT, REQUIRED, Boot, Matrix, matrix_from_json, read_matrix
+from .metrics import WITH_AA
 from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown
 from .qemu import Pace, read_shape
-from .metrics import AA, FAMILIES
 from .questions import questions
 from .runs import JOURNAL, find_run, named
 from .stats import Samples, planned_pairs
@@ -118,8 +118,7 @@ class Run:
     def cells(self) -> dict[str, int]:
         """How many cells the plan compares, by the family that Holm corrects together."""
         families = [question.family for question in questions(self._header_of(self.plan))]
-        return {family: families.count(family)
-                for family in [*FAMILIES, *(AA + family for family in FAMILIES)]}
+        return {family: families.count(family) for family in WITH_AA}
 
     def blocks_of_cells(self, family: str) -> list[tuple[int, int]]:
         """In how many blocks each cell is compared: of the plan, and as far as a budget may go."""

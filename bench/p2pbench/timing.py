@@ -17,7 +17,7 @@ from .instructions import Counts, Key, medians, path_of
 from .journal import Header, Workload
 from .metrics import VIRTUAL
 from .questions import counted_cells, environment_of, has_virtual_time, virtual_metrics
-from .stats import Pair, Sample, Samples
+from .stats import Pair, Sample, Samples, value_of
 from .virtual import SHIFT
 
 # What a disk takes for an I/O, added by arithmetic: a fast SSD's reads, and a usual one's.
@@ -56,8 +56,8 @@ def _why_not(instrument: Mapping[str, Any]) -> str:
 def _cells(header: Header, samples: Samples, workload: Workload) -> Iterable[dict[str, Any]]:
     """A workload in each variant: medians over the boots that count."""
     for cell in counted_cells(header, workload):
-        boots = [sample for boot in samples.boots_of(cell, "count")
-                 if (sample := samples.of(boot, workload)).state == "ok" and _virtual(sample)]
+        boots = [sample for sample in samples.of_cell(cell, workload, "count")
+                 if sample.state == "ok" and _virtual(sample)]
         if not boots:
             continue
         latency = [_virtual(sample)["latency_ns"] for sample in boots]
@@ -65,8 +65,7 @@ def _cells(header: Header, samples: Samples, workload: Workload) -> Iterable[dic
             "workload": workload["name"], "path": path_of(workload), "variant": cell["variant"],
             "device": workload.get("device", ""), "n": len(boots),
             "ns_per_io": statistics.median(map(_ns_per_io, boots)),
-            "bytes_per_s": statistics.median(
-                _virtual(one)["bytes"] / _virtual(one)["duration_ns"] * 1e9 for one in boots),
+            "bytes_per_s": statistics.median(value_of(one, VIRTUAL) for one in boots),
             "latency_ns": {name: statistics.median(one[name] for one in latency)
                            for name in latency[0] if all(one[name] is not None for one in latency)},
         }
@@ -77,8 +76,7 @@ def _virtual(sample: Sample) -> dict[str, Any]:
 
 
 def _ns_per_io(sample: Sample) -> float:
-    counts = cast("dict[str, Any]", cast("dict[str, Any]", sample.result)["counts"])
-    return float(_virtual(sample)["duration_ns"] / counts["ios"])
+    return float(_virtual(sample)["duration_ns"] / _counts(sample)["ios"])
 
 
 def _sides(pairs: Sequence[Pair]) -> tuple[list[Sample], list[Sample]]:

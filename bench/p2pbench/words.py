@@ -312,7 +312,7 @@ def extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:
     """The cell that is furthest out among those with this verdict, in brackets; "" for others."""
     if verdict not in ("worse", "better"):
         return ""
-    upwards = (METRICS[cells[0]["metric"]].less_is_better) == (verdict == "worse")
+    upwards = METRICS[cells[0]["metric"]].less_is_better == (verdict == "worse")
     cell = (max if upwards else min)(cells, key=lambda one: float(one["ratio"]))
     return (f" ({'worst' if verdict == 'worse' else 'best'}: {label_of(cell)} "
             f"{change(cell['ratio'])} {change_range(cell['interval'])})")

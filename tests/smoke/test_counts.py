@@ -7,12 +7,12 @@ import pytest
 
 from p2pbench import insncount
 from p2pbench.accel import Accelerator
-from p2pbench.boot import BootRun
 from p2pbench.insncount import Counter
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import Boot, Matrix, read_matrix
+from p2pbench.matrix import Matrix, read_matrix
 from p2pbench.objects import read_functions
-from p2pbench.qemu import Pace, read_shape
+
+from counted import counted_boot
 
 MATRIX = """\
 blocks = 1
@@ -54,13 +54,10 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
 
 def run(name: str, kernel: Kernel, matrix: Matrix, instrument: insncount.Instrument,
         directory: Path) -> dict[str, Any]:
-    boot = Boot(name, 0, 0, "page", "count", kind="count")
     counter = Counter(instrument, "page", read_functions(kernel.directory), directory / name)
-    record = BootRun(boot, matrix, 1, directory, print, counter).run(
-        kernel, Accelerator("tcg", ""), read_shape("qemu"), Pace(), directory / f"{name}.log")
-    assert record["status"] == "ok", record
-    assert {entry["status"] for entry in record["workloads"]} == {"ok"}, record["workloads"]
-    return {entry["name"]: entry for entry in record["workloads"]}
+    entries = counted_boot(name, kernel, matrix, counter, directory)
+    assert {entry["status"] for entry in entries.values()} == {"ok"}, entries
+    return entries
 
 
 @pytest.fixture(scope="module")

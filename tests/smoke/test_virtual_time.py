@@ -4,19 +4,17 @@ import subprocess
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from p2pbench import insncount
 from p2pbench.accel import Accelerator
-from p2pbench.boot import BootRun
 from p2pbench.insncount import Counter
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import Boot, Matrix, read_matrix
+from p2pbench.matrix import Matrix, read_matrix
 from p2pbench.objects import read_functions
-from p2pbench.qemu import Pace, read_shape
 
+from counted import counted_boot
 from peers import peer_guest
 from support import GuestMaker
 
@@ -60,9 +58,6 @@ bs = ["4k", "128k"]
 ios = 400
 """
 
-Record = dict[str, Any]
-Entries = dict[str, Record]
-
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
@@ -78,16 +73,6 @@ def instrument() -> insncount.Instrument:
     return chosen
 
 
-def run(name: str, kernel: Kernel, matrix: Matrix, counter: Counter, directory: Path,
-        provider: str = "count") -> Entries:
-    """The workloads of one boot, by name."""
-    boot = Boot(name, 0, 0, "page", provider, kind="count")
-    record = BootRun(boot, matrix, 1, directory, print, counter).run(
-        kernel, Accelerator("tcg", ""), read_shape("qemu"), Pace(), directory / f"{name}.log")
-    assert record["status"] == "ok", record
-    return {entry["name"]: entry for entry in record["workloads"]}
-
-
 @pytest.fixture
 def busy_host() -> Generator[None, None, None]:
     """Two programs that want a CPU each, all the time."""
@@ -101,8 +86,8 @@ def busy_host() -> Generator[None, None, None]:
 def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy_host: None,
                                        instrument: insncount.Instrument, tmp_path: Path) -> None:
     functions = read_functions(page_kernel.directory)
-    one, two = (run(name, page_kernel, matrix,
-                    Counter(instrument, "page", functions, tmp_path / name), tmp_path)
+    one, two = (counted_boot(name, page_kernel, matrix,
+                             Counter(instrument, "page", functions, tmp_path / name), tmp_path)
                 for name in ("one", "two"))
     assert {entry["status"] for entry in one.values()} == {"ok"}, one
     timed = [name for name in one if name.startswith("count-") and "pattern" not in name]
@@ -120,7 +105,7 @@ def test_queues_in_the_cmb_are_timed_as_exactly(page_kernel: Kernel, matrix: Mat
                                                 instrument: insncount.Instrument,
                                                 tmp_path: Path) -> None:
     counter = Counter(instrument, "page", read_functions(page_kernel.directory), tmp_path / "one")
-    entries = run("one", page_kernel, matrix, counter, tmp_path, "count+sqes")
+    entries = counted_boot("one", page_kernel, matrix, counter, tmp_path, "count+sqes")
     assert [entry["status"] for entry in entries.values()] == ["ok"]
     assert entries["count-cmb+sqes-randread-64k-qd1"]["evidence"]["p2p"]["requests"] == 32
 
@@ -132,7 +117,7 @@ def test_a_guest_that_does_not_wait_for_its_disk_is_invalid(
     hasty = Counter(replace(instrument, icount=""), "page", functions, tmp_path / "one")
     assert "sync=" not in hasty.argument
     monkeypatch.setattr(hasty, "instrument", instrument)
-    entries = run("one", page_kernel, matrix, hasty, tmp_path)
+    entries = counted_boot("one", page_kernel, matrix, hasty, tmp_path)
     (reason,) = entries["count-host-randread-4k-qd1"]["reasons"]
     assert "virtual time: the guest's clock went" in reason and "0.2 % is allowed" in reason
 

@@ -1,0 +1,23 @@
+"""A boot that counts, as a run makes it, and what it counted."""
+
+from pathlib import Path
+from typing import Any
+
+from p2pbench.accel import Accelerator
+from p2pbench.boot import BootRun
+from p2pbench.insncount import Counter
+from p2pbench.kernel import Kernel
+from p2pbench.matrix import Boot, Matrix
+from p2pbench.qemu import Pace, read_shape
+
+Entries = dict[str, dict[str, Any]]
+
+
+def counted_boot(name: str, kernel: Kernel, matrix: Matrix, counter: Counter, directory: Path,
+                 provider: str = "count") -> Entries:
+    """Return the workloads of one boot by name; it must come to its end."""
+    boot = Boot(name, 0, 0, "page", provider, kind="count")
+    record = BootRun(boot, matrix, 1, directory, print, counter).run(
+        kernel, Accelerator("tcg", ""), read_shape("qemu"), Pace(), directory / f"{name}.log")
+    assert record["status"] == "ok", record
+    return {entry["name"]: entry for entry in record["workloads"]}
