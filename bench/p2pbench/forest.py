@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import svg
-from .metrics import METRICS
+from .metrics import FAMILIES, METRICS
 from .svg import COLOURS
 from .words import change, change_range, label_of
 
@@ -47,7 +47,7 @@ def _draw_axes(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
     axes.set_xticklabels([f"{(tick - 1) * 100:+.3g} %".replace("+0 %", "0") for tick in ticks])
     svg.bare(axes, "bottom")
     metric = METRICS[cells[0]["metric"]]
-    axes.set_xlabel(f"{metric.shown}: candidate against baseline ({metric.direction})",
+    axes.set_xlabel(f"{FAMILIES[metric.family]}: candidate against baseline ({metric.direction})",
                     color=COLOURS["muted"])
     for edge in {cell["margin"] for cell in cells}:
         axes.axvspan(-math.log1p(edge), math.log1p(edge), color=COLOURS["band"], linewidth=0)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import words
-from .metrics import METRICS
+from .metrics import FAMILIES, METRICS
 from .paths import shown
 from .verdict import is_alarming, of_kind, ratios
 
@@ -31,7 +31,7 @@ def render(report: Mapping[str, Any], console: Console, directory: Path) -> None
     for compare in report["compares"]:
         if compare["cells"]:
             metric = METRICS[compare["cells"][0]["metric"]]
-            _compared(compare, f"{compare['name']}: {metric.shown} of "
+            _compared(compare, f"{compare['name']}: {FAMILIES[metric.family]} of "
                       f"{_name(compare['candidate'])} against {_name(compare['baseline'])}",
                       console)
     _notes(report, console)

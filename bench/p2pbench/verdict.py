@@ -360,7 +360,7 @@ def _too_few(report: Record) -> list[str]:
 
     It is said of all cells of a family, or where some have enough, of the open ones that have not.
     """
-    looks, told = _looks(report), []
+    looks, found = _looks(report), dict[tuple[int, str], list[str]]()
     for prefix, compares, what in (
             ("", report["compares"], "call any of {} better or worse"),
             (AA, (report["aa"] or {"compares": []})["compares"],
@@ -377,10 +377,11 @@ def _too_few(report: Record) -> list[str]:
             if few:
                 rest = words.without_pairs(cells)
                 pairs = max(len(cell["pairs"]) for cell in few)
-                which = f"{words.plural(len(few), 'cell')} of {FAMILIES[family]}"
-                told.append(f"{words.plural(pairs, 'block')} cannot {what.format(which)}, which "
-                            f"takes {needed}{f' ({rest})' if rest else ''}")
-    return told
+                found.setdefault((pairs, what), []).append(
+                    f"{words.plural(len(few), 'cell')} of {FAMILIES[family]} ({needed} can"
+                    f"{'; ' + rest if rest else ''})")
+    return [f"{words.plural(pairs, 'block')} cannot {what.format(' or '.join(cells))}"
+            for (pairs, what), cells in found.items()]
 
 
 def _of_family(cells: Iterable[Record], family: str) -> list[Record]:

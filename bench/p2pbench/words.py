@@ -24,7 +24,7 @@ def plural(number: int, what: str) -> str:
 
 def label(workload: str) -> str:
     """The name of a workload as a person says it: "randread 4k qd1"."""
-    return workload.removeprefix("count-").replace("-", " ")
+    return workload.removeprefix("count-").replace("-", " ").replace("mq deadline", "mq-deadline")
 
 
 def label_of(cell: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ def test_open_cells_of_fewer_blocks_than_the_others_are_spoken_of() -> None:
         cell["verdict"] = "inconclusive"
     for cell in cells[2:]:
         cell["pairs"] = cell["pairs"] * 4
-    few = "3 blocks cannot call any of {} of wall-clock throughput better or worse, which takes"
+    few = "3 blocks cannot call any of {} of wall-clock throughput (12 can) better or worse"
     assert few.format("2 cells") in verdict.sentences(report)[-1]
     cells[0]["verdict"] = "equivalent"  # at an early look, and it stays so
     assert few.format("1 cell") in verdict.sentences(report)[-1]

@@ -212,6 +212,8 @@ def test_each_percentile_has_a_name_of_its_own_in_tables_and_plots(whole: dict[s
              for percentile in ("p50", "p99")]
     made = whole | {"compares": [compare]}
     drawn = plots.draw(made)["forests"][0]["svg"]
+    assert "latency in virtual time: candidate" in drawn and "p50 latency" not in drawn
+    assert all("latency in virtual time (less is better)" in page for page in both(made))
     for text, before, times in ((drawn, ">", 1), (pages.markdown(made), "| ", 1),
                                 (pages.html(made), ">", 2)):
         assert all(text.count(before + name) == times for name in names)
