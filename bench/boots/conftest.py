@@ -164,8 +164,9 @@ def _line(head: str, record: dict[str, Any], left: float) -> str:
     counts = [entry["status"] for entry in record["workloads"]]
     words = [f"{counts.count(status)} {status}" for status in ("ok", "invalid", "failed")
              if counts.count(status)]
-    if not counts and record["setup"]:
-        register = record["setup"]["register"]
+    # Host memory is registered with nobody.
+    register = record["setup"] and record["setup"]["register"]
+    if not counts and register:
         words.append(f"registered in {register['ns'] / 1e6:.1f} ms")
     trouble = junit.boot_trouble(record)
     words += [trouble] if trouble else []
