@@ -4,7 +4,7 @@ cannot be valid."""
 from .errors import BenchError
 from .matrix import Matrix, Workload, short
 from .qemu import Shape
-from .virtual import LEAST_IOS
+from .virtual import least_ios
 from .words import amount, plural
 
 # What the kernel, the tools and the target take of the guest's memory.
@@ -45,10 +45,10 @@ def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:
 
 def count_notes(matrix: Matrix) -> list[str]:
     """Return a line for each workload that is counted, and has too few I/Os to be timed."""
-    return [f"{workload.name} has {plural(workload.ios, 'I/O')}: with fewer than {LEAST_IOS} it is "
-            "counted, and not timed in virtual time"
+    return [f"{workload.name} has {plural(workload.ios, 'I/O')}: with fewer than "
+            f"{least_ios(workload.bs)} it is counted, and not timed in virtual time"
             for workload in matrix.workloads
-            if workload.kind == "count" and workload.ios < LEAST_IOS]
+            if workload.kind == "count" and workload.ios < least_ios(workload.bs)]
 
 
 def in_flight(workload: Workload) -> int:

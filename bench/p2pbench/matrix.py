@@ -14,7 +14,7 @@ from .located import (Key, LocatedToml, Parser, duration, integer, listed, one_o
                       text, truth)
 from .metrics import MARGINS
 from .paths import CONFIGS, shown
-from .virtual import LEAST_IOS
+from .virtual import least_ios
 
 PROVIDERS = ("host", "cmb", "bar")
 # A boot that only registers and removes a BAR has this and the size for its provider.
@@ -509,9 +509,10 @@ def _virtual_time(toml: LocatedToml, top: dict[str, Any], counted: list[Workload
         raise toml.error(("virtual_time",), "virtual_time: nothing could be timed in it, there is "
                          "no [[counts]]")
     for workload in counted:
-        if wanted == REQUIRED and workload.kind == COUNT and workload.ios < LEAST_IOS:
+        least = least_ios(workload.bs)
+        if wanted == REQUIRED and workload.kind == COUNT and workload.ios < least:
             raise toml.error(("virtual_time",), f"virtual_time: {workload.name} has ios = "
-                             f"{workload.ios}, which is too few to be timed; at least {LEAST_IOS} "
+                             f"{workload.ios}, which is too few to be timed; at least {least} "
                              "is allowed")
     return wanted
 

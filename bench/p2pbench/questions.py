@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from .journal import Cell, Compare, Header, PlannedBoot, Workload
 from .metrics import (AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, PERCENTILES, THROUGHPUT,
                       VIRTUAL)
-from .virtual import LEAST_IOS
+from .virtual import least_ios
 
 # Kinds of workload that are counted, and the name of the compare that each makes.
 COUNTED = {"count": "instructions", "ordinary": "ordinary"}
@@ -78,7 +78,7 @@ def environment_of(header: Header, metric: str) -> str:
 
 def virtual_metrics(workload: Workload) -> list[str]:
     """The metrics in virtual time that a workload has I/Os enough for."""
-    if workload["kind"] != "count" or workload.get("ios", 0) < LEAST_IOS:
+    if workload["kind"] != "count" or workload.get("ios", 0) < least_ios(workload["bs"]):
         return []
     return [VIRTUAL] + [f"{VIRTUAL}_{name}" for name, fewest in PERCENTILES.items()
                         if workload["ios"] >= fewest]

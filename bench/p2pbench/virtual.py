@@ -25,8 +25,14 @@ CMDLINE = "nolapic_timer"
 # By how much the clock and the instructions may differ, as a fraction. Where the ordering fails
 # they differ by 2 % and more.
 TOLERANCE = 0.002
-# With fewer I/Os a timer's tick, or what is done once, is a visible part of the time.
-LEAST_IOS = 32
+# With fewer I/Os, or bytes, a timer's tick and what is done once are a visible part of the time.
+_LEAST_IOS = 32
+_LEAST_BYTES = 16 << 20
+
+
+def least_ios(block: int) -> int:
+    """Return the fewest I/Os of so many bytes that are timed."""
+    return min(_LEAST_IOS, max(1, _LEAST_BYTES // block))
 
 
 def figures(answer: Mapping[str, Any]) -> dict[str, Any]:

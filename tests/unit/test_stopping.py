@@ -317,8 +317,8 @@ def test_a_run_says_before_it_begins_when_it_can_decide() -> None:
 def test_the_plan_of_a_run_counts_its_cells_by_metric_before_any_data(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("p2pbench.run.RESULTS", tmp_path)
-    for name, cells, twice in (("quick", (12, 24, 2, 36), (12, 24, 0, 24)),
-                               ("full", (96, 160, 84, 136), (96, 160, 12, 116))):
+    for name, cells, twice in (("quick", (10, 12, 2, 34), (10, 12, 0, 22)),
+                               ("full", (80, 89, 48, 120), (80, 89, 8, 100))):
         made = Run.new(find_matrix(name), 1, 1200.0)
         assert made.cells() == dict(zip(FAMILIES, cells)) | {
             f"aa-{family}": number for family, number in zip(FAMILIES, twice)}
