@@ -436,8 +436,8 @@ class Estimate:
     """How long the rest of a run takes: first by the matrix, then by the boots that are done."""
 
     # Boot, setup and teardown of a guest, and what a workload takes beyond its runtime.
-    _BOOT_S = 8.0
-    _WORKLOAD_S = 1.0
+    _BOOT_S = 6.0
+    _WORKLOAD_S = 0.5
 
     def __init__(self, matrix: Matrix, boots: list[Boot], at_once: int) -> None:
         self._boots = boots
