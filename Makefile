@@ -101,8 +101,9 @@ BOOTS = $(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots \
 	$(call option,matrix,MATRIX) $(call option,seed,SEED) \
 	$(call option,budget,BUDGET) $(call option,resume,RESUME)
 which = $(error which runs? make compare A=<run> B=<run>)
-# A guest keeps one core busy, so there are as many workers as cores, each with its own guests.
-RUN_TESTS = $(PYTEST) -p xdist.plugin -n auto --maxprocesses=4 -c tests/pytest.ini --rootdir=tests
+# A guest keeps one core busy, so there are as many workers as cores, each with its own guests. A
+# file stays with one of them, for its tests share a run.
+RUN_TESTS = $(PYTEST) -p xdist.plugin -n auto --maxprocesses=4 --dist=loadfile -c tests/pytest.ini --rootdir=tests
 
 # What a target needs is there before it runs: Python, packages by the groups of bench/deps.sh, and
 # what a package cannot bring.

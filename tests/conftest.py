@@ -29,9 +29,10 @@ KERNELS = {"peer_kernel": ("page", "pageless"), "debug_kernel": ("page", "pagele
            "kunit_kernel": ("pageless-kunit",)}
 
 
-# What needs no kernel first, then what needs those that are measured, then the slow ones.
+# What needs no kernel first, then what needs those that are measured, then the slow ones; last what
+# keeps two cores busy by itself.
 ORDER = ("style", "unit", "statistics", "agent", "insncount", "browser", "linux", "faults", "smoke",
-         "planted", "kunit", "debug")
+         "debug", "kunit", "planted")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
