@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sync.h"
+
+/* A device's work takes milliseconds; the rest is for a host that is busy with others. */
+#define LONGEST_WAIT_S	60
 
 /*
  * Threads hand work to each other, and are looked at one after another: a look
@@ -100,14 +104,24 @@ static struct look look_at_others(void)
 	return look;
 }
 
+static void give_up(void)
+{
+	fprintf(stderr, "insncount: QEMU's threads did not sleep for %d s after a store to the disk: is this host's /proc/self/task/*/wchan always 0, or is QEMU starved?\n",
+		LONGEST_WAIT_S);
+	exit(1);
+}
+
 void wait_for_other_threads(void)
 {
 	struct look before = { }, now = look_at_others();
+	time_t start = time(NULL);
 
 	while (!now.asleep || !before.asleep || now.switches != before.switches ||
 	       now.threads != before.threads) {
 		if (!now.asleep)
 			sched_yield();
+		if (time(NULL) - start > LONGEST_WAIT_S)
+			give_up();
 		before = now;
 		now = look_at_others();
 	}

@@ -1,4 +1,8 @@
-"""A/A: what the harness says of a kernel against itself; "better" and "worse" are alarms."""
+"""A/A: what the harness says of a kernel against itself; a difference beyond the margin is an alarm.
+
+What is counted repeats so well that an interval beyond the margin is one, whatever p is: a run may
+have too few of these boots for a p that Holm lets pass.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +46,27 @@ def alarm(found: Sequence[Comparison]) -> list[str]:
 
 
 def _alarming(found: Sequence[Comparison]) -> list[Comparison]:
-    return [one for one in found if one.verdict in ("better", "worse")]
+    return [one for one in found if one.verdict in ("better", "worse") or _is_beyond(one)]
+
+
+def _is_beyond(one: Comparison) -> bool:
+    """Whether the whole interval of what was counted lies beyond the margin, on either side."""
+    if METRICS[one.question.metric].kind != "count" or not one.interval:
+        return False
+    return min(abs(one.interval.low), abs(one.interval.high)) > math.log1p(one.margin) \
+        and one.interval.low * one.interval.high > 0
 
 
 def _paired(found: Sequence[Comparison]) -> list[Comparison]:
     """The cells that can differ at all: without a pair nothing was compared."""
     return [one for one in found if one.pairs]
+
+
+def _said(one: Comparison) -> str:
+    """The verdict of a cell that raised an alarm, or by how much it lies beyond the margin."""
+    if one.verdict in ("better", "worse"):
+        return one.verdict
+    return words.change(one.ratio)
 
 
 def _headline(found: Sequence[Comparison]) -> str:
@@ -61,7 +80,7 @@ def _headline(found: Sequence[Comparison]) -> str:
     named = ", ".join(f"{METRICS[one.question.metric].shown} of "
                       f"{one.question.compare['baseline']['variant']}/"
                       f"{one.question.compare['baseline']['provider']} "
-                      f"{one.question.workload['name']} {one.verdict}" for one in alarms)
+                      f"{one.question.workload['name']} {_said(one)}" for one in alarms)
     return (f"A/A ALARM: {len(alarms)} of {cells} differ from themselves ({named}); "
             "something other than the kernel moves these figures, so trust no verdict of this "
             "report before it is found")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -220,7 +221,16 @@ def _counted(compares: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Mappi
                           cell["workload"])
                 mine = found.setdefault(key, {})
                 mine.update({pair[side]["boot"]: pair[side] for pair in cell["pairs"]})
+                mine.update(_invalid(cell["reasons"], one[side]))
     return found
+
+
+def _invalid(reasons: Iterable[str], side: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+    """The boots of a side that are invalid, in no pair, and named only in a cell's reasons."""
+    name = re.compile(rf"b\d+-{re.escape(side['variant'])}-{re.escape(side['provider'])}(-aa)?")
+    parts = (reason.partition(": ") for reason in reasons)
+    return {boot: {"boot": boot, "state": "invalid", "reason": why}
+            for boot, _, why in parts if name.fullmatch(boot)}
 
 
 def _figures(samples: Iterable[Mapping[str, Any]], name: str) -> Figures:

@@ -31,6 +31,8 @@ _BATCH = 16
 SQES = "+sqes"
 # What a workload without a size reads and writes of the disk; the agent counts in as much.
 _REGION = 64 << 20
+# The most that the agent submits at once (bench/agent/order.c).
+_LARGEST_COUNTED = 16 << 20
 # What a pattern in a boot that counts moves, in blocks.
 _PATTERN_BLOCKS = 4
 _RW = ("read", "write", "randread", "randwrite", "rw", "randrw")
@@ -324,6 +326,14 @@ def _block(value: Any) -> int:
     return count
 
 
+def _counted_block(value: Any) -> int:
+    count = _block(value)
+    if count > _LARGEST_COUNTED:
+        raise ValueError(f'found "{value}"; what is counted has blocks of at most '
+                         f"{short(_LARGEST_COUNTED)}")
+    return count
+
+
 def _used_by(toml: LocatedToml, key: Key, entry: dict[str, Any],
              used: list[str]) -> tuple[str, ...]:
     """Return the providers that run an entry; one that this matrix never boots is a mistake.
@@ -370,7 +380,8 @@ def _memory(toml: LocatedToml, blocks: int) -> tuple[dict[str, Any], ...]:
 def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[str, Any], ...]]:
     """Return what is counted through the fabric: the workloads, and which boots they need."""
     fields = {"variants": listed(variant_in(toml)), "providers": listed(one_of(*PROVIDERS)),
-              "cmb_sqes": listed(truth), "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
+              "cmb_sqes": listed(truth), "rw": listed(one_of(*_RW[:4])),
+              "bs": listed(_counted_block),
               "iodepth": listed(integer(1, 64)), "scheduler": listed(one_of(*_SCHEDULERS)),
               "ios": integer(1), "blocks": integer(1), "aa": integer(1), "verify": truth}
     workloads, asked = [], []
@@ -382,6 +393,10 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
                 raise toml.error(("counts", index, "variants"), f'variant "{variant}" cannot use '
                                  "peer memory: its rxe is no P2P client")
         devices = _with_sqes(toml, ("counts", index, "cmb_sqes"), entry, providers)
+        for iodepth in entry.get("iodepth", [1]):
+            if entry["ios"] % iodepth:
+                raise toml.error(("counts", index, "ios"), f"found {entry['ios']}; a multiple of "
+                                 f"iodepth = {iodepth} is allowed: I/Os are submitted in batches")
         counted = [Workload(_counted_name(device, rw, bs, iodepth, scheduler), "count", rw, bs,
                             iodepth, 1, "", _REGION, 0.0, (_count_boot(device),), device, scheduler,
                             entry["ios"], variants, entry.get("blocks", 0))
@@ -430,7 +445,7 @@ def _with_sqes(toml: LocatedToml, key: Key, entry: dict[str, Any],
 def _ordinary(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[str, Any], ...]]:
     """Return what is counted of I/O that has nothing to do with P2P, in the same way."""
     fields = {"variants": listed(variant_in(toml)), "devices": listed(one_of(*DEVICES)),
-              "rw": listed(one_of(*_RW[:4])), "bs": listed(_block),
+              "rw": listed(one_of(*_RW[:4])), "bs": listed(_counted_block),
               "scheduler": listed(one_of(*_SCHEDULERS)), "merge": truth, "ios": integer(1),
               "blocks": integer(1)}
     made, asked = [], []

@@ -19,8 +19,9 @@ THROUGHPUT = "throughput"
 INSTRUCTIONS = "instructions"
 VIRTUAL = "virtual"
 LATENCY = "latency"
-# The percentiles that the agent gives, with the fewest I/Os after which they have a verdict: five
-# lie beyond each, so that one I/O which met a timer's tick and more does not decide.
+# The percentiles that the agent gives, with the fewest I/Os (at a depth, batches of so many) after
+# which they have a verdict: five lie beyond each, so that one I/O which met a timer's tick and more
+# does not decide.
 PERCENTILES = {"p50": 1, "p99": 500, "p999": 5000}
 AA = "aa-"
 

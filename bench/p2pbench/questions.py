@@ -80,8 +80,10 @@ def virtual_metrics(workload: Workload) -> list[str]:
     """The metrics in virtual time that a workload has I/Os enough for."""
     if workload["kind"] != "count" or workload.get("ios", 0) < least_ios(workload["bs"]):
         return []
+    # The I/Os of a batch end together, so that they are one sample of a tail.
+    batches = workload["ios"] // workload["iodepth"]
     return [VIRTUAL] + [f"{VIRTUAL}_{name}" for name, fewest in PERCENTILES.items()
-                        if workload["ios"] >= fewest]
+                        if batches >= fewest]
 
 
 def compares_of(found: Sequence[Question], header: Header) -> list[Compare]:

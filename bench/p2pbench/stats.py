@@ -110,19 +110,21 @@ def doubts_about(provider: str, workload: Workload, result: WorkloadResult) -> l
     provider = workload.get("device") or provider
     counted = workload.get("ios", 0) * workload["bs"]
     if workload["kind"] == "ordinary":
-        return judge_ordinary(evidence, counted) + _doubts_about_time(result)
+        return judge_ordinary(evidence, counted) + _doubts_about_time(workload, result)
     if workload["kind"] == "count":
-        return judge(provider, evidence, counted) + _doubts_about_time(result)
+        return judge(provider, evidence, counted) + _doubts_about_time(workload, result)
     if workload["kind"] == "fio" and not (metrics and metrics["bytes_per_s"]):
         return ["no data was moved"]
     return judge(provider, evidence, metrics["bytes"] if metrics else 0)
 
 
-def _doubts_about_time(result: WorkloadResult) -> list[str]:
+def _doubts_about_time(workload: Workload, result: WorkloadResult) -> list[str]:
     """Why virtual time, where a count was made in it, did not go by the guest's instructions."""
     virtual = result.get("virtual")
     counts = cast("dict[str, Any]", result.get("counts") or {})
-    return virtual_doubts(virtual, counts) if virtual else []
+    if not virtual:
+        return []
+    return virtual_doubts(virtual, counts, workload.get("ios", 0), workload["bs"])
 
 
 def pair_up(

@@ -124,9 +124,16 @@ def _answer(baseline: str, candidate: str, cells: Sequence[Record], memory: str)
         worse, every = verdicts.count("worse"), words.plural(len(cells), "case")
         told = _decided(cells).removeprefix(f"of {every} ")
         return f"{candidate} costs {costs} in {worse} of {every}: against {baseline}, {told}"
-    if set(verdicts) <= set(_DECIDED):
+    if all(cell["verdict"] in _DECIDED or _costs_nothing(cell) for cell in cells):
         return f"{candidate} costs no {costs}: against {baseline}, {_decided(cells)}"
     return f"it is open whether {candidate} costs {costs}: against {baseline}, {_decided(cells)}"
+
+
+def _costs_nothing(cell: Record) -> bool:
+    """Whether a loss beyond the margin is ruled out, however large the gain may be."""
+    interval = cell["interval"]
+    return cell["verdict"] != "invalid" and bool(
+        interval and interval["low"] >= 1 / (1 + cell["margin"]))
 
 
 def _decided(cells: Sequence[Record]) -> str:
@@ -228,7 +235,7 @@ def _peer_work(report: Record) -> str:
     section = report["instructions"]
     if section and section["absent"]:
         return f"Instructions per I/O were not counted: {section['absent'].rstrip('.')}."
-    cells = of_kind(report, "p2p")
+    cells = [cell for cell in of_kind(report, "p2p") if cell["device"] != "host"]
     by_perf = section and section["instrument"] == PERF
     told = []
     for candidate, found in _paired(report, cells).items():

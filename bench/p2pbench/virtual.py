@@ -44,8 +44,24 @@ def figures(answer: Mapping[str, Any]) -> dict[str, Any]:
             "latency_ns": dict(answer["latency_ns"])}
 
 
-def doubts(virtual: Mapping[str, Any], counts: Mapping[str, Any]) -> list[str]:
-    """Return why a cell's time cannot count: its clock did not go by the guest's instructions."""
+def doubts(virtual: Mapping[str, Any], counts: Mapping[str, Any], ios: int, block: int
+           ) -> list[str]:
+    """Return why a cell's time cannot count.
+
+    Its clock did not go by the guest's instructions, or what was counted and timed is not the
+    workload: so many I/Os of so many bytes.
+    """
+    wanted = {"I/Os": (ios, counts.get("ios")), "bytes": (ios * block, virtual["bytes"])}
+    wrong = [f"virtual time: expected {expected:,} {what}, got {got}"
+             for what, (expected, got) in wanted.items() if got != expected]
+    tail = [ns for ns in virtual["latency_ns"].values() if ns is not None]
+    if sorted([*tail, virtual["duration_ns"]]) != [*tail, virtual["duration_ns"]]:
+        wrong.append(f"virtual time: latencies of {tail} ns do not ascend to {virtual['duration_ns']}"
+                     " ns, which all of the I/Os took")
+    return wrong or _doubts_of_the_clock(virtual, counts)
+
+
+def _doubts_of_the_clock(virtual: Mapping[str, Any], counts: Mapping[str, Any]) -> list[str]:
     instructions = counts.get("total")
     if not instructions:
         return ["virtual time: no instructions were counted to hold the clock against"]

@@ -38,7 +38,7 @@ def test_the_plan_of_a_run_knows_in_how_many_blocks_each_cell_is(tmp_path: Path)
     run = Run.new(path, 1)
     timed, counted = (run.blocks_of_cells(family) for family in (THROUGHPUT, VIRTUAL))
     # A comparison has the blocks of its shorter side, and a count those that it is given.
-    assert set(timed) == {(2, 2)} and set(counted) == {(9, 16), (3, 3)}
+    assert set(timed) == {(2, 2)} and set(counted) == {(10, 16), (3, 3)}
     assert len(timed) == run.cells()[THROUGHPUT]
     run.select([boot for boot in run.plan if boot.block == 0])
     assert set(run.blocks_of_cells(THROUGHPUT)) == {(1, 2)}

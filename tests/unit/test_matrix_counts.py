@@ -116,6 +116,9 @@ def test_a_resumed_run_has_the_same_counts(tmp_path: Path) -> None:
      "toml:17: queues in the CMB are a variation of the providers cmb and bar, not of host"),
     ('["page", "pageless"]', '["stock"]\nproviders = ["host", "bar"]', "toml:13.*no P2P client"),
     ("ios = 100\nblocks", 'iodepth = [1, 65]\nios = 100\nblocks', "iodepth"),
+    ("ios = 100\nblocks", "iodepth = [1, 16]\nios = 100\nblocks",
+     "found 100; a multiple of iodepth = 16 is allowed"),
+    ('bs = "4k"\nios', 'bs = "32m"\nios', 'found "32m"; what is counted has blocks of at most 16m'),
     ("ios = 100\nblocks", 'scheduler = "bfq"\nios = 100\nblocks', "none, mq-deadline"),
     ("blocks = 2", 'blocks = 2\nvirtual_time = "maybe"', "toml:2: .*wanted, required"),
 ])
@@ -135,7 +138,7 @@ def test_host_memory_is_counted_of_any_kernel(tmp_path: Path) -> None:
 def test_queues_in_the_cmb_are_counted_in_boots_of_their_own(tmp_path: Path) -> None:
     text = GOOD.replace("ios = 100\nblocks", 'providers = ["bar", "cmb"]\niodepth = [1, 16]\n'
                         'scheduler = ["none", "mq-deadline"]\ncmb_sqes = [false, true]\n'
-                        "ios = 100\nblocks")
+                        "ios = 112\nblocks")
     matrix = read_matrix(write(tmp_path, text))
     names = {provider: [one.name for one in matrix.workloads_for(provider, "pageless")]
              for provider in ("count", "count+sqes")}

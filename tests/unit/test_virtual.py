@@ -46,7 +46,7 @@ def timed(duration_ns: int) -> dict[str, Any]:
     (997_990, "-0.20"), (998_010, ""), (1_000_000, ""), (1_001_990, ""), (1_002_010, "+0.20"),
     (2_000_000, "+100.00")])
 def test_a_clock_may_be_off_by_two_thousandths_either_way(duration_ns: int, percent: str) -> None:
-    doubts = virtual.doubts(timed(duration_ns), {"total": 1_000_000})
+    doubts = virtual.doubts(timed(duration_ns), {"total": 1_000_000, "ios": IOS}, IOS, 4096)
     assert bool(doubts) == bool(percent)
     for doubt in doubts:
         assert doubt.startswith(f"virtual time: the guest's clock went {duration_ns:,} ns on in "
@@ -56,8 +56,22 @@ def test_a_clock_may_be_off_by_two_thousandths_either_way(duration_ns: int, perc
 @pytest.mark.parametrize("counts", [{}, {"total": 0}, {"per_io": 90.0}])
 def test_without_instructions_there_is_nothing_to_hold_a_clock_against(
         counts: dict[str, Any]) -> None:
-    (doubt,) = virtual.doubts(timed(1_000_000), counts)
+    (doubt,) = virtual.doubts(timed(1_000_000), counts | {"ios": IOS}, IOS, 4096)
     assert "no instructions were counted" in doubt
+
+
+@pytest.mark.parametrize("counts, measured, said", [
+    ({"ios": 2 * IOS}, {}, "expected 100 I/Os, got 200"),
+    ({}, {"bytes": MOVED + 1}, "expected 409,600 bytes, got 409601"),
+    ({}, {"latency_ns": {"p50": 9000, "p99": 8999, "p999": None, "max": 9999}}, "do not ascend"),
+    ({}, {"latency_ns": {"p50": 9000, "p99": None, "p999": None, "max": 1_000_001}},
+     "do not ascend to 1000000 ns")])
+def test_what_was_timed_is_the_workload(counts: dict[str, Any], measured: dict[str, Any],
+                                        said: str) -> None:
+    whole = {"total": 1_000_000, "ios": IOS}
+    assert virtual.doubts(timed(1_000_000), whole, IOS, 4096) == []
+    (doubt,) = virtual.doubts(timed(1_000_000) | measured, whole | counts, IOS, 4096)
+    assert said in doubt
 
 
 @pytest.mark.parametrize("kind", ["count", "ordinary"])
@@ -72,7 +86,8 @@ def test_a_cell_whose_clock_ran_on_is_invalid_in_the_boot_and_again_from_the_jou
     for duration_ns, said in ((1_000_000, ""), (1_003_000, "+0.30 %"), (997_000, "-0.30 %")):
         entry: dict[str, Any] = {
             "name": workload.name, "status": "ok", "error": None, "reasons": [], "metrics": None,
-            "evidence": EVIDENCE, "virtual": timed(duration_ns), "counts": {"total": 1_000_000}}
+            "evidence": EVIDENCE, "virtual": timed(duration_ns),
+            "counts": {"total": 1_000_000, "ios": IOS}}
         reasons = run._judge(workload, entry)
         assert len(reasons) == bool(said) and said in "".join(reasons)
         # The journal's word may be that all was well.
