@@ -22,7 +22,7 @@ LATENCY = "latency"
 # The percentiles that the agent gives, with the fewest I/Os (at a depth, batches of so many) after
 # which they have a verdict: five lie beyond each, so that one I/O which met a timer's tick and more
 # does not decide.
-PERCENTILES = {"p50": 1, "p99": 500, "p999": 5000}
+PERCENTILES = {"p50": 10, "p99": 500, "p999": 5000}
 AA = "aa-"
 
 
