@@ -106,7 +106,8 @@ static struct look look_at_others(void)
 
 static void give_up(void)
 {
-	fprintf(stderr, "insncount: QEMU's threads did not sleep for %d s after a store to the disk: is this host's /proc/self/task/*/wchan always 0, or is QEMU starved?\n",
+	fprintf(stderr,
+		"insncount: QEMU's threads did not all sleep within %d s\n",
 		LONGEST_WAIT_S);
 	exit(1);
 }

@@ -1,4 +1,4 @@
-"""A/A: what the harness says of a kernel against itself; a difference beyond the margin is an alarm.
+"""A/A: what the harness says of a kernel against itself; a difference is an alarm.
 
 What is counted repeats so well that an interval beyond the margin is one, whatever p is: a run may
 have too few of these boots for a p that Holm lets pass.

@@ -56,8 +56,8 @@ def doubts(virtual: Mapping[str, Any], counts: Mapping[str, Any], ios: int, bloc
              for what, (expected, got) in wanted.items() if got != expected]
     tail = [ns for ns in virtual["latency_ns"].values() if ns is not None]
     if sorted([*tail, virtual["duration_ns"]]) != [*tail, virtual["duration_ns"]]:
-        wrong.append(f"virtual time: latencies of {tail} ns do not ascend to {virtual['duration_ns']}"
-                     " ns, which all of the I/Os took")
+        wrong.append(f"virtual time: latencies of {tail} ns do not ascend to "
+                     f"{virtual['duration_ns']} ns, which all of the I/Os took")
     return wrong or _doubts_of_the_clock(virtual, counts)
 
 

@@ -93,6 +93,15 @@ def test_each_path_runs_through_its_own_subsystems(boots: list[dict[str, Any]]) 
         on["count-bar-randread-16k-qd1"]
 
 
+def test_the_checksum_of_rxe_does_not_hide_the_path(boots: list[dict[str, Any]]) -> None:
+    """With tables instead of PCLMULQDQ it would be more than half of all instructions."""
+    counts = boots[0]["count-bar-randread-16k-qd1"]["counts"]
+    checksum = {row["function"]: row["per_io"] for row in counts["functions"]
+                if "crc32" in row["function"] or row["function"] == "loop_64"}
+    assert "loop_64" in checksum
+    assert sum(checksum.values()) < 0.4 * counts["total"] / counts["ios"]
+
+
 def test_neighbouring_ios_were_merged_and_a_scheduler_costs(boots: list[dict[str, Any]]) -> None:
     device = boots[0]["null_blk-read-4k-merge-none"]["evidence"]["device"]
     assert device["reads"] == 800 // 16 and device["read_bytes"] == 800 * 4096

@@ -122,7 +122,7 @@ variants = ["page", "pageless"]
 rw = "randread"
 bs = "4k"
 iodepth = [1, 4, 16]
-ios = 100
+ios = 8000
 """
 
 
@@ -133,5 +133,5 @@ def test_a_plan_says_of_each_metric_that_it_compares_whether_it_can_decide(tmp_p
     assert [line for line in said.splitlines() if "better or worse" in line] == [
         f"9 blocks can call any of {cells} better or worse, which takes {blocks}"
         for cells, blocks in (("3 cells of throughput in virtual time", 7),
-                              ("6 cells of latency in virtual time", 8),
+                              ("7 cells of latency in virtual time", 9),
                               ("3 cells of instructions per I/O", 7))]
