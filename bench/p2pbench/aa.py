@@ -12,6 +12,7 @@ from typing import Any
 
 from . import words
 from .comparisons import Comparison
+from .estimate import verdict_of
 from .journal import Compare
 from .metrics import INSTRUCTIONS, METRICS
 
@@ -51,10 +52,8 @@ def _alarming(found: Sequence[Comparison]) -> list[Comparison]:
 
 def _is_beyond(one: Comparison) -> bool:
     """Whether the whole interval of what was counted lies beyond the margin, on either side."""
-    if METRICS[one.question.metric].kind != "count" or not one.interval:
-        return False
-    return min(abs(one.interval.low), abs(one.interval.high)) > math.log1p(one.margin) \
-        and one.interval.low * one.interval.high > 0
+    return METRICS[one.question.metric].kind == "count" and (
+        verdict_of(one.interval, one.margin) in ("better", "worse"))
 
 
 def _paired(found: Sequence[Comparison]) -> list[Comparison]:

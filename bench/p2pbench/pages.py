@@ -19,8 +19,8 @@ from .verdict import is_alarming, ratios
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 _FILTERS = ("amount", "blocks", "bounded", "change", "change_range", "count", "decimal", "gaps",
-            "label", "label_of", "least_p", "no_line", "plural", "pool_use", "probability", "rate",
-            "signed", "span")
+            "has_latency", "label", "label_of", "least_p", "no_line", "plural", "pool_use",
+            "probability", "rate", "signed", "span")
 # Sections that a run may lack, as a person calls them.
 _OPTIONAL = {"virtual": "virtual time", "instructions": "instruction counts",
              "memory": "memory curve", "aa": "A/A check", "stopping": "sequential stopping",

@@ -96,8 +96,7 @@ def _compared(compare: Mapping[str, Any], title: str, console: Console) -> None:
     """The headline of a compare and its cells."""
     console.print(Text(f"\n{title}", style="bold"))
     console.print(Text(compare["headline"][:1].upper() + compare["headline"][1:] + "."))
-    # A cell that is itself a latency, or has a metric of its own for it, has none beside it.
-    timed = any(cell["latency"].get("p99") for cell in compare["cells"])
+    timed = words.has_latency(compare["cells"])
     table = Table(**_PLAIN)
     table.add_column("workload", no_wrap=True)
     for heading in ("change", _interval_heading(compare), *(["p99"] if timed else [])):

@@ -54,14 +54,16 @@ def doubts(virtual: Mapping[str, Any], counts: Mapping[str, Any], ios: int, bloc
     wanted = {"I/Os": (ios, counts.get("ios")), "bytes": (ios * block, virtual["bytes"])}
     wrong = [f"virtual time: expected {expected:,} {what}, got {got}"
              for what, (expected, got) in wanted.items() if got != expected]
-    tail = [ns for ns in virtual["latency_ns"].values() if ns is not None]
-    if sorted([*tail, virtual["duration_ns"]]) != [*tail, virtual["duration_ns"]]:
-        wrong.append(f"virtual time: latencies of {tail} ns do not ascend to "
+    latencies = [ns for ns in virtual["latency_ns"].values() if ns is not None]
+    ascending = [*latencies, virtual["duration_ns"]]
+    if ascending != sorted(ascending):
+        wrong.append(f"virtual time: latencies of {latencies} ns do not ascend to "
                      f"{virtual['duration_ns']} ns, which all of the I/Os took")
     return wrong or _doubts_of_the_clock(virtual, counts)
 
 
 def _doubts_of_the_clock(virtual: Mapping[str, Any], counts: Mapping[str, Any]) -> list[str]:
+    """The time must be that of the instructions."""
     instructions = counts.get("total")
     if not instructions:
         return ["virtual time: no instructions were counted to hold the clock against"]

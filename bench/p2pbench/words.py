@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .insncount import PERF
@@ -25,6 +25,14 @@ def plural(number: int, what: str) -> str:
 def label(workload: str) -> str:
     """The name of a workload as a person says it: "randread 4k qd1"."""
     return workload.removeprefix("count-").replace("-", " ").replace("mq deadline", "mq-deadline")
+
+
+def has_latency(cells: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a latency stands beside any cell's figure, so that a column for it says something.
+
+    A cell that is itself a latency, or has a metric of its own for it, has none.
+    """
+    return any(cell["latency"].get(name) for cell in cells for name in ("p50", "p99"))
 
 
 def label_of(cell: Mapping[str, Any]) -> str:

@@ -101,6 +101,21 @@ def count(report_: dict[str, Any], per_io: float) -> None:
     report_["matrix"]["margins"]["instructions"] = 0.005
 
 
+def test_a_counted_cell_that_its_own_report_calls_invalid_has_no_number(runs: Any) -> None:
+    """Its boot is in no pair: only the cell's reasons name it."""
+    a, b = runs("a", 1e8), runs("bb", 1e8)
+    for report_ in (a, b):
+        count(report_, 5000.0)
+    cell = b["compares"][-1]["cells"][0]
+    boot = cell["pairs"].pop(2)["candidate"]["boot"]
+    cell["reasons"] = [f"{boot}: the clock ran on"]
+    cells = [one for made in compare.compare(a, b)["compares"] for one in made["cells"]
+             if one["metric"] == "instructions" and one["workload"] == cell["workload"]]
+    reasons = {one["verdict"]: one["reasons"] for one in cells}
+    assert reasons.pop("invalid") == [f"bb {boot}: the clock ran on"]
+    assert len(reasons) == len(cells) - 1 == 1  # the other side has its number
+
+
 def time_virtually(report_: dict[str, Any], **factors: float) -> None:
     """Give a report throughput and latency in virtual time of each of its cells, too."""
     for metric in ("virtual", "virtual_p99"):

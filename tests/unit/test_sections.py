@@ -57,6 +57,19 @@ def test_virtual_time_that_was_not_measured_is_told_with_the_reason(whole: dict[
         assert there == [True, False, False]
 
 
+@pytest.mark.parametrize("known, columns", [([], 0), ([1], 1), ([0, 1], 1)])
+def test_latency_has_columns_where_it_stands_beside_any_cell(
+        whole: dict[str, Any], known: list[int], columns: int) -> None:
+    compare = samples.quick()["compares"][0]
+    compare["cells"] = compare["cells"][:2]
+    for index, cell in enumerate(compare["cells"]):
+        cell["latency"] = dict.fromkeys(("p50", "p99"), 1.5 if index in known else None)
+    report = whole | {"compares": [compare], "aa": None}
+    heads = ("would decide | p50 | p99 |", "latency<br>p50")
+    assert [page.count(head) for page, head in zip((pages.markdown(report), pages.html(report)),
+                                                   heads)] == [columns, columns]
+
+
 def both(report: dict[str, Any]) -> list[str]:
     """Both pages, each sentence on a line."""
     return [" ".join(make(report).split()) for make in (pages.markdown, pages.html)]
