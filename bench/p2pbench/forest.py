@@ -20,6 +20,10 @@ _WIDE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0,
          1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
+# The characters of a row that fit a phone's width in full size.
+_FULL_SIZE = 60
+
+
 def forest_svg(compare: Mapping[str, Any]) -> str:
     """The ratios of a compare with their intervals, on a logarithmic axis, as an <svg> element.
 
@@ -57,12 +61,13 @@ def _draw_axes(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
 def _draw_row(axes: Any, row: int, cell: Mapping[str, Any]) -> None:
     colour = COLOURS[cell["verdict"]]
     across = axes.get_yaxis_transform()
-    axes.text(0, row - 0.28, label_of(cell), transform=across, color=COLOURS["fg"],
-              fontsize=9)
     figure = "" if cell["ratio"] is None else f"{change(cell['ratio'])} "
     interval = "" if cell["interval"] is None else f"{change_range(cell['interval'])} "
-    axes.text(1, row - 0.28, f"{figure}{interval}{cell['verdict']}", transform=across,
-              color=colour, fontsize=9, horizontalalignment="right")
+    words = f"{figure}{interval}{cell['verdict']}"
+    size = 9 if len(label_of(cell)) + len(words) <= _FULL_SIZE else 7
+    axes.text(0, row - 0.28, label_of(cell), transform=across, color=COLOURS["fg"], fontsize=size)
+    axes.text(1, row - 0.28, words, transform=across, color=colour, fontsize=size,
+              horizontalalignment="right")
     if cell["ratio"] is None:
         return
     if cell["interval"]:
