@@ -35,7 +35,7 @@ _MODULES = {
     "test": ("pytest_timeout", "xdist", "mypy", "selenium"),
 }
 _DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstream",
-            "xio3130-downstream", "e1000e", "virtserialport", "virtio-rng-pci")
+            "xio3130-downstream", "vmxnet3", "virtserialport", "virtio-rng-pci")
 
 # What building one kernel leaves, measured with gcc 12: the checked out sources, the git objects
 # below them (links to the base's repository, if that is on the same file system), what is built of
