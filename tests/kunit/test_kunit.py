@@ -10,7 +10,7 @@ from p2pbench.accel import Accelerator
 from p2pbench.kernel import Kernel
 from p2pbench.qemu import Guest, Pace, read_shape
 
-SUITES = {"blk-dma-direct", "pci-p2pdma"}
+SUITES = {"blk-dma-direct", "pci-p2pdma", "nvmet"}
 
 
 @pytest.fixture(scope="module")
