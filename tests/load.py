@@ -13,9 +13,10 @@ from peers import counters, must, pool, shell
 PATIENCE_S = 90
 
 
-def start_load(guest: Guest, runtime_s: float, bs: int = 16384, iodepth: int = 8) -> None:
+def start_load(guest: Guest, runtime_s: float, bs: int = 16384, iodepth: int = 8,
+               rw: str = "randrw") -> None:
     """Read and write in the background; ends by itself, or with an error that it leaves in /tmp."""
-    job = Workload("load", "fio", "randrw", bs, iodepth, 1, "", 32 << 20, runtime_s, ("bar",))
+    job = Workload("load", "fio", rw, bs, iodepth, 1, "", 32 << 20, runtime_s, ("bar",))
     must(guest, f"cat >/tmp/job <<'EOF'\n{fio.job_file(job, 1)}EOF\n"
                 "rm -f /tmp/ended; (DEV=/dev/nvme1n1 fio --output-format=json --output=/tmp/out "
                 "/tmp/job >/dev/null 2>&1; echo $? >/tmp/ended) >/dev/null 2>&1 &")

@@ -161,7 +161,7 @@ def bounded(points: Sequence[Mapping[str, Any]]) -> str:
         return ""
     pieces = ", ".join(f"{amount(point['granule'])} at {bar}" for bar, point in coarse)
     pages = ", ".join(f"{_bit_a_page(point)} at {bar}" for bar, point in coarse)
-    return ("The bitmap's size is bounded (patch pageless/0034: 512 KiB of bits, from a BAR of "
+    return ("The bitmap's size is bounded (patch pageless/0041: 512 KiB of bits, from a BAR of "
             f"16 GiB on). Beyond that a bit stands for more than a page ({pieces}), and an "
             "allocation of 4 KiB takes that much of the pool; with a bit for each page the bitmap "
             f"would take {pages}.")
