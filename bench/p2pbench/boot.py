@@ -24,6 +24,8 @@ Record = dict[str, Any]
 _FIO_GRACE_S = 60.0
 # A counted workload's, on a machine of scale 1.
 _COUNT_S = 120.0
+# A parameter of a module on the kernel's command line.
+_PARAMETER = re.compile(r"(?:^| )([\w-]+)\.(\w+)=")
 # What a kernel says when something is wrong with it, rather than with a device.
 COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: task .* blocked|"
                         r"INFO: possible |soft lockup|rcu: INFO|DMA-API: .*(device driver|"
@@ -121,6 +123,7 @@ class BootRun:
     def _orders(self, guest: Guest) -> None:
         channel = guest.channel
         self.record["machine"] = channel.order("info")
+        self._check_parameters(guest)
         if self._boot.index == 0:  # all boots have the same image: once a run is enough
             self.record["machine"]["tools"] = channel.order("tools")
         workloads = [one for one in self._matrix.workloads_for(self._boot.provider,
@@ -135,6 +138,20 @@ class BootRun:
         else:
             self._with_provider(guest, setup_args(self._boot.provider), workloads)
         self._kernel_log(guest)
+
+    def _check_parameters(self, guest: Guest) -> None:
+        """The kernel must know the modules' parameters that a matrix's variant is defined by.
+
+        It ignores one that it does not know, and the variant would be another without a word.
+        """
+        for module, name in _PARAMETER.findall(self._matrix.cmdline_of(self._boot.variant)):
+            path = f"/sys/module/{module.replace('-', '_')}/parameters/{name}"
+            test = {"line": f"test -e {path}", "deadline_s": 30}
+            answer = guest.channel.order("command", test, 60)
+            if answer["exit"]:
+                raise AgentError("parameters", {
+                    "expected": f"a kernel with the parameter {module}.{name}, shown in sysfs",
+                    "got": f"no {path}"}, answer)
 
     def _with_provider(self, guest: Guest, setup: dict[str, Any],
                        workloads: list[Workload]) -> None:

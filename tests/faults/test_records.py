@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from straw import BOOTS, Straw
+from straw import BOOTS, MATRIX, Straw
 from support import eventually
 
 
@@ -61,6 +61,22 @@ def test_junit_has_what_went_wrong_as_a_ci_shows_it(straw: Straw) -> None:
                             "b1-page-bar": "error", "b2-page-bar": "error", "report": "failure"}
     said = [line for line in done.stdout.splitlines() if line.startswith("[2/3]")]
     assert len(said) == 1 and "got a planted fault of two lines in " in said[0]
+
+
+def test_a_parameter_that_the_kernel_does_not_know_makes_no_figure(
+        straw: Straw, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.toml"
+    boots = MATRIX.replace('variant = "page"', 'variant = "slow"')
+    slow.write_text(f"""{boots}
+[variants.slow]
+kernel = "page"
+cmdline = "nvmet.plantd_rounds=83"
+""")
+    straw.behave({"b1-slow-bar": {"at": "command", "do": "exit"}})
+    done = straw.bench(f"--matrix={slow}")
+    assert done.returncode == 1
+    assert [name for name, how in straw.cases().items() if how == "error"] == ["b1-slow-bar"]
+    assert "a kernel with the parameter nvmet.plantd_rounds, shown in sysfs" in done.stdout
 
 
 def test_a_resume_of_a_whole_run_keeps_its_junit(straw: Straw) -> None:
