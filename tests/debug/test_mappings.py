@@ -1,6 +1,7 @@
 """What is mapped for the disk behind an IOMMU, as the DMA API keeps book of it."""
 
 import re
+import time
 
 import pytest
 
@@ -8,13 +9,14 @@ from p2pbench.kernel import Kernel
 from p2pbench.qemu import Board, Guest
 
 from load import PATIENCE_S, load_status, pool_is_whole, start_load, wait_for
-from peers import (counters, every_byte_arrives, must, peer_guest, shell,
+from peers import (NAMESPACE, counters, every_byte_arrives, must, peer_guest, shell,
                    verified_through_peer_memory)
 from support import GuestMaker
 
 BOOK = "/sys/kernel/debug/dma-api/dump"
 IOMMU = "mitigations=off intel_iommu=on iommu.strict=1"
 PROVIDERS = "/sys/bus/pci/drivers/p2p_provider"
+THROTTLE = "/tmp/blkio/blkio.throttle"
 
 
 def disk_of(guest: Guest) -> str:
@@ -26,6 +28,21 @@ def mapped_for(guest: Guest, device: str) -> list[str]:
     """Return the lines of the book for a device, but for memory that it has as long as it lives."""
     name = device.rpartition("/")[2]
     return must(guest, f"grep -F ' {name} ' {BOOK} | grep -v ' coherent '; true").splitlines()
+
+
+def leaks(guest: Guest) -> list[str]:
+    """Return what nothing points to any more. An object must be 5 s old and be missed twice."""
+    found = shell(guest, "cd /sys/kernel/debug && echo scan >kmemleak && sleep 6 && "
+                         "echo scan >kmemleak && cat kmemleak", 300)
+    assert found["exit"] == 0, found
+    return str(found["stdout"]).splitlines()
+
+
+def nothing_moves(guest: Guest) -> bool:
+    """No request has got a buffer for two seconds."""
+    before = counters(guest)
+    time.sleep(2)
+    return counters(guest) == before
 
 
 def test_every_mapping_of_the_disk_is_undone(make_guest: GuestMaker,
@@ -75,6 +92,36 @@ def test_a_disk_that_goes_under_load_leaves_nothing_mapped(make_guest: GuestMake
         assert load_status(guest) != "0"
         assert mapped_for(guest, disk) == []
         pool_is_whole(guest)
+        # The namespace keeps the queue of its disk.
+        must(guest, f"echo 0 >{NAMESPACE}/enable")
+        assert leaks(guest) == []
+
+
+def test_a_disk_that_goes_takes_requests_along_that_were_throttled(make_guest: GuestMaker,
+                                                                   debug_kernel: Kernel) -> None:
+    """They have not entered the queue, and the removal must not wait for their turn.
+
+    A buffer without pages is mapped by then; pages are later.
+
+    What a worker of the target submits is charged to the root group, which has a limit only in
+    the first version of the hierarchy. At this rate a request's turn takes a minute.
+    """
+    with peer_guest(make_guest, debug_kernel, cmdline=IOMMU,
+                    board=Board(apart="disk", iommu="intel")) as guest:
+        disk = disk_of(guest)
+        number = must(guest, "cat /sys/block/nvme0n1/dev").strip()
+        must(guest, "mkdir /tmp/blkio && mount -t cgroup -o blkio none /tmp/blkio")
+        start_load(guest, 120.0, bs=65536, iodepth=8)
+        must(guest, f"for way in read write; do echo {number} 1024 "
+                    f">{THROTTLE}.${{way}}_bps_device || exit 1; done")
+        wait_for(lambda: nothing_moves(guest), "throttled load")
+        if debug_kernel.variant.name != "page":
+            assert mapped_for(guest, disk), "nothing was mapped: nothing was tested"
+        answer = shell(guest, f"echo 1 >{disk}/remove", 30)
+        assert answer["exit"] == 0, answer
+        assert load_status(guest) != "0"
+        assert mapped_for(guest, disk) == []
+        pool_is_whole(guest)
 
 
 def test_a_provider_that_goes_under_load_leaves_nothing_mapped(make_guest: GuestMaker,
@@ -95,3 +142,4 @@ def test_a_provider_that_goes_under_load_leaves_nothing_mapped(make_guest: Guest
         assert load_status(guest) == "0"
         wait_for(lambda: mapped_for(guest, disk) == [], "end of all mappings")
         verified_through_peer_memory(guest)
+        assert leaks(guest) == []
