@@ -38,21 +38,33 @@ class Accelerator:
         return "tcg,thread=single" if self.name == "tcg" else self.name
 
 
+EMULATION = Accelerator("tcg", "virtual time is required")
+
+
+def asked() -> Accelerator | None:
+    """Return what $ACCEL asks for, None if that is empty."""
+    name = os.environ.get("ACCEL", "")
+    if name not in ("", "kvm", "tcg"):
+        raise BenchError(f'ACCEL="{name}": unknown accelerator (kvm, tcg)')
+    if name == "kvm" and (lacking := _lacking()):
+        raise BenchError(f"ACCEL=kvm: {lacking}")
+    return Accelerator(name, "asked for by ACCEL") if name else None
+
+
+def _lacking() -> str:
+    if not _KVM.exists():
+        return "there is no /dev/kvm"
+    return "" if os.access(_KVM, os.R_OK | os.W_OK) else "/dev/kvm is not accessible to this user"
+
+
 def choose(bzimage: Path) -> Accelerator:
     """Return kvm when a kernel boots under it within a few seconds, else tcg.
 
     $ACCEL overrides the probe. The answer is kept until the machine reboots.
     """
-    asked = os.environ.get("ACCEL", "")
-    if asked not in ("", "kvm", "tcg"):
-        raise BenchError(f'ACCEL="{asked}": unknown accelerator (kvm, tcg)')
-    lacking = "there is no /dev/kvm" if not _KVM.exists() else "/dev/kvm is not accessible to " \
-        "this user" if not os.access(_KVM, os.R_OK | os.W_OK) else ""
-    if asked == "kvm" and lacking:
-        raise BenchError(f"ACCEL=kvm: {lacking}")
-    if asked:
-        return Accelerator(asked, "asked for by ACCEL")
-    if lacking:
+    if wanted := asked():
+        return wanted
+    if lacking := _lacking():
         return Accelerator("tcg", lacking)
     verdict = _remembered(cache_dir() / f"kvm-{_BOOT_ID.read_text().strip()}", bzimage)
     if verdict == "works":

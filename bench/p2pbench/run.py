@@ -154,6 +154,8 @@ class Run:
             self._check_kernels(self.journal.header)
         preflight.check_memory({boot.provider: self._shape.with_bar(boot.bar).memory
                                 for boot in boots})
+        if self.matrix.virtual_time == REQUIRED:
+            self._check_virtual_time(insncount.choose(accel.asked() or accel.EMULATION))
         preflight.check(kernels)
         self.first = self.boots_beside_builds(boots)
         later = self._built_later(kernels)
@@ -164,7 +166,8 @@ class Run:
         if later:
             self._builder = Builder(later)
         built = self.kernels[self.first[0].variant] if self.first else kernels[0]
-        self._accelerator = accel.choose(built.bzimage)
+        self._accelerator = accel.EMULATION if self.matrix.virtual_time == REQUIRED \
+            else accel.choose(built.bzimage)
         if any(boot.kind == COUNT for boot in boots):
             self._choose_instrument(self._accelerator)
         if self.journal:

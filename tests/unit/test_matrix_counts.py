@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import load
+from p2pbench import accel, load, preflight
 from p2pbench.errors import BenchError
 from p2pbench.insncount import Instrument
 from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
@@ -191,6 +191,18 @@ def test_a_run_that_requires_virtual_time_is_refused_where_there_is_none(tmp_pat
         with pytest.raises(BenchError, match="own.toml requires virtual time, and there is none "
                                              "here: QEMU 5 does not take -icount; make that work"):
             run._check_virtual_time(without)
+
+
+def test_it_is_refused_before_a_kernel_is_looked_at(tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing_more(_kernels: object) -> None:
+        raise AssertionError("a kernel was looked at")
+
+    monkeypatch.setattr(accel, "asked", lambda: accel.Accelerator("kvm", "asked for by ACCEL"))
+    monkeypatch.setattr(preflight, "check", nothing_more)
+    run = Run.new(write(tmp_path, 'virtual_time = "required"\n' + GOOD), 1)
+    with pytest.raises(BenchError, match="none here: a guest under kvm keeps the host's time"):
+        run.prepare(run.remaining())
 
 
 def test_each_metric_has_a_margin_and_a_matrix_may_say_another(tmp_path: Path) -> None:
