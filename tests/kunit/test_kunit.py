@@ -12,8 +12,8 @@ from p2pbench.accel import Accelerator
 from p2pbench.kernel import Kernel
 from p2pbench.qemu import Guest, Pace, read_shape
 
-SUITES = {"blk-dma-direct", "blk-dma-users", "nvme-pci", "nvmet", "nvmet-p2pmem", "pci-p2pdma",
-          "pci-p2pdma-map"}
+SUITES = {"blk-dma-direct", "blk-dma-users", "nvme-pci", "nvmet", "nvmet-p2pmem", "nvmet-rdma",
+          "pci-p2pdma", "pci-p2pdma-map"}
 
 # At how many places of each file a case provokes a warning; a place warns once. The cases say
 # "warns", but for p2pdma-test.c's of a mapping that fails (ioremap.c).
