@@ -61,7 +61,7 @@ def test_every_mapping_of_the_disk_is_undone_and_goes_one_way(make_guest: GuestM
     The disk is slow, so that there is something to see: the book takes a while to be read.
     """
     with peer_guest(make_guest, series_kernel, cmdline=IOMMU,
-                    board=Board(apart="bar", iommu="intel", iops=200)) as guest:
+                    board=Board(apart="bar", iommu="intel", iops=30)) as guest:
         disk = disk_of(guest)
         must(guest, f"test -e {disk}/iommu_group")
         for bs in (512, 69632):
