@@ -26,10 +26,12 @@ _FIO_GRACE_S = 60.0
 _COUNT_S = 120.0
 # A parameter of a module on the kernel's command line.
 _PARAMETER = re.compile(r"(?:^| )([\w-]+)\.(\w+)=")
-# What a kernel says when something is wrong with it, rather than with a device.
+# What a kernel says when something is wrong with it, rather than with a device; DMA that an IOMMU
+# stops, and a command that a disk does not answer, are taken for its own mistakes.
 COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: task .* blocked|"
                         r"INFO: possible |soft lockup|rcu: INFO|DMA-API: .*(device driver|"
-                        r"exceed)|Oops|general protection|refcount_t)")
+                        r"exceed)|Oops|general protection|refcount_t|DMAR: \[DMA|"
+                        r"AMD-Vi: Event logged \[|nvme nvme\d+: I/O \d+ .*QID \d+ timeout)")
 
 
 def setup_args(provider: str) -> dict[str, Any]:

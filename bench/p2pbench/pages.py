@@ -18,7 +18,7 @@ from .repository import NO_COMMIT
 from .verdict import is_alarming, ratios
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-_FILTERS = ("amount", "blocks", "bounded", "change", "change_range", "count", "decimal", "gaps",
+_FILTERS = ("amount", "blocks", "change", "change_range", "count", "decimal", "gaps",
             "has_latency", "label", "label_of", "least_p", "no_line", "plural", "pool_use",
             "probability", "rate", "signed", "span")
 # Sections that a run may lack, as a person calls them.

@@ -143,6 +143,12 @@ def _apply_error(directory: Path, patch: Path) -> BenchError:
     return BenchError(f"{shown(patch)}: does not apply to the base: {what}")
 
 
+def notes_of(patch: Path) -> str:
+    """Return what a patch says below its "---", which `git am` leaves out of the commit."""
+    found = re.search(r"^---\n\nNotes:\n((?:(?: {4}.*)?\n)+?)\n(?=\S| \S)", patch.read_text(), re.M)
+    return "" if not found else re.sub(r"^ {4}", "", found[1], flags=re.M)
+
+
 def _apply(directory: Path, variant: Variant, name: str) -> None:
     for patch in variant.patches_of(name):
         result = git(directory, "am", "-q", "--committer-date-is-author-date", "--keep-non-patch",
@@ -150,6 +156,8 @@ def _apply(directory: Path, variant: Variant, name: str) -> None:
         if result.returncode:
             git(directory, "am", "--abort", check=False)
             raise _apply_error(directory, patch)
+        if notes := notes_of(patch):
+            git(directory, "notes", "add", "-f", "-m", notes)
     git(directory, "tag", "-f", f"p2pbench/{name}")
 
 
@@ -220,6 +228,8 @@ def _make_tree(variant: Variant) -> Path:
     stamp.unlink(missing_ok=True)
     git(directory, "am", "--abort", check=False)
     git(directory, "tag", "-d", "p2pbench/applied", check=False)
+    git(directory, "update-ref", "-d", "refs/notes/commits")
+    git(directory, "config", "notes.rewriteRef", "refs/notes/commits")
     (directory / ".git" / "info" / "exclude").write_text("/obj-*\n")
     git(directory, "checkout", "-q", "-f", "-B", variant.name, "base")
     for name in variant.series:
@@ -272,7 +282,7 @@ def _export(directory: Path, name: str, commits: str) -> list[str]:
     scratch = target.parent / f".export-{name}-{os.getpid()}"
     try:
         git(directory, "format-patch", "-q", "-N", "--zero-commit", "--no-signature",
-            "--full-index", "--no-renames", "-o", str(scratch), commits)
+            "--full-index", "--no-renames", "--notes", "-o", str(scratch), commits)
         names = sorted(path.name for path in scratch.glob("*.patch"))
         new = {name: (scratch / name).read_bytes() for name in names}
     finally:

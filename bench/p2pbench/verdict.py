@@ -326,7 +326,7 @@ def _registering(memory: Record | None) -> str:
             f"{least['variant']} {words.amount(small[0])} and {words.span(small[1])}, "
             f"{most['variant']} {words.amount(large[0])} and {words.span(large[1])}: "
             f"{words.fraction(small[0], large[0])} memory and "
-            f"{words.fraction(small[1], large[1])} time{words.step(least)}.")
+            f"{words.fraction(small[1], large[1])} time.")
 
 
 def _trust(report: Record) -> tuple[bool, str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .insncount import PERF
-from .memory import PAGE
 from .metrics import FAMILIES, METRICS, percentile_of
 
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
@@ -159,32 +158,6 @@ def no_line(fit: Mapping[str, Any]) -> str:
     if fit["worst"] > MOST_OFF:
         return f"no line: the farthest point is {fit['worst'] * 100:.0f} % off"
     return "no line: its slope cannot be told from 0" if fit["per_gib"]["low"] < 0 else ""
-
-
-def bounded(points: Sequence[Mapping[str, Any]]) -> str:
-    """Why the allocator's bitmap grows no more, and what that costs; "" where a bit is a page."""
-    coarse = [(amount(point["bar_bytes"]), point) for point in points
-              if point["items"] and (point.get("granule") or 0) > PAGE]
-    if not coarse:
-        return ""
-    pieces = ", ".join(f"{amount(point['granule'])} at {bar}" for bar, point in coarse)
-    pages = ", ".join(f"{_bit_a_page(point)} at {bar}" for bar, point in coarse)
-    return ("The bitmap's size is bounded (patch pageless/0033: 512 KiB of bits, from a BAR of "
-            f"16 GiB on). Beyond that a bit stands for more than a page ({pieces}), and an "
-            "allocation of 4 KiB takes that much of the pool; with a bit for each page the bitmap "
-            f"would take {pages}.")
-
-
-def step(point: Mapping[str, Any]) -> str:
-    """What a bounded bitmap costs who allocates from it; "" where a bit is a page."""
-    granule = point.get("granule") or 0
-    if granule <= PAGE:
-        return ""
-    return f" (allocating in steps of {amount(granule)}; {_bit_a_page(point)} in steps of a page)"
-
-
-def _bit_a_page(point: Mapping[str, Any]) -> str:
-    return amount(point["bar_bytes"] / PAGE / 8)
 
 
 def span(ns: float | None) -> str:

@@ -1,31 +1,14 @@
 """Whatever is taken away under load, the pool gets all of it back and the kernel stays content."""
 
-import time
-from collections.abc import Callable
-
-from p2pbench import fio
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import Workload
 from p2pbench.qemu import Guest
 
-from peers import (NQN, NVMET, counters, must, peer_guest, pool, shell,
-                   verified_through_peer_memory)
+from load import load_status, pool_is_whole, start_load, wait_for
+from peers import NQN, NVMET, counters, must, peer_guest, verified_through_peer_memory
 from support import GuestMaker
 
 DRIVER = "/sys/bus/pci/drivers/p2p_provider"
 LINK = f"{NVMET}/ports/4420/subsystems/{NQN}"
-# What the kernel waits for before it gives up on a host: far beyond what is seen.
-PATIENCE_S = 90
-
-
-def start_load(guest: Guest, runtime_s: float, bs: int = 16384, iodepth: int = 8) -> None:
-    """Read and write in the background; ends by itself, or with an error that it leaves in /tmp."""
-    job = Workload("load", "fio", "randrw", bs, iodepth, 1, "", 32 << 20, runtime_s, ("bar",))
-    must(guest, f"cat >/tmp/job <<'EOF'\n{fio.job_file(job, 1)}EOF\n"
-                "rm -f /tmp/ended; (DEV=/dev/nvme1n1 fio --output-format=json --output=/tmp/out "
-                "/tmp/job >/dev/null 2>&1; echo $? >/tmp/ended) >/dev/null 2>&1 &")
-    before = counters(guest)["requests"]
-    wait_for(lambda: counters(guest)["requests"] > before + 50, "load on the peer memory")
 
 
 def start_switching(guest: Guest) -> None:
@@ -36,25 +19,6 @@ def start_switching(guest: Guest) -> None:
     """
     must(guest, "for cpu in 0 1; do (while ! test -e /tmp/ended; do /bin/true; done) "
                 ">/dev/null 2>&1 & done")
-
-
-def wait_for(reached: Callable[[], bool], what: str) -> None:
-    """Wait until something is so; a machine where it never is must not hang the test."""
-    end = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < end, f"no {what} in {PATIENCE_S} s"
-        time.sleep(0.2)
-
-
-def load_status(guest: Guest) -> str:
-    """Wait for the end of the load; return its exit status."""
-    wait_for(lambda: shell(guest, "test -e /tmp/ended")["exit"] == 0, "end of the load")
-    return must(guest, "cat /tmp/ended").strip()
-
-
-def pool_is_whole(guest: Guest) -> None:
-    """Everything comes back."""
-    wait_for(lambda: pool(guest)[0] == pool(guest)[1], "whole pool")
 
 
 def test_a_provider_that_is_removed_and_comes_back_under_load_costs_no_io(

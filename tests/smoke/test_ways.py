@@ -9,6 +9,7 @@ from peers import counters, every_byte_arrives, must, peer_guest, verified_throu
 from support import GuestMaker
 
 SGL_THRESHOLD = "/sys/module/nvme/parameters/sgl_threshold"
+QUEUE = "/sys/block/nvme0n1/queue"
 
 
 @pytest.mark.parametrize("provider", ["bar", "cmb"])
@@ -25,7 +26,20 @@ def test_the_disk_takes_peer_addresses_as_prp_and_as_sgl(make_guest: GuestMaker,
                                                          threshold: int) -> None:
     with peer_guest(make_guest, peer_kernel) as guest:
         must(guest, f"echo {threshold} >{SGL_THRESHOLD}")
-        for bs in (512, 4096, 12288, 69632, 1 << 20):
+        for bs in (512, 4096, 12288, 12800, 69632, 1 << 20):
+            every_byte_arrives(guest, bs)
+            verified_through_peer_memory(guest, bs=bs, iodepth=4, size=bs * 8)
+
+
+@pytest.mark.parametrize("threshold", [0, 1], ids=["prp", "sgl"])
+def test_the_parts_of_a_request_may_start_inside_a_page(make_guest: GuestMaker,
+                                                        peer_kernel: Kernel,
+                                                        threshold: int) -> None:
+    """A buffer starts at a page. What the block layer makes of it does not, under odd limits."""
+    with peer_guest(make_guest, peer_kernel) as guest:
+        must(guest, f"echo {threshold} >{SGL_THRESHOLD}")
+        must(guest, f"cd {QUEUE} && echo 18 >max_sectors_kb && grep -x 512 physical_block_size")
+        for bs in (65536, 1 << 20):
             every_byte_arrives(guest, bs)
             verified_through_peer_memory(guest, bs=bs, iodepth=4, size=bs * 8)
 

@@ -82,16 +82,6 @@ def test_its_words_are_explained_before_the_first_table(whole: dict[str, Any]) -
         assert page.index("no I/O scheduler") < page.index(table)
 
 
-def test_a_bitmap_that_grows_no_more_says_what_that_costs(whole: dict[str, Any]) -> None:
-    said = "(16.0 KiB at 64.0 GiB), and an allocation of 4 KiB takes that much of the pool; with " \
-           "a bit for each page the bitmap would take 2.00 MiB at 64.0 GiB."
-    assert not any("a bit for each page" in page for page in both(whole))
-    for point in whole["memory"]["points"]:
-        if point["items"] and point["bar_bytes"] == 64 << 30:
-            point["granule"] = 16384
-    assert all(said in page for page in both(whole))
-
-
 @pytest.mark.parametrize("change, said", [
     ({"worst": 2.514}, "no line: the farthest point is 251 % off"),
     ({"per_gib": {"value": 9999.0, "low": -1.0, "high": 20000.0}},

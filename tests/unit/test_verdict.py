@@ -166,15 +166,6 @@ def test_with_blocks_enough_it_says_which_loss_would_rather_be_missed(
     assert "(median interval ±39 %, margin ±2 %: a loss under 41 % would rather be" in said
 
 
-def test_a_bitmap_that_is_bounded_says_what_that_costs(whole: dict[str, Any]) -> None:
-    for point in whole["memory"]["points"]:
-        point["granule"] = 4096 if point["variant"] == "page" else 131072
-    size = max(point["bar_bytes"] for point in whole["memory"]["points"])
-    bitmap = {64 << 30: "2.00 MiB", 256 << 30: "8.00 MiB", 512 << 30: "16.0 MiB"}[size]
-    assert verdict.sentences(whole)[1].endswith(
-        f" time (allocating in steps of 128 KiB; {bitmap} in steps of a page).")
-
-
 def test_blocks_that_suffice_are_not_spoken_of(whole: dict[str, Any]) -> None:
     for compare in whole["compares"] + whole["aa"]["compares"]:
         for cell in compare["cells"]:

@@ -1,0 +1,53 @@
+"""What happens to the target's disk under load: its queue is frozen, reset, or has an elevator."""
+
+import pytest
+
+from p2pbench.kernel import Kernel
+
+from load import load_status, start_load
+from peers import counters, must, peer_guest, verified_through_peer_memory
+from support import GuestMaker
+
+QUEUE = "/sys/block/nvme0n1/queue"
+TRACING = "/sys/kernel/tracing"
+# Each of them waits until no request is in flight, and lets none in meanwhile.
+FREEZES = {
+    "elevator": f"echo mq-deadline >{QUEUE}/scheduler && echo none >{QUEUE}/scheduler",
+    "requests": f"echo 64 >{QUEUE}/nr_requests && echo 128 >{QUEUE}/nr_requests",
+    "reset": "echo 1 >/sys/class/nvme/nvme0/reset_controller",
+}
+
+
+@pytest.mark.parametrize("freeze", FREEZES)
+def test_a_queue_that_is_frozen_under_load_costs_no_io_and_no_peer_memory(
+        make_guest: GuestMaker, peer_kernel: Kernel, freeze: str) -> None:
+    """Requests wait until it goes on, and their data stays where it is."""
+    with peer_guest(make_guest, peer_kernel) as guest:
+        must(guest, f"echo none >{QUEUE}/scheduler")
+        start_load(guest, 20.0, bs=65536, iodepth=32)
+        for _round in range(12):
+            must(guest, FREEZES[freeze])
+        assert load_status(guest) == "0"
+        assert counters(guest)["fallbacks"] == 0
+        verified_through_peer_memory(guest)
+
+
+def test_a_single_request_does_not_wait_for_kblockd(make_guest: GuestMaker,
+                                                    peer_kernel: Kernel) -> None:
+    """Under a plug the target runs the disk's queue itself, as it does without an elevator.
+
+    Without a plug a request gets to the elevator by another function, which leaves the rest to
+    kblockd.
+    """
+    with peer_guest(make_guest, peer_kernel) as guest:
+        must(guest, "for q in /sys/block/nvme1*/queue/scheduler; do echo none >$q; done; "
+                    f"echo mq-deadline >{QUEUE}/scheduler && grep -F '[mq-deadline]' "
+                    f"{QUEUE}/scheduler")
+        must(guest, f"mount -t tracefs none {TRACING} && cd {TRACING} && "
+                    "echo blk_mq_sched_insert_request >set_ftrace_filter && "
+                    "echo function >current_tracer")
+        before = counters(guest)["requests"]
+        must(guest, "dd if=/dev/nvme1n1 of=/dev/null bs=4k count=200 iflag=direct")
+        assert counters(guest)["requests"] >= before + 200
+        left = int(must(guest, f"grep -c ': blk_mq_sched_insert_request <-' {TRACING}/trace; true"))
+        assert left < 20, f"{left} of 200 requests were left to kblockd"
