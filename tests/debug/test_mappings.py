@@ -35,7 +35,7 @@ def disk_of(guest: Guest) -> str:
 def mapped_for(guest: Guest, device: str) -> list[str]:
     """Return the lines of the book for a device, but for memory that it has as long as it lives."""
     name = device.rpartition("/")[2]
-    return must(guest, f"grep -F ' {name} ' {BOOK} | grep -v ' coherent '; true").splitlines()
+    return must(guest, f"grep '^{name} ' {BOOK} | grep -v ' coherent '; true").splitlines()
 
 
 def leaks(guest: Guest) -> list[str]:
