@@ -93,6 +93,13 @@ class Board:
         return ["-device", f"xio3130-downstream,id=d{number},bus=up0,chassis={number + 2},"
                            f"slot={number}"]
 
+    def nic(self, device: str) -> list[str]:
+        """Return the NIC, which the device describes but for its place.
+
+        It is not up without DMA, and QEMU 7.2 has AMD's IOMMU know devices on the root bus only.
+        """
+        return ["-device", f"{device},bus={'pcie.0' if self.iommu == 'amd' else 'd1'}"]
+
     def nvme(self, device: str) -> list[str]:
         """Return the NVMe controller, which the device describes but for its place."""
         device += f",bus={'pcie.0' if self.apart == 'disk' else 'd0'}"
@@ -308,7 +315,7 @@ class Guest:
             "-device", f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
             # vmxnet3 leaves the CPU alone while nothing is sent: e1000e's driver looks at
             # its link every 2 s, and the busy wait in it is as long as some I/Os.
-            "-netdev", "user,id=net,restrict=on", "-device", "vmxnet3,netdev=net,bus=d1",
+            "-netdev", "user,id=net,restrict=on", *self._board.nic("vmxnet3,netdev=net"),
             "-object", f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",
             "-device", "ivshmem-plain,memdev=bar,bus=d2",
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channel}",
