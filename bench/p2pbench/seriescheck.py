@@ -39,18 +39,17 @@ class Config:
     cross: str = ""
 
 
-_P2P = "drivers/pci/p2pdma.c"
+# Sources that are not built without an option, which a configuration may have lost by another:
+# page-backed, P2PDMA goes with ZONE_DEVICE, and only 32-bit kernels have highmem to bounce.
+_OPTIONS = {"CONFIG_PCI_P2PDMA": "drivers/pci/p2pdma.c", "CONFIG_BOUNCE": "block/bounce.c"}
 _IOMMU = "drivers/iommu/"
-# For HIGHMEM, which only 32-bit kernels have.
-_BOUNCE = "block/bounce.c"
 CONFIGS = (
-    Config("no-p2pdma", "# CONFIG_PCI_P2PDMA is not set\n", (_BOUNCE,)),
-    Config("no-zone-device", "# CONFIG_ZONE_DEVICE is not set\n", (_BOUNCE, "mm/memremap.c")),
+    Config("no-p2pdma", "# CONFIG_PCI_P2PDMA is not set\n", ()),
+    Config("no-zone-device", "# CONFIG_ZONE_DEVICE is not set\n", ("mm/memremap.c",)),
     Config("no-integrity", "# CONFIG_BLK_DEV_INTEGRITY is not set\n",
-           (_BOUNCE, "block/bio-integrity.c", "block/blk-integrity.c")),
+           ("block/bio-integrity.c", "block/blk-integrity.c")),
     Config("i386", "# CONFIG_64BIT is not set\n", (_IOMMU, "mm/memremap.c"), "i386"),
-    Config("arm64", "CONFIG_ARM_SMMU_V3=y\n",
-           (_BOUNCE, "drivers/iommu/intel", "drivers/iommu/amd"),
+    Config("arm64", "CONFIG_ARM_SMMU_V3=y\n", ("drivers/iommu/intel", "drivers/iommu/amd"),
            "arm64", "aarch64-linux-gnu-"),
 )
 
@@ -66,10 +65,11 @@ def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
     sources = [name for name in git(tree, "diff", "--name-only", "base..HEAD").stdout.split()
                if name.endswith(".c") and "test" not in name]
     patches = variant.patches()
-    enabled = [name for name in sources if name != _BOUNCE]
     complaints: list[str] = []
     objects = work / "obj-check"
     configure(work, objects, _options())
+    left_out = _left_out(objects)
+    enabled = [name for name in sources if name not in left_out]
     git(work, "checkout", "-q", "--detach", "-f", "base")
     known = _warnings(work, objects, enabled)
     complaints += [f"the base itself: {line}" for line in known if _is_error(line)]
@@ -109,6 +109,12 @@ def _worktree(tree: Path) -> Path:
     git(work, "fetch", "-q", "-f", str(tree), "HEAD:refs/heads/checked", "base:refs/heads/base")
     git(work, "checkout", "-q", "--detach", "-f", "checked")
     return work
+
+
+def _left_out(objects: Path) -> tuple[str, ...]:
+    """Return the sources that a configured kernel leaves out; make builds them if it is asked."""
+    options = (objects / ".config").read_text()
+    return tuple(source for option, source in _OPTIONS.items() if f"{option}=y" not in options)
 
 
 def _checkpatch(work: Path, patch: Path) -> Iterator[str]:
@@ -157,9 +163,7 @@ def _check_config(work: Path, config: Config, sources: list[str]) -> list[str]:
     git(work, "checkout", "-q", "--detach", "-f", "checked")
     configure(work, objects, _options() + config.options, config.arch, config.cross,
               strict=False)
-    absent = config.absent
-    if "CONFIG_PCI_P2PDMA=y" not in (objects / ".config").read_text():
-        absent += (_P2P,)  # page-backed, it goes with ZONE_DEVICE
+    absent = config.absent + _left_out(objects)
     enabled = [name for name in sources
                if (work / name).is_file() and not name.startswith(absent)]
     errors = [line for line in _warnings(work, objects, enabled, config.arch, config.cross)
