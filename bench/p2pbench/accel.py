@@ -38,6 +38,7 @@ class Accelerator:
         return "tcg,thread=single" if self.name == "tcg" else self.name
 
 
+# What a matrix gets that requires virtual time, if nobody asks for anything else.
 EMULATION = Accelerator("tcg", "virtual time is required")
 
 

@@ -154,9 +154,13 @@ class Run:
             self._check_kernels(self.journal.header)
         preflight.check_memory({boot.provider: self._shape.with_bar(boot.bar).memory
                                 for boot in boots})
-        if self.matrix.virtual_time == REQUIRED:
-            self._check_virtual_time(insncount.choose(accel.asked() or accel.EMULATION))
         preflight.check(kernels)
+        counted = any(boot.kind == COUNT for boot in boots)
+        emulated = counted and self.matrix.virtual_time == REQUIRED
+        if emulated:
+            # Where the emulation has no virtual time, nothing is built in vain.
+            self._accelerator = accel.asked() or accel.EMULATION
+            self._choose_instrument(self._accelerator)
         self.first = self.boots_beside_builds(boots)
         later = self._built_later(kernels)
         for kernel in kernels:
@@ -165,11 +169,11 @@ class Run:
                 build(kernel.variant, self.matrix.flavour)
         if later:
             self._builder = Builder(later)
-        built = self.kernels[self.first[0].variant] if self.first else kernels[0]
-        self._accelerator = accel.EMULATION if self.matrix.virtual_time == REQUIRED \
-            else accel.choose(built.bzimage)
-        if any(boot.kind == COUNT for boot in boots):
-            self._choose_instrument(self._accelerator)
+        if not emulated:
+            built = self.kernels[self.first[0].variant] if self.first else kernels[0]
+            self._accelerator = accel.choose(built.bzimage)
+            if counted:
+                self._choose_instrument(self._accelerator)
         if self.journal:
             self._check_machine(self.journal.header)
         else:

@@ -193,13 +193,14 @@ def test_a_run_that_requires_virtual_time_is_refused_where_there_is_none(tmp_pat
             run._check_virtual_time(without)
 
 
-def test_it_is_refused_before_a_kernel_is_looked_at(tmp_path: Path,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing_more(_kernels: object) -> None:
-        raise AssertionError("a kernel was looked at")
+def test_it_is_refused_before_a_kernel_is_built(tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(_variant: object, _flavour: object) -> None:
+        raise AssertionError("a kernel was built")
 
     monkeypatch.setattr(accel, "asked", lambda: accel.Accelerator("kvm", "asked for by ACCEL"))
-    monkeypatch.setattr(preflight, "check", nothing_more)
+    monkeypatch.setattr(preflight, "check", lambda _kernels: None)
+    monkeypatch.setattr("p2pbench.run.build", build)
     run = Run.new(write(tmp_path, 'virtual_time = "required"\n' + GOOD), 1)
     with pytest.raises(BenchError, match="none here: a guest under kvm keeps the host's time"):
         run.prepare(run.remaining())
