@@ -1,6 +1,6 @@
 """A guest whose data goes through peer memory, and what tests ask of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from support import GuestMaker
 NQN = "nqn.2026-01.org.p2pbench:target"
 NVMET = "/sys/kernel/config/nvmet"
 NAMESPACE = f"{NVMET}/subsystems/{NQN}/namespaces/1"
+TRACING = "/sys/kernel/tracing"
 BOTH_WAYS = ("target-to-fabric", "fabric-to-target")
 
 
@@ -87,6 +88,12 @@ def pool(guest: Guest) -> tuple[int, int]:
     return size, available
 
 
+def trace_function(guest: Guest, name: str) -> None:
+    """Have the kernel write each call of a function to TRACING/trace from now on."""
+    must(guest, f"mount -t tracefs none {TRACING} && cd {TRACING} && "
+                f"echo {name} >set_ftrace_filter && echo function >current_tracer")
+
+
 def verify_job(bs: int = 32768, iodepth: int = 4, size: int = 1 << 20) -> Workload:
     """Return a job that writes, and reads back what it wrote."""
     return Workload("verify", "fio", "randwrite", bs, iodepth, 1, "crc32c", size, 0.0, ("bar",))
@@ -119,3 +126,10 @@ def every_byte_arrives(guest: Guest, block: int = 65536) -> None:
         except AgentError as error:
             pytest.fail(f"{direction}, blocks of {block}: {error}; "
                         f"kernel: {complaints(guest)[:2]}")
+
+
+def every_size_is_carried(guest: Guest, sizes: Iterable[int]) -> None:
+    """Carry a pattern, and write and verify, in blocks of each size through a BAR."""
+    for bs in sizes:
+        every_byte_arrives(guest, bs)
+        verified_through_peer_memory(guest, bs=bs, iodepth=4, size=bs * 8)

@@ -145,8 +145,8 @@ def _apply_error(directory: Path, patch: Path) -> BenchError:
 
 def notes_of(patch: Path) -> str:
     """Return what a patch says below its "---", which `git am` leaves out of the commit."""
-    found = re.search(r"^---\n\nNotes:\n((?:(?: {4}.*)?\n)+?)\n(?=\S| \S)", patch.read_text(), re.M)
-    return "" if not found else re.sub(r"^ {4}", "", found[1], flags=re.M)
+    notes = re.search(r"^---\n\nNotes:\n((?:(?: {4}.*)?\n)+?)\n(?=\S| \S)", patch.read_text(), re.M)
+    return re.sub(r"^ {4}", "", notes[1], flags=re.M) if notes else ""
 
 
 def _apply(directory: Path, variant: Variant, name: str) -> None:

@@ -69,5 +69,5 @@ def test_only_the_warnings_that_a_test_provokes_are_in_the_log(log: list[str]) -
     bad = [line for line in log if COMPLAINT.search(line) and not PLACE.search(line)
            and "task swapper/0:1 blocked" not in line]
     assert bad == []
-    places = {found.groups() for found in map(PLACE.search, log) if found}
+    places = {place.groups() for place in map(PLACE.search, log) if place}
     assert Counter(file for file, _line in places) == PROVOKED, sorted(places)

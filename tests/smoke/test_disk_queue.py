@@ -5,11 +5,10 @@ import pytest
 from p2pbench.kernel import Kernel
 
 from load import load_status, start_load
-from peers import counters, must, peer_guest, verified_through_peer_memory
+from peers import TRACING, counters, must, peer_guest, trace_function, verified_through_peer_memory
 from support import GuestMaker
 
 QUEUE = "/sys/block/nvme0n1/queue"
-TRACING = "/sys/kernel/tracing"
 # Each of them waits until no request is in flight, and lets none in meanwhile.
 FREEZES = {
     "elevator": f"echo mq-deadline >{QUEUE}/scheduler && echo none >{QUEUE}/scheduler",
@@ -43,9 +42,7 @@ def test_a_single_request_does_not_wait_for_kblockd(make_guest: GuestMaker,
         must(guest, "for q in /sys/block/nvme1*/queue/scheduler; do echo none >$q; done; "
                     f"echo mq-deadline >{QUEUE}/scheduler && grep -F '[mq-deadline]' "
                     f"{QUEUE}/scheduler")
-        must(guest, f"mount -t tracefs none {TRACING} && cd {TRACING} && "
-                    "echo blk_mq_sched_insert_request >set_ftrace_filter && "
-                    "echo function >current_tracer")
+        trace_function(guest, "blk_mq_sched_insert_request")
         before = counters(guest)["requests"]
         must(guest, "dd if=/dev/nvme1n1 of=/dev/null bs=4k count=200 iflag=direct")
         assert counters(guest)["requests"] >= before + 200

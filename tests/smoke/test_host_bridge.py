@@ -12,7 +12,7 @@ from p2pbench.kernel import Kernel
 from p2pbench.matrix import SQES
 from p2pbench.qemu import Board
 
-from peers import (counters, every_byte_arrives, must, peer_guest, shell,
+from peers import (counters, every_byte_arrives, every_size_is_carried, must, peer_guest, shell,
                    verified_through_peer_memory)
 from support import GuestMaker
 
@@ -33,9 +33,7 @@ def test_an_iommu_lets_the_disk_do_what_it_was_mapped_for(make_guest: GuestMaker
     board = Board(apart="bar", iommu="intel")
     with peer_guest(make_guest, peer_kernel, cmdline=IOMMU, board=board) as guest:
         must(guest, "test -e /sys/bus/pci/devices/0000:03:00.0/iommu")
-        for bs in (512, 4096, 69632, 1 << 20):
-            every_byte_arrives(guest, bs)
-            verified_through_peer_memory(guest, bs=bs, iodepth=4, size=bs * 8)
+        every_size_is_carried(guest, (512, 4096, 69632, 1 << 20))
         assert counters(guest)["fallbacks"] == 0
 
 

@@ -4,12 +4,11 @@ from p2pbench.boot import boot_cmdline, setup_args
 from p2pbench.kernel import Kernel
 
 from load import load_status, pool_is_whole, start_load, wait_for
-from peers import (NAMESPACE, NVMET, complaints, lost_machine_fails, must, peer_guest, shell,
-                   verified_through_peer_memory)
+from peers import (NAMESPACE, NVMET, TRACING, complaints, lost_machine_fails, must, peer_guest,
+                   shell, trace_function, verified_through_peer_memory)
 from support import GuestMaker
 
 FABRIC_DISK = "/dev/nvme1n1"
-TRACING = "/sys/kernel/tracing"
 
 
 def test_a_namespace_that_is_disabled_and_enabled_under_load_can_be_released(
@@ -38,8 +37,7 @@ def test_a_provider_is_freed_when_the_namespaces_that_named_it_are_gone(
         must(guest, f"mkdir -p {other}/namespaces/1 && echo {provider} >{other}/namespaces/1/p2pmem"
                     f" && rmdir {other}/namespaces/1 {other}")
         must(guest, f"cd {NAMESPACE} && echo 0 >enable && echo 0 >p2pmem")
-        must(guest, f"mount -t tracefs none {TRACING} && cd {TRACING} && "
-                    "echo pci_release_dev >set_ftrace_filter && echo function >current_tracer")
+        trace_function(guest, "pci_release_dev")
         must(guest, f"echo 1 >/sys/bus/pci/devices/{provider}/remove")
         wait_for(lambda: "pci_release_dev" in must(guest, f"cat {TRACING}/trace"),
                  "release of the provider")

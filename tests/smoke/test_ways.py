@@ -5,7 +5,8 @@ import pytest
 from p2pbench.kernel import Kernel
 from p2pbench.matrix import SQES
 
-from peers import counters, every_byte_arrives, must, peer_guest, verified_through_peer_memory
+from peers import (counters, every_byte_arrives, every_size_is_carried, must, peer_guest,
+                   verified_through_peer_memory)
 from support import GuestMaker
 
 SGL_THRESHOLD = "/sys/module/nvme/parameters/sgl_threshold"
@@ -26,9 +27,7 @@ def test_the_disk_takes_peer_addresses_as_prp_and_as_sgl(make_guest: GuestMaker,
                                                          threshold: int) -> None:
     with peer_guest(make_guest, peer_kernel) as guest:
         must(guest, f"echo {threshold} >{SGL_THRESHOLD}")
-        for bs in (512, 4096, 12288, 12800, 69632, 1 << 20):
-            every_byte_arrives(guest, bs)
-            verified_through_peer_memory(guest, bs=bs, iodepth=4, size=bs * 8)
+        every_size_is_carried(guest, (512, 4096, 12288, 12800, 69632, 1 << 20))
 
 
 @pytest.mark.parametrize("threshold", [0, 1], ids=["prp", "sgl"])
@@ -39,9 +38,7 @@ def test_the_parts_of_a_request_may_start_inside_a_page(make_guest: GuestMaker,
     with peer_guest(make_guest, peer_kernel) as guest:
         must(guest, f"echo {threshold} >{SGL_THRESHOLD}")
         must(guest, f"cd {QUEUE} && echo 18 >max_sectors_kb && grep -x 512 physical_block_size")
-        for bs in (65536, 1 << 20):
-            every_byte_arrives(guest, bs)
-            verified_through_peer_memory(guest, bs=bs, iodepth=4, size=bs * 8)
+        every_size_is_carried(guest, (65536, 1 << 20))
 
 
 def test_rdma_takes_peer_addresses_in_memory_regions(make_guest: GuestMaker,

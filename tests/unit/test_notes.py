@@ -17,13 +17,13 @@ def series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(variants, "LINUX", tmp_path / "linux")
     directory = tmp_path / "linux" / "6.1" / "s"
     directory.mkdir(parents=True)
-    tree.git(tmp_path, "init", "-q", "-b", "base", "made")
-    made = tmp_path / "made"
-    commit(made, "0", "The base")
-    commit(made, "1", "First")
-    commit(made, "2", "Second")
-    tree.git(made, "notes", "add", "-m", NOTES)
-    tree._export(made, "s", "HEAD~2..HEAD")
+    tree.git(tmp_path, "init", "-q", "-b", "base", "origin")
+    origin = tmp_path / "origin"
+    commit(origin, "0", "The base")
+    commit(origin, "1", "First")
+    commit(origin, "2", "Second")
+    tree.git(origin, "notes", "add", "-m", NOTES)
+    tree._export(origin, "s", "HEAD~2..HEAD")
     return directory
 
 
