@@ -4,6 +4,7 @@
 VARIABLES_bench = MATRIX SEED BUDGET RESUME PYTEST_ARGS
 VARIABLES_plan = $(VARIABLES_bench)
 VARIABLES_test = TESTS PYTEST_ARGS
+VARIABLES_test-full = PYTEST_ARGS
 VARIABLES_check = PYTEST_ARGS
 VARIABLES_linux = VARIANT FLAVOUR
 VARIABLES_tree = VARIANT
@@ -15,7 +16,7 @@ VARIABLES_report = RUN
 VARIABLES_compare = A B
 VARIABLES_reference = RUN
 VARIABLES_cache = LIMIT
-TARGETS = help deps bench plan test check linux tree series-export series-check naive shell \
+TARGETS = help deps bench plan test test-full check linux tree series-export series-check naive shell \
 	report compare reference cache clean
 .PHONY: $(TARGETS)
 
@@ -73,7 +74,7 @@ PYTHON = /usr/bin/python3
 VARIANT = page
 FLAVOUR = bench
 PROVIDER = bar
-TESTS = tests
+TESTS =
 MATRIX =
 SEED =
 RESUME =
@@ -130,7 +131,11 @@ plan:
 # Which kernels tests need, and so the base's source, is known only when they are collected.
 test:
 	$(call needs,python build guest source test,python build guest test)
-	@$(RUN_TESTS) $(TESTS) $(PYTEST_ARGS)
+	@$(RUN_TESTS) $(if $(TESTS),$(TESTS),tests -m "not full") $(PYTEST_ARGS)
+
+test-full:
+	$(call needs,python build guest source test,python build guest test)
+	@$(RUN_TESTS) tests $(PYTEST_ARGS)
 
 check:
 	$(call needs,python build guest source test)
