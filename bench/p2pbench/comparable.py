@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import words
-from .insncount import PLUGIN
+from .kinds import PLUGIN
 from .metrics import INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
 
 Provenance = Mapping[str, Any]

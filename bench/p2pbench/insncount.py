@@ -13,16 +13,15 @@ from .accel import Accelerator
 from .errors import BenchError
 from .functions import LEAST, LEAST_OTHER
 from .image import run_make
+from .kinds import PERF, PLUGIN
 from .objects import OTHER, Function, largest_piece
 from .paths import BUILD, ROOT, cache_dir
 from .program import run, why
 from .variants import file_sha256
 from .virtual import ICOUNT
 
-PLUGIN = "insncount"
 # The versions of QEMU's interface for plugins that it is built for: a QEMU loads one of them.
 APIS = (1, 4)
-PERF = "perf stat"
 # It alone tells the disk that there is something to do.
 DISK_DRIVER = "drivers/nvme/host/pci.o"
 _PROBE_S = 60.0

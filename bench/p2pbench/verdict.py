@@ -14,7 +14,7 @@ from typing import Any
 
 from . import words
 from .estimate import least_found
-from .insncount import PERF
+from .kinds import PERF
 from .looks import Looks, looks_from
 from .metrics import AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
 

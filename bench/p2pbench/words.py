@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .insncount import PERF
+from .kinds import PERF
 from .metrics import FAMILIES, METRICS, percentile_of
 
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from p2pbench import insncount
+from p2pbench import insncount, kinds
 from p2pbench.accel import Accelerator
 from p2pbench.insncount import Counter
 from p2pbench.kernel import Kernel
@@ -125,6 +125,6 @@ def test_without_the_instrument_the_boot_still_proves_its_path_and_says_why(
 def test_cpus_without_counters_are_said(page_kernel: Kernel, matrix: Matrix,
                                         tmp_path: Path) -> None:
     """The CPU of TCG counts nothing: as a KVM guest without a PMU."""
-    record = run("perf", page_kernel, matrix, insncount.Instrument(insncount.PERF), tmp_path)
+    record = run("perf", page_kernel, matrix, insncount.Instrument(kinds.PERF), tmp_path)
     reasons = {one["counts"]["reason"] for one in record.values()}
     assert len(reasons) == 1 and "a counter of the kernel's instructions" in reasons.pop()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from p2pbench import insncount, instructions, plots, words
+from p2pbench import insncount, instructions, kinds, plots, words
 from p2pbench.objects import Function
 
 WORK = {"name": "nvme-read-4k-merge-mq-deadline", "rw": "read", "bs": 4096, "iodepth": 16,
@@ -126,7 +126,7 @@ def test_what_the_plugin_costs_a_guest_is_told_from_boots_of_the_same_kernels() 
     assert words.slowdown(section) == (
         "A boot with the plugin, and one CPU, takes 5.0 s to a ready agent, one without it 4.0 s "
         "(medians): 1.25 times as long.")
-    assert words.slowdown(section | {"instrument": insncount.PERF}) == ""
+    assert words.slowdown(section | {"instrument": kinds.PERF}) == ""
     alone = instructions.section(header(), counted)
     assert alone and alone["boot_s"] is None and words.slowdown(alone) == ""
 
