@@ -10,7 +10,8 @@ from p2pbench import evidence, fio
 from p2pbench.boot import COMPLAINT, boot_cmdline, setup_args
 from p2pbench.channel import AgentError, ChannelLost
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import SQES, Workload
+from p2pbench.kinds import SQES
+from p2pbench.matrix import Workload
 from p2pbench.qemu import Guest, LostMachine
 
 from support import GuestMaker

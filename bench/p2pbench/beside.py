@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .boot import Record
-from .matrix import COUNT, Boot
+from .kinds import COUNT
+from .matrix import Boot
 
 
 def followers(boots: Sequence[Boot], boot: Boot, in_its_block: bool) -> Iterator[Boot]:

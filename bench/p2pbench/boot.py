@@ -14,7 +14,8 @@ from .channel import AgentError, ChannelLost
 from .image import MODULE
 from .insncount import Counter
 from .kernel import Kernel
-from .matrix import COUNT, MEMORY, SQES, Boot, Matrix, Workload
+from .kinds import COUNT, MEMORY, SQES
+from .matrix import Boot, Matrix, Workload
 from .paths import published
 from .qemu import BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace, Shape
 

@@ -10,25 +10,19 @@ from typing import Any
 from . import program
 from .defined import kernel_in, read_defined, variant_in
 from .errors import BenchError
+from .kinds import COUNT, MEMORY, PROVIDERS, SQES
 from .located import (Key, LocatedToml, Parser, duration, integer, listed, one_of, percent, size,
                       text, truth)
 from .metrics import MARGINS
 from .paths import CONFIGS, shown
 from .virtual import least_ios
 
-PROVIDERS = ("host", "cmb", "bar")
-# A boot that only registers and removes a BAR has this and the size for its provider.
-MEMORY = "memory"
-# The provider in the plan of a boot that counts instructions; its workloads have their own.
-COUNT = "count"
 DEVICES = ("null_blk", "nvme")
 # Whether a matrix can do without virtual time.
 WANTED, REQUIRED = "wanted", "required"
 _SCHEDULERS = ("none", "mq-deadline")
 # I/Os that are submitted at once where the pattern is to be merged.
 _BATCH = 16
-# Follows the provider of a boot in which the disk's own queues lie in its CMB, too.
-SQES = "+sqes"
 # What a workload without a size reads and writes of the disk; the agent counts in as much.
 _REGION = 64 << 20
 # The most that the agent submits at once (bench/agent/order.c).

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from .matrix import MEMORY
+from .kinds import MEMORY
 
 PAGE = 4096
 GIB = 1 << 30

@@ -10,8 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import (accel, beside, cache, insncount, limits, load, preflight, provenance, static,
-               stopping)
+from . import accel, beside, cache, insncount, limits, load, preflight, provenance, static, stopping
 from .accel import Accelerator
 from .boot import BootRun, Record
 from .builder import Builder
@@ -20,8 +19,9 @@ from .image import build_image
 from .insncount import Counter, Instrument
 from .journal import SCHEMA, Journal
 from .kernel import Kernel, build, expected
+from .kinds import COUNT
 from .looks import looks_of, plan_looks
-from .matrix import COUNT, REQUIRED, Boot, Matrix, matrix_from_json, read_matrix
+from .matrix import REQUIRED, Boot, Matrix, matrix_from_json, read_matrix
 from .metrics import WITH_AA
 from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown

@@ -9,7 +9,7 @@ in its switches, and faults ("PTE Write access is not set"). With iommu=pt that 
 import pytest
 
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import SQES
+from p2pbench.kinds import SQES
 from p2pbench.qemu import Board
 
 from peers import (counters, every_byte_arrives, every_size_is_carried, must, peer_guest, shell,

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import COUNT, find_matrix
+from p2pbench.kinds import COUNT
+from p2pbench.matrix import find_matrix
 from p2pbench.run import Run
 from p2pbench.variants import find_variant
 
