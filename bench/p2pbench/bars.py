@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.ticker import MaxNLocator
 
 from . import svg, words
-from .objects import OTHER
+from .functions import OTHER
 from .svg import COLOURS, MARKERS, subsystem_shade, variant_shade
 
 _BAR_INCH = 0.24

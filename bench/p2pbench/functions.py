@@ -5,6 +5,7 @@ A row of the journal is an object; as a dict it would take half a KiB, and here 
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from operator import itemgetter
@@ -16,9 +17,18 @@ Name = tuple[str, str, str]
 LEAST = 0.05
 # The same for what is not of the I/O path: there are many, and they only explain differences.
 LEAST_OTHER = 0.5
+# Everything else in the kernel. It is counted, but not as the path.
+OTHER = "other"
+# What the compiler appends to the name of a function that it cloned, cut or split.
+_SUFFIX = re.compile(r"(\.(isra|constprop|part|cold|lto_priv)(\.\d+)?)+$")
 KEYS = ("function", "object", "subsystem")
 _name_of = itemgetter(*KEYS)
 _per_io_of = itemgetter("per_io")
+
+
+def plain_name(name: str) -> str:
+    """Return a function's name as the source has it, without what the compiler appended."""
+    return _SUFFIX.sub("", name)
 
 
 class Row(TypedDict):

@@ -11,10 +11,10 @@ from typing import Any
 from . import cache
 from .accel import Accelerator
 from .errors import BenchError
-from .functions import LEAST, LEAST_OTHER
+from .functions import LEAST, LEAST_OTHER, OTHER
 from .image import run_make
 from .kinds import PERF, PLUGIN
-from .objects import OTHER, Function, largest_piece
+from .objects import Function, largest_piece
 from .paths import BUILD, ROOT, cache_dir
 from .program import run, why
 from .variants import file_sha256

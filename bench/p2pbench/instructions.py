@@ -12,9 +12,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .functions import Name, pairs
+from .functions import OTHER, Name, pairs, plain_name
 from .journal import Boot, Header, Workload, WorkloadResult
-from .objects import OTHER, plain_name
 from .stats import doubts_about
 
 KINDS = {"count": "p2p", "ordinary": "ordinary"}

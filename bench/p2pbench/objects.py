@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BenchError
+from .functions import OTHER, plain_name
 from .paths import shown
 
 # The path of an I/O, by the beginning of the object's path; the first that fits. null_blk is
@@ -23,13 +24,9 @@ SUBSYSTEMS = (
     ("rxe", "drivers/infiniband/sw/rxe/"), ("p2pdma", "drivers/pci/p2pdma.o"),
     ("dma", "kernel/dma/"), ("dma", "drivers/iommu/"), ("dma", "lib/scatterlist.o"),
     ("dma", "lib/sg_pool.o"), ("genalloc", "lib/genalloc.o"))
-# Everything else in the kernel. It is counted, but not as the path.
-OTHER = "other"
 
 # An input section: its name (on a line of its own when it is long), address, size, object.
 _SECTION = re.compile(r"^ (\.[\w.]*text[\w.]*)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$", re.M)
-# What the compiler appends to the name of a function that it cloned, cut or split.
-_SUFFIX = re.compile(r"(\.(isra|constprop|part|cold|lto_priv)(\.\d+)?)+$")
 _KERNEL = 0xffffffff80000000
 
 
@@ -71,11 +68,6 @@ def _read(path: Path, hint: str) -> str:
 def subsystem_of(path: str) -> str:
     """Return the subsystem of an object file."""
     return next((name for name, start in SUBSYSTEMS if path.startswith(start)), OTHER)
-
-
-def plain_name(name: str) -> str:
-    """Return a function's name as the source has it, without what the compiler appended."""
-    return _SUFFIX.sub("", name)
 
 
 def read_functions(directory: Path) -> list[Function]:

@@ -8,7 +8,8 @@ import pytest
 
 import samples
 from p2pbench import pages, plots, reports, svg, verdict, words
-from p2pbench.objects import OTHER, SUBSYSTEMS
+from p2pbench.functions import OTHER
+from p2pbench.objects import SUBSYSTEMS
 from p2pbench.schema import validator
 
 # A figure of each section that is nowhere else.
