@@ -1,7 +1,14 @@
 """pytest as the orchestrator of a run: options, plan, progress, and the report at the end."""
 
 # What may go wrong from here on ends in one line; the rest takes a second to import.
-from p2pbench import output, signals
+from p2pbench import command, junit, output, progress, report, signals, units
+from p2pbench.errors import BenchError
+from p2pbench.looks import first_decision
+from p2pbench.matrix import Boot, find_matrix
+from p2pbench.metrics import FAMILIES
+from p2pbench.run import Estimate, Run
+from p2pbench.runs import named
+from p2pbench.units import in_words
 
 output.keep_going()
 signals.end_at_once()
@@ -17,14 +24,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from p2pbench import command, junit, progress, report, stopping
-from p2pbench.errors import BenchError
-from p2pbench.looks import first_decision
-from p2pbench.matrix import Boot, find_matrix
-from p2pbench.metrics import FAMILIES
-from p2pbench.run import Estimate, Run
-from p2pbench.runs import named
-from p2pbench.stopping import in_words
 
 
 # The boots that run now, in the line that shows how far they are.
@@ -204,7 +203,7 @@ def _open_run(config: pytest.Config) -> Run:
                                  f"journal keeps: leave {name} out with RESUME")
         return Run.resume(config.getoption("--resume"))
     run = Run.new(find_matrix(matrix or "quick"), int(seed) if seed else None,
-                  stopping.parse_budget(budget) if budget else None)
+                  units.parse_budget(budget) if budget else None)
     run.selection = _selection(config)
     return run
 

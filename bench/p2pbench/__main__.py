@@ -8,8 +8,8 @@ from collections.abc import Callable
 from . import cache, command, kernel, output, preflight, seriescheck, shell, tree
 from .errors import BenchError
 from .kinds import PROVIDERS
-from .located import size
 from .paths import BUILD, RESULTS, cache_dir, shown
+from .units import size
 from .variants import find_variant, read_variants
 
 

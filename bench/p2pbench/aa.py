@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import words
+from . import units, words
 from .comparisons import Comparison
 from .estimate import verdict_of
 from .journal import Compare
@@ -69,7 +69,7 @@ def _said(one: Comparison) -> str:
 
 
 def _headline(found: Sequence[Comparison]) -> str:
-    alarms, cells = _alarming(found), words.plural(len(_paired(found)), "cell")
+    alarms, cells = _alarming(found), units.plural(len(_paired(found)), "cell")
     rest = words.without_pairs([{"metric": one.question.metric, "pairs": one.pairs}
                                 for one in found])
     if not _paired(found):

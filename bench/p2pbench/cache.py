@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .paths import cache_dir
+from .units import GIB
 
 # The directories of the cache, and what an entry of each is called.
 KINDS = {"kernels": "kernel", "images": "guest image", "base": "base source",
          "plugins": "QEMU plugin"}
 _MIB = 1 << 20
-_GIB = 1 << 30
 _DAY_S = 24 * 3600.0
 
 
@@ -119,4 +119,4 @@ def _ago(seconds: float) -> str:
 
 def size_of(path: Path) -> str:
     """Return how much a directory takes on the disk, in words; "nothing" when it is not there."""
-    return f"{_size(path) / _GIB:.1f} GiB" if path.exists() else "nothing"
+    return f"{_size(path) / GIB:.1f} GiB" if path.exists() else "nothing"

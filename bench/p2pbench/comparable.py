@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import words
+from . import units
 from .kinds import PLUGIN
 from .metrics import INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
 
@@ -89,7 +89,7 @@ def _instrument(provenance: Provenance, variant: str) -> str:
 
 def _guest(provenance: Provenance, variant: str) -> str:
     shape: Mapping[str, int] = provenance.get("qemu", {}).get("shape", {})
-    return ", ".join(f"{name} {size if name == 'cpus' else words.amount(size)}"
+    return ", ".join(f"{name} {size if name == 'cpus' else units.amount(size)}"
                      for name, size in sorted(shape.items()))
 
 

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from rich.console import Console
 
 from . import (command, comparable, files, index, pages, provenance_rows, reports, significance,
-               terminal, unpaired, verdict, words)
+               terminal, units, unpaired, verdict, words)
 from .errors import BenchError
 from .estimate import verdict_of
 from .forest import forest_svg
@@ -165,7 +165,7 @@ def _refusals(decided: Mapping[Key, list[str]]) -> list[str]:
     for (metric, why), keys in groups.items():
         variants = ", ".join(dict.fromkeys(key.variant for key in keys))
         sentences.append(f"{METRICS[metric].shown} of {variants} "
-                         f"({words.plural(len(keys), 'cell')}), since the runs differ in what "
+                         f"({units.plural(len(keys), 'cell')}), since the runs differ in what "
                          f"decides it: {why}")
     return sentences
 
@@ -187,8 +187,8 @@ def _checked(aa: Report | None) -> str:
         return "no A/A check"
     alarms = aa["alarms"]
     return aa.get("headline") or (
-        f"{verdict.ALARM} in {alarms} of {words.plural(aa['cells'], 'cell')}" if alarms
-        else f"A/A: no alarm in {words.plural(aa['cells'], 'cell')}")
+        f"{verdict.ALARM} in {alarms} of {units.plural(aa['cells'], 'cell')}" if alarms
+        else f"A/A: no alarm in {units.plural(aa['cells'], 'cell')}")
 
 
 def _doubts(name: str, run: Report) -> list[str]:
@@ -207,7 +207,7 @@ def _too_few(cells: Sequence[Mapping[str, Any]]) -> str:
     most = min(boots, key=unpaired.least_p)
     if len(boots) * unpaired.least_p(most) <= significance.ALPHA:
         return ""
-    return (f"{most[0]} and {most[1]} boots cannot call any of {words.plural(len(boots), 'cell')} "
+    return (f"{most[0]} and {most[1]} boots cannot call any of {units.plural(len(boots), 'cell')} "
             f"better or worse, which takes {unpaired.fewest_boots(len(boots))} in each run")
 
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import svg, words
+from . import svg, units, words
 from .svg import COLOURS, MARKERS, variant_shade
+from .units import GIB
 
 _HEIGHT_INCH = 3.4
-_GIB = 1 << 30
 Points = Sequence[Mapping[str, Any]]
 
 
@@ -18,7 +18,7 @@ def memory_svg(memory: Mapping[str, Any], variants: list[str]) -> str:
     """What registering took of the memory, with the line of 64 bytes for every 4 KiB."""
     points = memory["points"]
     sizes = _sizes(points)
-    line = [size / _GIB * memory["page_line_bytes_per_gib"] for size in sizes]
+    line = [size / GIB * memory["page_line_bytes_per_gib"] for size in sizes]
     said = "Memory that registering a BAR takes, against its size, by variant; the broad line " \
            "is a struct page of 64 bytes for every 4 KiB."
     with svg.plot("memory", said, _HEIGHT_INCH) as made:
@@ -130,7 +130,7 @@ def _up_to_last(powers: Sequence[int], last: int) -> list[int]:
 
 def _size_ticks(axis: Any, ticks: Sequence[int], before_unit: str = " ") -> None:
     axis.set_ticks(ticks)
-    axis.set_ticklabels([_short(words.amount(tick)).replace(" ", before_unit) for tick in ticks])
+    axis.set_ticklabels([_short(units.amount(tick)).replace(" ", before_unit) for tick in ticks])
 
 
 def _decades(low: float, high: float) -> list[float]:

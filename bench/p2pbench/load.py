@@ -2,10 +2,10 @@
 cannot be valid."""
 
 from .errors import BenchError
-from .matrix import Matrix, Workload, short
+from .matrix import Matrix, Workload
 from .qemu import Shape
+from .units import amount, plural, short
 from .virtual import least_ios
-from .words import amount, plural
 
 # What the kernel, the tools and the target take of the guest's memory.
 _REST = 256 << 20

@@ -4,12 +4,12 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from .errors import BenchError
 from .paths import shown
+from .units import quoted
 
 Key = tuple[str | int, ...]
 Parser = Callable[[Any], Any]
@@ -108,7 +108,7 @@ def one_of(*allowed: str) -> Parser:
     """Parse a string that must be one of those allowed."""
     def parse(value: Any) -> str:
         if value not in allowed:
-            raise ValueError(f'unknown value {_show(value)} ({", ".join(allowed)})')
+            raise ValueError(f'unknown value {quoted(value)} ({", ".join(allowed)})')
         return str(value)
     return parse
 
@@ -117,7 +117,7 @@ def integer(least: int, most: int = 1_000_000) -> Parser:
     """Parse an integer from `least` to `most`."""
     def parse(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"found {_show(value)}; a whole number of at least {least} and at "
+            raise ValueError(f"found {quoted(value)}; a whole number of at least {least} and at "
                              f"most {most} is allowed")
         return int(value)
     return parse
@@ -126,21 +126,21 @@ def integer(least: int, most: int = 1_000_000) -> Parser:
 def text(value: Any) -> str:
     """Parse a string that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ValueError(f"found {_show(value)}; a string is allowed")
+        raise ValueError(f"found {quoted(value)}; a string is allowed")
     return value
 
 
 def truth(value: Any) -> bool:
     """Parse true or false."""
     if not isinstance(value, bool):
-        raise ValueError(f"found {_show(value)}; true or false is allowed")
+        raise ValueError(f"found {quoted(value)}; true or false is allowed")
     return value
 
 
 def names(value: Any) -> tuple[str, ...]:
     """Parse a list of strings, which may be empty."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"found {_show(value)}; a list of names is allowed")
+        raise ValueError(f"found {quoted(value)}; a list of names is allowed")
     return tuple(value)
 
 
@@ -152,59 +152,6 @@ def listed(parse: Parser) -> Parser:
             raise ValueError("an empty list; at least one value is needed")
         for index, entry in enumerate(values):
             if entry in values[:index]:
-                raise ValueError(f"{_show(entry)} stands twice")
+                raise ValueError(f"{quoted(entry)} stands twice")
         return values
     return parse_list
-
-
-_SIZE_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-# As others write sizes, and what they are here.
-_OTHER_SIZE = re.compile(r"([0-9]+) ?([bkmgt])(?:i?b)?", re.I)
-
-
-def size(value: Any) -> int:
-    """Parse a size with a unit, such as "4k" or "1m", into bytes (powers of 1024, as fio)."""
-    found = re.fullmatch(r"([0-9]+)([bkmg])", value) if isinstance(value, str) else None
-    if not found or int(found[1]) == 0:
-        raise ValueError(f"found {_show(value)}; a size with a unit is allowed: b, k, m or g in "
-                         f"lower case, powers of 1024, such as {_size_hint(value)}")
-    return int(found[1]) * _SIZE_UNITS[found[2]]
-
-
-def _size_hint(value: Any) -> str:
-    """Return the size that a value in another notation means, else some sizes."""
-    other = _OTHER_SIZE.fullmatch(value) if isinstance(value, str) else None
-    if not other or int(other[1]) == 0:
-        return '"512b", "4k", "1m"'
-    if other[2] in "tT":
-        return f'"{int(other[1]) * 1024}g"'
-    return f'"{other[1]}{other[2].lower()}"'
-
-
-_TIME_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000}
-
-
-def duration(value: Any) -> float:
-    """Parse a time with a unit, such as "500ms" or "2s", into seconds: whole milliseconds."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)", value) \
-        if isinstance(value, str) else None
-    if not found:
-        raise ValueError(f"found {_show(value)}; a time with a unit is allowed: ms, s or m in "
-                         'lower case, such as "500ms", "2s"')
-    milliseconds = Fraction(found[1]) * _TIME_UNITS_MS[found[2]]
-    if milliseconds < 1 or milliseconds.denominator != 1:
-        raise ValueError(f"found {_show(value)}; whole milliseconds are allowed, at least 1")
-    return float(milliseconds / 1000)
-
-
-def percent(value: Any) -> float:
-    """Parse a percentage, such as "2%", into a fraction."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)%", value) if isinstance(value, str) else None
-    if not found or not 0 < float(found[1]) < 100:
-        raise ValueError(f'found {_show(value)}; a percentage is allowed, such as "2%"')
-    return float(found[1]) / 100
-
-
-def _show(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value).lower() \
-        if isinstance(value, bool) else str(value)

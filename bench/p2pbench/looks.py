@@ -31,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from . import words
+from . import units
 from .estimate import FEWEST_PAIRS
 from .journal import Header
 from .metrics import AA, FAMILIES
@@ -128,16 +128,16 @@ def first_decision(looks: Looks, family: str, cells: Sequence[tuple[int, int]]) 
 
 def _decision(looks: Looks, family: str, needed: int, number: int, blocks: int, most: int) -> str:
     """The same of a number of cells that have as many blocks; needed: the fewest that decide."""
-    which = f"{words.plural(number, 'cell')} of {FAMILIES[family]}"
+    which = f"{units.plural(number, 'cell')} of {FAMILIES[family]}"
     any_cell = f"call any of {which} better or worse"
     if blocks < needed:
         only = ": what it can show is that cells are equivalent" if blocks >= FEWEST_PAIRS else ""
         more = f"; with a BUDGET it goes on to {most}" if not looks.budget_s and most >= needed \
             else ""
-        return (f"{words.plural(blocks, 'block')} cannot {any_cell}, which takes {needed}{only}"
+        return (f"{units.plural(blocks, 'block')} cannot {any_cell}, which takes {needed}{only}"
                 f"{more}")
     if not looks.budget_s:
-        return f"{words.plural(blocks, 'block')} can {any_cell}, which takes {needed}"
+        return f"{units.plural(blocks, 'block')} can {any_cell}, which takes {needed}"
     return (f"the first of {which} can be called better or worse after "
             f"{looks.deciding(family)[0]} blocks, with a p of at most "
             f"{100 * looks.deciding_share(family):.3g} % after Holm; equivalent at any look")

@@ -11,10 +11,10 @@ from . import program
 from .defined import kernel_in, read_defined, variant_in
 from .errors import BenchError
 from .kinds import COUNT, MEMORY, PROVIDERS, SQES
-from .located import (Key, LocatedToml, Parser, duration, integer, listed, one_of, percent, size,
-                      text, truth)
+from .located import Key, LocatedToml, Parser, integer, listed, one_of, text, truth
 from .metrics import MARGINS
 from .paths import CONFIGS, shown
+from .units import duration, percent, short, size
 from .virtual import least_ios
 
 DEVICES = ("null_blk", "nvme")
@@ -211,14 +211,6 @@ def find_matrix(name: str) -> Path:
             return path.resolve()
     have = ", ".join(sorted(path.stem for path in (CONFIGS / "matrix").glob("*.toml")))
     raise BenchError(f'no matrix "{name}": neither a file nor one of configs/matrix ({have})')
-
-
-def short(count: int) -> str:
-    """Return a size in bytes as fio writes it, such as 4k."""
-    for unit, factor in (("g", 1 << 30), ("m", 1 << 20), ("k", 1 << 10)):
-        if count % factor == 0:
-            return f"{count // factor}{unit}"
-    return f"{count}b"
 
 
 def _top(toml: LocatedToml) -> dict[str, Any]:

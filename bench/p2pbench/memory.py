@@ -25,9 +25,8 @@ import numpy as np
 import scipy.stats
 
 from .kinds import MEMORY
+from .units import GIB, PAGE
 
-PAGE = 4096
-GIB = 1 << 30
 # What a struct page for each page of a GiB takes.
 PAGE_LINE = 64 * GIB // PAGE
 CONFIDENCE = 0.95

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from . import bars, curves, svg, words
+from . import bars, curves, svg, units
 from .forest import forest_svg
 from .latency import latency_svg
 from .verdict import of_kind, ratios
@@ -76,7 +76,7 @@ def _others(cell: Record, shown: Sequence[Record]) -> Drawn:
     per_io = {variant: figures["per_io"] - sum(one["per_io"].get(variant) or 0.0 for one in shown)
               for variant, figures in cell["variants"].items()}
     number = cell["others"] + len(cell["functions"]) - len(shown) if "others" in cell else None
-    return {"per_io": per_io, "name": "others" if number is None else words.plural(number, "other"),
+    return {"per_io": per_io, "name": "others" if number is None else units.plural(number, "other"),
             "difference": {one: per_io[one] - per_io[cell["baseline"]]
                            for one in cell["candidates"]}}
 

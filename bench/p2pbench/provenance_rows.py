@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import words
+from . import units
 
 _HASH_SHOWN = 16
 _LISTED = ("patches", "fragments")
@@ -58,7 +58,7 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [(name, ", ".join(map(str, value)) or "none")]
     if isinstance(value, int) and name.rpartition(".")[2] in _SIZES:
-        return [(name.removesuffix("_bytes"), words.amount(value))]
+        return [(name.removesuffix("_bytes"), units.amount(value))]
     if value == "":
         return []
     return [(name, "–" if value is None else str(value))]

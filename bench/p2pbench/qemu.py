@@ -15,10 +15,11 @@ from .channel import Channel, ChannelLost
 from .errors import BenchError
 from .image import AGENT_PORT, build_image
 from .kernel import Kernel
-from .located import LocatedToml, integer, size
+from .located import LocatedToml, integer
 from .oom import OomWatch
 from .paths import CONFIGS
 from .program import environment, find_tool
+from .units import size
 
 NVME_SERIAL = "p2pbench"
 BAR_PCI_ID = "1af4:1110"

@@ -21,18 +21,18 @@ from typing import Any, NamedTuple, cast
 from rich.console import Console
 
 from . import (aa, command, comparisons, files, index, instructions, junit, memory, pages, reports,
-               static, stopping, terminal, timing, verdict, words)
+               static, stopping, terminal, timing, units, verdict, words)
+from .comparisons import Comparison
 from .errors import BenchError
 from .garbage import seldom_collected
 from .journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
 from .looks import looks_of
+from .metrics import figure_of
 from .paths import RESULTS, ROOT
+from .questions import compares_of, counted_cells, is_timed
 from .repository import NO_COMMIT
 from .runs import JOURNAL, find_run, named
 from .schema import problem
-from .comparisons import Comparison
-from .metrics import figure_of
-from .questions import compares_of, counted_cells, is_timed
 from .stats import Sample, Samples, value_of
 
 SCHEMA = reports.SCHEMA
@@ -310,7 +310,7 @@ def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
                 if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
         before = _values(mine, "setup", "register", "free_pages_before")
         after = _values(mine, "setup", "register", "free_pages_after")
-        taken = [(b - a) * memory.PAGE for b, a in zip(before, after)]
+        taken = [(b - a) * units.PAGE for b, a in zip(before, after)]
         rows.append({
             **cell,
             "n": sum(boot["setup"] is not None for boot in mine),
@@ -434,7 +434,7 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
             mine = [sample for sample in cell["samples"] if sample["state"] == state]
             if mine:
                 what = "data NOT proved" if words.proves_data(cell) else state
-                problems.append(f"{name}: {what} in {words.plural(len(mine), 'boot')} "
+                problems.append(f"{name}: {what} in {units.plural(len(mine), 'boot')} "
                                 f"({mine[0]['boot']}: {mine[0]['reason']})")
     told = {sample["boot"] for cell in report["cells"] for sample in cell["samples"]
             if sample["state"] == "failed"}
@@ -443,7 +443,7 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
             problems.append(f"boot {boot['boot']} {boot['status']} at {boot['stage']}: "
                             f"{boot['reason']}")
     if report["not_run"]:
-        problems.append(f"{words.plural(len(report['not_run']), 'boot')} of the plan not run: "
+        problems.append(f"{units.plural(len(report['not_run']), 'boot')} of the plan not run: "
                         + ", ".join(report["not_run"][:5])
                         + (" …" if len(report["not_run"]) > 5 else ""))
     counted: list[str] = (report["instructions"] or {"problems": []})["problems"]

@@ -29,7 +29,8 @@ from .qemu import Pace, read_shape
 from .questions import questions
 from .runs import JOURNAL, find_run, named
 from .stats import Samples, planned_pairs
-from .stopping import Budget, in_words
+from .stopping import Budget
+from .units import in_words
 from .variants import find_variant
 
 

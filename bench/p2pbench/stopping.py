@@ -14,43 +14,18 @@ Time is that of the boots in the journal and of the clock that never jumps: date
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .comparisons import Comparison, answers, compare_all, last_look
-from .errors import BenchError
 from .journal import Journal, LookRecord, PlannedBoot, Skipped
 from .looks import Looks, looks_of
 from .metrics import FAMILIES
 from .questions import Question, questions
 from .significance import ALPHA
 from .stats import Samples, planned_pairs
-
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def parse_budget(given: str) -> float:
-    """A time such as "90s", "20m" or "2h" in seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", given)
-    if not found or float(found[1]) == 0:
-        raise BenchError(f'BUDGET="{given}": a time with a unit is allowed, such as 90s, 20m, 2h')
-    return float(found[1]) * _UNITS[found[2]]
-
-
-def in_words(seconds: float) -> str:
-    """A time as a person says it: "1 min 30 s", "20 min", "1 h 30 min"."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return _nonzero((minutes, "min"), (rest, "s")) or "0 s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return _nonzero((hours, "h"), (minutes, "min"))
-
-
-def _nonzero(*parts: tuple[int, str]) -> str:
-    return " ".join(f"{number} {unit}" for number, unit in parts if number)
-
+from .units import in_words
 
 class Budget:
     """The time that a run may take, and has taken: what the journal knows of, and this session."""

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from . import words
+from . import units, words
 from .metrics import FAMILIES, METRICS
 from .paths import shown
 from .verdict import is_alarming, of_kind, ratios
@@ -73,7 +73,7 @@ def render_comparison(made: Mapping[str, Any], console: Console) -> None:
                        "difference too.", style="dim"))
     for name, listed in (("A", made["only_a"]), ("B", made["only_b"])):
         if listed:
-            console.print(Text(f"In {name} alone: {words.plural(len(listed), 'cell')}",
+            console.print(Text(f"In {name} alone: {units.plural(len(listed), 'cell')}",
                                style="yellow"))
 
 
@@ -165,8 +165,8 @@ def _memory(points: Sequence[Mapping[str, Any]], console: Console) -> None:
     for heading in ("variant", "memory", "struct pages", "took", "removing took", "boots"):
         table.add_column(heading, justify="right", no_wrap=True)
     for point in sorted(points, key=lambda one: int(one["bar_bytes"])):
-        table.add_row(words.amount(point["bar_bytes"]), point["variant"],
-                      words.amount(point["overhead_bytes"]["median"]),
+        table.add_row(units.amount(point["bar_bytes"]), point["variant"],
+                      units.amount(point["overhead_bytes"]["median"]),
                       words.count(point["device_zone_pages"]),
                       words.span(point["register_ns"]["median"]),
                       words.span((point["remove_ns"] or {}).get("median")), str(point["n"]))
@@ -182,8 +182,8 @@ def _registering(report: Mapping[str, Any], console: Console) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     rows = [row for row in report["providers"] if row["register_ns"] is not None]
     for row in sorted(rows, key=lambda row: (row["pool_bytes"], row["variant"])):
-        table.add_row(row["variant"], words.amount(row["pool_bytes"]),
-                      words.span(row["register_ns"]), words.amount(row["register_bytes"]),
+        table.add_row(row["variant"], units.amount(row["pool_bytes"]),
+                      words.span(row["register_ns"]), units.amount(row["register_bytes"]),
                       words.count(row["device_zone_pages"]), words.span(row["remove_ns"]),
                       str(row["n"]))
     if table.row_count:
@@ -210,7 +210,7 @@ def _evidence_row(cell: Mapping[str, Any]) -> list[str]:
     evidence = cell["evidence"]
     if evidence is None:
         return ["–"] * 3 + [valid]
-    return [words.count(evidence["requests"]), words.amount(evidence["bytes"]),
+    return [words.count(evidence["requests"]), units.amount(evidence["bytes"]),
             words.count(evidence["fallbacks"]), valid]
 
 

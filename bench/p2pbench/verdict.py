@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import words
+from . import units, words
 from .estimate import least_found
 from .kinds import PERF
 from .looks import Looks, looks_from
@@ -121,7 +121,7 @@ def _answer(baseline: str, candidate: str, cells: Sequence[Record], memory: str)
     verdicts = [cell["verdict"] for cell in cells]
     costs = f"throughput through {memory} memory"
     if "worse" in verdicts:
-        worse, every = verdicts.count("worse"), words.plural(len(cells), "case")
+        worse, every = verdicts.count("worse"), units.plural(len(cells), "case")
         told = _decided(cells).removeprefix(f"of {every} ")
         return f"{candidate} costs {costs} in {worse} of {every}: against {baseline}, {told}"
     if all(cell["verdict"] in _DECIDED or _costs_nothing(cell) for cell in cells):
@@ -164,7 +164,7 @@ def _on_the_wall(report: Record) -> str:
     is_open = {cell["verdict"] for cell in cells} in ({"inconclusive"},
                                                       {"inconclusive", "equivalent"})
     if is_open and _is_peer(first) and _is_answered(report):
-        return (f"no difference shown in {words.plural(len(cells), 'case')}"
+        return (f"no difference shown in {units.plural(len(cells), 'case')}"
                 f"{_unseen(report, cells)}{_elsewhere(rest)}")
     about = first["title"] if len(mine) == 1 else (
         "{1} against {0} through peer memory".format(*_sides(first)))
@@ -191,7 +191,7 @@ def _tally(cells: Sequence[Record], equivalent: str = "equivalent") -> str:
     if len(told) == 1:
         verdict, number, extreme = told[0]
         return f"{verdict} in {f'all {number} cases' if number > 1 else 'the only case'}{extreme}"
-    return f"of {words.plural(len(cells), 'case')} " + ", ".join(
+    return f"of {units.plural(len(cells), 'case')} " + ", ".join(
         f"{number} {verdict}{extreme}" for verdict, number, extreme in told)
 
 
@@ -226,7 +226,7 @@ def _elsewhere(compares: Sequence[Record]) -> str:
     cells = len(_cells(compares))
     if not cells:
         return ""
-    return (f"; of {words.plural(cells, 'other case')} "
+    return (f"; of {units.plural(cells, 'other case')} "
             f"{', '.join(told) or 'none better or worse'}")
 
 
@@ -241,7 +241,7 @@ def _peer_work(report: Record) -> str:
     for candidate, found in _paired(report, cells).items():
         verdicts = _by_verdict(_counted(report, cells, candidate))
         told.append(f"{candidate} executes {_span(found)}{'' if by_perf else _OF_PATH} than "
-                    f"{cells[0]['baseline']} ({words.plural(len(found), 'path')}"
+                    f"{cells[0]['baseline']} ({units.plural(len(found), 'path')}"
                     f"{': ' if verdicts else ''}{verdicts})")
     return f"Work per P2P I/O{_BY_PERF if by_perf else ''}: {'; '.join(told)}." if told else ""
 
@@ -274,7 +274,7 @@ def _ordinary_work(report: Record) -> str:
         told.append(f"{candidate}: {_middle_and_worst(found)}{', ' if verdicts else ''}{verdicts}")
     if not told:
         return ""
-    return (f"Work per ordinary I/O, {words.plural(len(cells), 'path')} against "
+    return (f"Work per ordinary I/O, {units.plural(len(cells), 'path')} against "
             f"{cells[0]['baseline']}: {'; '.join(told)}.")
 
 
@@ -322,9 +322,9 @@ def _registering(memory: Record | None) -> str:
     least, most = mine[0], mine[-1]
     small, large = ((point["overhead_bytes"]["median"], point["register_ns"]["median"])
                     for point in (least, most))
-    return (f"Memory and time to register a {words.amount(least['bar_bytes'])} BAR: "
-            f"{least['variant']} {words.amount(small[0])} and {words.span(small[1])}, "
-            f"{most['variant']} {words.amount(large[0])} and {words.span(large[1])}: "
+    return (f"Memory and time to register a {units.amount(least['bar_bytes'])} BAR: "
+            f"{least['variant']} {units.amount(small[0])} and {words.span(small[1])}, "
+            f"{most['variant']} {units.amount(large[0])} and {words.span(large[1])}: "
             f"{words.fraction(small[0], large[0])} memory and "
             f"{words.fraction(small[1], large[1])} time.")
 
@@ -338,7 +338,7 @@ def _trust(report: Record) -> tuple[bool, str]:
     # rule: a report whose A/A raises an alarm says so on top
     told = [*(check + paths if alarms else paths + check), *_too_few(report)]
     if problems:
-        told.insert(0, f"{NOT_WHOLE}: {words.plural(len(problems), 'problem')} (listed below)")
+        told.insert(0, f"{NOT_WHOLE}: {units.plural(len(problems), 'problem')} (listed below)")
     return bool(problems or alarms), ". ".join(told) + "."
 
 
@@ -353,12 +353,12 @@ def _self_check(aa: Record | None) -> str:
     if aa["alarms"]:
         if aa.get("headline"):  # names the cells
             return str(aa["headline"]).rstrip(".")
-        return (f"{ALARM} in {aa['alarms']} of {words.plural(aa['cells'], 'cell')}: a kernel "
+        return (f"{ALARM} in {aa['alarms']} of {units.plural(aa['cells'], 'cell')}: a kernel "
                 "differs from itself, so differences of that size mean nothing here")
     rest = words.without_pairs(cells)
     kernels = " and ".join(sorted({one["baseline"]["variant"] for one in aa["compares"]}))
     return (f"A/A: {kernels} nowhere better or worse than itself "
-            f"({words.plural(len(paired), 'cell')}: "
+            f"({units.plural(len(paired), 'cell')}: "
             f"{_by_verdict(paired)}{'; ' + rest if rest else ''})")
 
 
@@ -385,9 +385,9 @@ def _too_few(report: Record) -> list[str]:
                 rest = words.without_pairs(cells)
                 pairs = max(len(cell["pairs"]) for cell in few)
                 found.setdefault((pairs, what), []).append(
-                    f"{words.plural(len(few), 'cell')} of {FAMILIES[family]} ({needed} can"
+                    f"{units.plural(len(few), 'cell')} of {FAMILIES[family]} ({needed} can"
                     f"{'; ' + rest if rest else ''})")
-    return [f"{words.plural(pairs, 'block')} cannot {what.format(' or '.join(cells))}"
+    return [f"{units.plural(pairs, 'block')} cannot {what.format(' or '.join(cells))}"
             for (pairs, what), cells in found.items()]
 
 

@@ -9,16 +9,12 @@ from typing import Any
 
 from .kinds import PERF
 from .metrics import FAMILIES, METRICS, percentile_of
+from .units import amount, plural, three
 
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
 MANY_BLOCKS = 1000
 # How far off its farthest point may be for a fitted line to say anything, in parts of the line.
 MOST_OFF = 0.5
-
-
-def plural(number: int, what: str) -> str:
-    """1 -> "1 boot", 2 -> "2 boots"."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def label(workload: str) -> str:
@@ -62,7 +58,7 @@ def change(ratio: float | None) -> str:
     if ratio is None:
         return "–"
     if ratio >= 10:
-        return f"×{_three(ratio)}"
+        return f"×{three(ratio)}"
     percent = (ratio - 1) * 100
     return f"{_percent(percent, _digits([percent]))} %"
 
@@ -81,7 +77,7 @@ def change_range(interval: Mapping[str, Any] | None) -> str:
 
 def rate(bytes_per_s: float) -> str:
     """Throughput in MiB/s, three digits."""
-    return f"{_three(bytes_per_s / 2**20)} MiB/s"
+    return f"{three(bytes_per_s / 2**20)} MiB/s"
 
 
 def count(value: float | None) -> str:
@@ -136,18 +132,6 @@ def two(value: float) -> str:
     return f"{round(value, digits):,.{max(0, digits)}f}"
 
 
-def amount(bytes_: float | None) -> str:
-    """Bytes in the largest binary unit that gives 1 or more."""
-    if bytes_ is None:
-        return "–"
-    size = float(bytes_)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(size) < 1024 or unit == "TiB":
-            break
-        size /= 1024
-    return f"{bytes_:.0f} B" if unit == "B" else f"{_three(size)} {unit}"
-
-
 def pool_use(bytes_: float | None) -> str:
     """The most that a pool was seen to have given out; of what is short nothing may be seen."""
     return "not caught" if bytes_ == 0 else amount(bytes_)
@@ -166,7 +150,7 @@ def span(ns: float | None) -> str:
         return "–"
     for unit, factor in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if abs(ns) >= factor:
-            return f"{_three(ns / factor)} {unit}"
+            return f"{three(ns / factor)} {unit}"
     return f"{ns:.0f} ns"
 
 
@@ -307,11 +291,3 @@ def _digits(percents: Sequence[float]) -> int:
 def _percent(percent: float, digits: int) -> str:
     text = f"{percent:+.{digits}f}"
     return "0" if float(text) == 0 else text
-
-
-def _three(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    if value == 0:
-        return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{digits}f}"

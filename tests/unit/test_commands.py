@@ -12,7 +12,7 @@ import pytest
 from p2pbench import report
 from p2pbench.paths import ROOT
 from p2pbench.run import _new_directory
-from p2pbench.stopping import in_words
+from p2pbench.units import in_words
 
 from support import start_bench
 

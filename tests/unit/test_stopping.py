@@ -15,7 +15,8 @@ from p2pbench.matrix import find_matrix
 from p2pbench.metrics import FAMILIES
 from p2pbench.run import Run
 from p2pbench.significance import ALPHA, fewest_pairs
-from p2pbench.stopping import Budget, in_words, parse_budget
+from p2pbench.stopping import Budget
+from p2pbench.units import in_words, parse_budget
 
 SPEED = {"page/host": 1e8, "page/bar": 1e8, "page/cmb": 1e8}
 
