@@ -13,19 +13,11 @@ from .kernel import Kernel
 from .lock import locked
 from .paths import BUILD, ROOT, cache_dir, shown
 from .program import find_tool, run, why
-from .variants import file_sha256
+from .tools import file_sha256, run_make
 
 AGENT_PORT = "org.p2pbench.agent"
 MODULE = "/lib/p2pbench/p2p_provider.ko"
 TOOLS = ("fio", "nvme", "rdma", "ip")
-
-
-def run_make(directory: Path, what: str, out: Path, *args: str) -> None:
-    """Run make in a directory of ours, into out, and say in one line why it fails."""
-    with locked("tools", BUILD) as hold:
-        done = run("make", "-s", "-C", directory, f"O={out}", *args, hold=(hold,))
-    if done.returncode:
-        raise BenchError(f"{what} does not build: {why(done.stderr)}")
 
 
 def build_agent() -> Path:

@@ -12,12 +12,11 @@ from . import cache
 from .accel import Accelerator
 from .errors import BenchError
 from .functions import LEAST, LEAST_OTHER, OTHER
-from .image import run_make
 from .kinds import PERF, PLUGIN
 from .objects import Function, largest_piece
 from .paths import BUILD, ROOT, cache_dir
 from .program import run, why
-from .variants import file_sha256
+from .tools import file_sha256, run_make
 from .virtual import ICOUNT
 
 # The versions of QEMU's interface for plugins that it is built for: a QEMU loads one of them.

@@ -17,8 +17,9 @@ from .incremental import compiler
 from .lock import locked
 from .objects import compact
 from .paths import BUILD, LINUX, cache_dir, shown
+from .tools import file_sha256
 from .tree import base_tarball, make_tree
-from .variants import RELEASE, Variant, file_sha256, find_variant, read_base
+from .variants import RELEASE, Variant, find_variant, read_base
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.

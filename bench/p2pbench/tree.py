@@ -13,7 +13,8 @@ from .errors import BenchError
 from .lock import locked
 from .paths import BUILD, cache_dir, own_environment, shown
 from .program import run, why
-from .variants import RELEASE, Base, Variant, file_sha256, read_base, series_dir
+from .tools import file_sha256
+from .variants import RELEASE, Base, Variant, read_base, series_dir
 
 # The same commits and the same patch files whatever the user's git configuration
 # and clock say.

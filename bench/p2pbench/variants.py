@@ -1,6 +1,5 @@
 """The fork as it is committed: the base package, the variants, and their patches."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,12 +45,6 @@ class Variant:
     def patches(self) -> list[Path]:
         """Return the patch files in the order in which they apply."""
         return [patch for name in self.series for patch in self.patches_of(name)]
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hex sha256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_base() -> Base:

@@ -11,7 +11,8 @@ import pytest
 from p2pbench import kernel, tree
 from p2pbench.kernel import Kernel
 from p2pbench.paths import ROOT, cache_dir
-from p2pbench.variants import file_sha256, find_variant
+from p2pbench.tools import file_sha256
+from p2pbench.variants import find_variant
 
 from support import HOSTILE
 

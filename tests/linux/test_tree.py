@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import seriescheck, tree, variants
+from p2pbench import seriescheck, tools, tree, variants
 from p2pbench.errors import BenchError
 from p2pbench.variants import find_variant
 
@@ -177,7 +177,7 @@ def test_the_cache_may_lie_on_another_file_system(
         monkeypatch.setenv("P2PBENCH_BASE", str(tarball))
         base = own / "linux" / "6.1" / "BASE"
         base.write_text(base.read_text().replace(variants.read_base().sha256,
-                                                 variants.file_sha256(tarball)))
+                                                 tools.file_sha256(tarball)))
         directory = tree.make_tree(find_variant("stock"))
         assert own.stat().st_dev != Path(elsewhere).stat().st_dev
         assert (directory / "Makefile").read_text() == "VERSION = 6\n"

@@ -12,7 +12,8 @@ import pytest
 from p2pbench import kernel, lock, variants
 from p2pbench.errors import BenchError
 from p2pbench.paths import BUILD, cache_dir
-from p2pbench.variants import file_sha256, find_variant
+from p2pbench.tools import file_sha256
+from p2pbench.variants import find_variant
 
 
 @pytest.fixture
