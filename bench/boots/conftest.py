@@ -3,11 +3,11 @@
 # What may go wrong from here on ends in one line; the rest takes a second to import.
 from p2pbench import command, junit, output, progress, report, signals, units
 from p2pbench.errors import BenchError
-from p2pbench.looks import first_decision
 from p2pbench.matrix import Boot, find_matrix
 from p2pbench.metrics import FAMILIES
 from p2pbench.run import Estimate, Run
 from p2pbench.runs import named
+from p2pbench.stopped import first_decision
 from p2pbench.units import in_words
 
 output.keep_going()

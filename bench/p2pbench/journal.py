@@ -412,6 +412,11 @@ class Journal:
         """The last line of each boot; it alone counts."""
         return list(self._last.values())
 
+    @property
+    def spent_s(self) -> float:
+        """Seconds that the boots took, repeated ones included; what two share counts once."""
+        return sum(boot.get("took_s", boot["duration_s"]) for boot in [*self.boots, *self.repeated])
+
     def finished(self) -> set[str]:
         """Names of the boots that need no repeat: ok or failed. Lost ones are run again."""
         return {name for name, boot in self._last.items() if boot["status"] != "lost"}

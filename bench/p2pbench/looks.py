@@ -26,15 +26,12 @@ better or worse, what differs by as much can wrongly be called equivalent.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from . import units
-from .estimate import FEWEST_PAIRS
 from .journal import Header
-from .metrics import AA, FAMILIES
+from .metrics import AA
 from .significance import ALPHA, fewest_pairs
 
 
@@ -113,31 +110,3 @@ def looks_from(said: Mapping[str, Any]) -> Looks:
     """The looks as a header or a report says them."""
     return Looks(tuple(said["looks"]), said["budget_s"],
                  {family: tuple(shares) for family, shares in said.get("shares", {}).items()})
-
-
-def first_decision(looks: Looks, family: str, cells: Sequence[tuple[int, int]]) -> str:
-    """From which block on a run can call a cell better or worse, in words, before it begins.
-
-    cells: of each of the family, how many blocks are planned, and how many a budget could add up
-    to.
-    """
-    needed = fewest_pairs(len(cells), looks.deciding_share(family))
-    return "; ".join(_decision(looks, family, needed, number, *blocks)
-                     for blocks, number in sorted(Counter(cells).items(), reverse=True))
-
-
-def _decision(looks: Looks, family: str, needed: int, number: int, blocks: int, most: int) -> str:
-    """The same of a number of cells that have as many blocks; needed: the fewest that decide."""
-    which = f"{units.plural(number, 'cell')} of {FAMILIES[family]}"
-    any_cell = f"call any of {which} better or worse"
-    if blocks < needed:
-        only = ": what it can show is that cells are equivalent" if blocks >= FEWEST_PAIRS else ""
-        more = f"; with a BUDGET it goes on to {most}" if not looks.budget_s and most >= needed \
-            else ""
-        return (f"{units.plural(blocks, 'block')} cannot {any_cell}, which takes {needed}{only}"
-                f"{more}")
-    if not looks.budget_s:
-        return f"{units.plural(blocks, 'block')} can {any_cell}, which takes {needed}"
-    return (f"the first of {which} can be called better or worse after "
-            f"{looks.deciding(family)[0]} blocks, with a p of at most "
-            f"{100 * looks.deciding_share(family):.3g} % after Holm; equivalent at any look")

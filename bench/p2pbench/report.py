@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 from rich.console import Console
 
 from . import (aa, command, comparisons, files, index, instructions, junit, memory, pages, reports,
-               static, stopping, terminal, timing, units, verdict, words)
+               static, stopped, terminal, timing, units, verdict, words)
 from .comparisons import Comparison
 from .errors import BenchError
 from .garbage import seldom_collected
@@ -64,7 +64,7 @@ def _of(journal: Journal) -> dict[str, Any]:
         "totals": _totals(samples, boots, journal, cells),
         "compares": _compares(header, [one for one in found if not one.question.second]),
         "aa": aa.section([one for one in found if one.question.second], compared),
-        "stopping": stopping.section(journal, found),
+        "stopping": stopped.section(journal, found),
         "cells": cells,
         "providers": _providers(header, boots),
         "instructions": instructions.section(header, boots),
@@ -76,10 +76,10 @@ def _of(journal: Journal) -> dict[str, Any]:
         "provenance": header["provenance"],
         "qemu_commands": _commands(boots),
         "reproduce": _reproduce(header),
-        "notes": aa.alarm(found) + journal.notes + _clock_jumps(boots) + stopping.notes(journal)
+        "notes": aa.alarm(found) + journal.notes + _clock_jumps(boots) + stopped.notes(journal)
         + _without_commit(header),
     }
-    report["problems"] = _problems(report) + stopping.disagreements(journal, found)
+    report["problems"] = _problems(report) + stopped.disagreements(journal, found)
     report["ok"] = not report["problems"]
     report["verdict"] = verdict.sentences(report)
     wrong = problem(SCHEMA_FILE, "", report)
@@ -421,7 +421,7 @@ def _totals(samples: Samples, boots: Sequence[Boot], journal: Journal,
         },
         "p2p": {key: sum(one[key] or 0 for one in evidence)
                 for key in ("requests", "bytes", "fallbacks")},
-        "duration_s": stopping.spent_in(journal),
+        "duration_s": journal.spent_s,
     }
 
 

@@ -345,7 +345,7 @@ class Run:
         self._to_run = boots
         self._estimate = estimate
         if self.looks.budget_s:
-            self.budget = Budget(self.looks.budget_s, stopping.spent_in(self.journal))
+            self.budget = Budget(self.looks.budget_s, self.journal.spent_s)
 
     def why_not(self, boot: Boot, say: Callable[[str], None]) -> str:
         """Why a boot is left out, "" for one that is to run. say is told of every look."""

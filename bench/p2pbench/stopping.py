@@ -15,17 +15,15 @@ Time is that of the boots in the journal and of the clock that never jumps: date
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from .comparisons import Comparison, answers, compare_all, last_look
 from .journal import Journal, LookRecord, PlannedBoot, Skipped
-from .looks import Looks, looks_of
-from .metrics import FAMILIES
+from .looks import looks_of
 from .questions import Question, questions
-from .significance import ALPHA
 from .stats import Samples, planned_pairs
 from .units import in_words
+
 
 class Budget:
     """The time that a run may take, and has taken: what the journal knows of, and this session."""
@@ -42,12 +40,6 @@ class Budget:
     def holds(self, seconds: float) -> bool:
         """Whether there is that much left."""
         return self.spent_s() + seconds <= self.seconds
-
-
-def spent_in(journal: Journal) -> float:
-    """Seconds that the boots of a journal took, repeated ones included; shared ones count once."""
-    return sum(boot.get("took_s", boot["duration_s"])
-               for boot in [*journal.boots, *journal.repeated])
 
 
 def take_look(journal: Journal, block: int, elapsed_s: float) -> Sequence[Comparison]:
@@ -86,78 +78,6 @@ def end_by_budget(journal: Journal, block: int, budget: Budget, needed_s: float)
         skipped=[Skipped(boot=boot["boot"], reason=reason)
                  for boot in _to_come(journal) if boot["block"] >= block]))
     return reason
-
-
-def section(journal: Journal, found: Sequence[Comparison]) -> dict[str, Any]:
-    """What the report says of stopping; `found` are all comparisons of the run."""
-    looks = looks_of(journal.header)
-    taken = sum(look.record["why"] == "planned" for look in journal.looks)
-    cells = [one for one in found if not one.question.second]
-    still_open = sum(one.verdict == "inconclusive" for one in cells)
-    return looks.as_json() | {
-        "used_looks": taken + (1 if still_open or not taken else 0),
-        "settled": len(cells) - still_open,
-        "open": still_open,
-        "rates": _rates(journal),
-        "skipped_boots": list(journal.skipped),
-        "skipped_why": list(dict.fromkeys(journal.skipped.values())),
-    }
-
-
-def notes(journal: Journal) -> list[str]:
-    """How the error rate of a run with a budget holds, and what it left out, in words."""
-    looks = looks_of(journal.header)
-    if not looks.budget_s:
-        return []
-    reasons = list(journal.skipped.values())
-    left_out = [f"{reasons.count(reason)} boots were skipped: {reason}"
-                for reason in dict.fromkeys(reasons)]
-    return [
-        f"this run had a budget of {in_words(looks.budget_s)}: its verdicts were looked at after "
-        f"{', '.join(map(str, looks.blocks))} blocks, as far as it came; {_rates(journal)}; a "
-        "verdict stays as it is",
-        *left_out]
-
-
-def _rates(journal: Journal) -> str:
-    """What each look may decide, and how all of them together keep to the error rate."""
-    looks = looks_of(journal.header)
-    asked = {question.family for question in questions(journal.header) if not question.second}
-    by_blocks: dict[tuple[int, ...], list[str]] = {}
-    for family in FAMILIES:
-        if family in asked or not asked:  # a kernel alone against itself
-            by_blocks.setdefault(looks.deciding(family), []).append(family)
-    groups = [_decide(looks, families, several=len(by_blocks) > 1)
-              for families in by_blocks.values()]
-    few = ", since with fewer no p is that small" if min(map(len, by_blocks)) < len(looks.blocks) \
-        else ""
-    return (f"intervals are of {100 * (1 - looks.alpha):.4g} %, better or worse can be found "
-            f"{', '.join(groups)}{few}; so all looks together stay at {100 * ALPHA:.3g} % for "
-            "each metric")
-
-
-def _decide(looks: Looks, families: Sequence[str], several: bool) -> str:
-    """From which look on families that share alike can be decided; several: there are others."""
-    first, *more = looks.deciding(families[0])
-    where = f"in {' and '.join(FAMILIES[one] for one in families)} " if several else ""
-    return (f"{where}{f'from {first} blocks on' if more else f'after {first} blocks'} with a p of "
-            f"at most {100 * looks.deciding_share(families[0]):.3g} % after Holm")
-
-
-def disagreements(journal: Journal, found: Sequence[Comparison]) -> list[str]:
-    """Where the verdicts that the run acted on are not those of its own boots."""
-    now = {one.question.name: one for one in found}
-    wrong = []
-    for look in journal.looks:
-        number = look.record["look"]
-        for name, verdict in look.record["verdicts"].items():
-            one = now.get(name)
-            derived = one.verdict if one and one.look == number else "inconclusive"
-            if derived != verdict:
-                wrong.append(f"{name}: look {number} called it {verdict}, its boots make it "
-                             f"{derived}: the journal was changed, or another version of the "
-                             "statistics made it")
-    return wrong
 
 
 def _needless(journal: Journal, still_open: Iterable[Question], blocks: int,

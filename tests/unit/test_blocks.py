@@ -5,10 +5,11 @@ from typing import Any
 
 import samples
 from p2pbench import verdict
-from p2pbench.looks import first_decision, plan_looks
+from p2pbench.looks import plan_looks
 from p2pbench.matrix import find_matrix
 from p2pbench.metrics import THROUGHPUT, VIRTUAL
 from p2pbench.run import Run
+from p2pbench.stopped import first_decision
 
 
 def test_cells_of_fewer_blocks_are_spoken_of_by_themselves() -> None:

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from p2pbench import report, stopping
+from p2pbench import report, stopped, stopping
 from p2pbench.errors import BenchError
 from p2pbench.journal import Journal, JournalError
-from p2pbench.looks import first_decision, looks_of, plan_looks
+from p2pbench.looks import looks_of, plan_looks
 from p2pbench.matrix import find_matrix
 from p2pbench.metrics import FAMILIES
 from p2pbench.run import Run
 from p2pbench.significance import ALPHA, fewest_pairs
+from p2pbench.stopped import first_decision
 from p2pbench.stopping import Budget
 from p2pbench.units import in_words, parse_budget
 
@@ -111,7 +112,7 @@ def test_metrics_that_can_be_decided_at_other_looks_are_named(run: Any, tmp_path
          "provider": "count", "kind": "count", "aa": False} for variant in ("stock", "page")]
     run.header["stopping"] = plan_looks(3, 12, 600.0).shared(
         {"throughput": 48, "instructions": 1, "virtual": 1}).as_json()
-    (note,) = stopping.notes(Journal.create(tmp_path / "journal.jsonl", run.header))
+    (note,) = stopped.notes(Journal.create(tmp_path / "journal.jsonl", run.header))
     assert ("better or worse can be found in wall-clock throughput after 12 blocks with a p of at "
             "most 5 % after Holm, in instructions per I/O from 8 blocks on with a p of at most "
             "2.5 % after Holm, since with fewer no p is that small") in note
@@ -190,7 +191,7 @@ def test_a_clock_that_jumps_changes_neither_budget_nor_verdict(
         boot["started"] = f"{2031 - number}-01-01T00:00:00+00:00"
     monkeypatch.setattr(time, "time", lambda: -1e9)
     journal = drive(run, jumping)
-    assert stopping.spent_in(journal) == pytest.approx(20.5 * len(journal.boots))
+    assert journal.spent_s == pytest.approx(20.5 * len(journal.boots))
     even, odd = (report.build(one / "journal.jsonl") for one in (straight, jumping))
     assert verdicts(even) == verdicts(odd)
     assert not any("clock" in note for note in even["notes"])
@@ -202,7 +203,7 @@ def test_time_spent_before_an_interruption_counts(run: Any, tmp_path: Path,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 5.0)
     run.boots = run.boots[:4]
-    budget = Budget(100, stopping.spent_in(drive(run, tmp_path)))
+    budget = Budget(100, drive(run, tmp_path).spent_s)
     assert budget.spent_s() == 82 and budget.holds(18) and not budget.holds(19)
 
 
@@ -211,7 +212,7 @@ def test_time_that_two_boots_shared_counts_once(run: Any, tmp_path: Path) -> Non
     run.boots[2]["took_s"] = 20.5
     run.boots[3]["took_s"] = 0.5
     journal = drive(run, tmp_path)
-    assert stopping.spent_in(journal) == 62
+    assert journal.spent_s == 62
     assert report.build(journal.path)["totals"]["duration_s"] == 62
 
 
