@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 from rich.console import Console
 
 from . import (aa, command, comparisons, files, index, instructions, junit, memory, pages, reports,
-               static, stopped, terminal, timing, units, verdict, words)
+               stopped, terminal, timing, units, verdict, words)
 from .comparisons import Comparison
 from .errors import BenchError
 from .garbage import seldom_collected
@@ -70,7 +70,7 @@ def _of(journal: Journal) -> dict[str, Any]:
         "instructions": instructions.section(header, boots),
         "virtual": timing.section(header, samples, found),
         "memory": memory.section(header, boots),
-        "static": static.section(header),
+        "static": header.get("static"),
         "lost": _all_lost(journal),
         "not_run": _not_run(samples, boots),
         "provenance": header["provenance"],

@@ -1,7 +1,6 @@
 """What the series changes without being run: structure sizes, code by function, its own size.
 
-collect() looks at the kernels of a run when it begins, and the run's header keeps the result;
-section() reads it back for the report.
+collect() looks at the kernels of a run when it begins; the run's header keeps the result.
 """
 
 from __future__ import annotations
@@ -44,12 +43,6 @@ def collect(kernels: Iterable[Kernel]) -> dict[str, Any]:
     return {"structs": _structs({name: one["structs"] for name, one in kept.items()}),
             "code": [_code(old, new) for old, new in _pairs(mine)],
             "series": _series([row for one in kept.values() for row in one["series"]])}
-
-
-def section(header: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the report's section; None for a run that began before there was one."""
-    found: Mapping[str, Any] | None = header.get("static")
-    return found
 
 
 def _kept(kernel: Kernel) -> dict[str, Any]:
