@@ -15,7 +15,8 @@ from . import bars, plots, provenance_rows, words
 from .functions import LEAST
 from .metrics import FAMILIES, METRICS
 from .repository import NO_COMMIT
-from .verdict import is_alarming, ratios
+from .select import ratios
+from .verdict import is_alarming
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 _FILTERS = ("amount", "blocks", "change", "change_range", "count", "decimal", "gaps",

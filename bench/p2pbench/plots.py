@@ -10,7 +10,7 @@ from markupsafe import Markup
 from . import bars, curves, svg, units
 from .forest import forest_svg
 from .latency import latency_svg
-from .verdict import of_kind, ratios
+from .select import of_kind, ratios
 
 MOST_FUNCTIONS = 10
 # Of ordinary I/O there are too many paths for a stack each: those that differ most.

@@ -15,7 +15,8 @@ from rich.text import Text
 from . import units, words
 from .metrics import FAMILIES, METRICS
 from .paths import shown
-from .verdict import is_alarming, of_kind, ratios
+from .select import of_kind, ratios
+from .verdict import is_alarming
 
 STYLES = {"invalid": "bold red", "worse": "bold yellow", "better": "bold green",
           "equivalent": "green", "inconclusive": "cyan"}

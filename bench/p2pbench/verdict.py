@@ -16,6 +16,7 @@ from . import units, words
 from .estimate import least_found
 from .kinds import PERF
 from .looks import Looks, looks_from
+from .select import of_kind, ratios
 from .metrics import AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
 
 Record = Mapping[str, Any]
@@ -33,25 +34,6 @@ def sentences(report: Record) -> list[str]:
     doubt, trust = _trust(report)
     said = [sentence for sentence in found if sentence]
     return [trust, *said] if doubt else [*said, trust]
-
-
-def of_kind(report: Record, kind: str) -> list[Record]:
-    """The cells of the instruction counts of one kind: "p2p" or "ordinary"."""
-    section = report["instructions"]
-    return [cell for cell in section["cells"] if cell["kind"] == kind] if section else []
-
-
-def ratios(cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
-    """Instructions against the baseline by candidate: the paths with the ratios of their medians.
-    """
-    found: dict[str, list[tuple[str, float]]] = {}
-    for cell in cells:
-        base = cell["variants"].get(cell["baseline"])
-        for candidate in cell["candidates"]:
-            if base and base["per_io"] and candidate in cell["variants"]:
-                ratio = cell["variants"][candidate]["per_io"] / base["per_io"]
-                found.setdefault(candidate, []).append((cell["path"], ratio))
-    return found
 
 
 def _paired(report: Record, cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
