@@ -3,7 +3,8 @@
 # What may go wrong from here on ends in one line; the rest takes a second to import.
 from p2pbench import command, junit, output, progress, report, signals, units
 from p2pbench.errors import BenchError
-from p2pbench.matrix import Boot, find_matrix
+from p2pbench.matrix import Boot
+from p2pbench.matrix_file import find_matrix
 from p2pbench.metrics import FAMILIES
 from p2pbench.run import Estimate, Run
 from p2pbench.runs import named

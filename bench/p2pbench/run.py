@@ -21,7 +21,8 @@ from .journal import SCHEMA, Journal
 from .kernel import Kernel, build, expected
 from .kinds import COUNT
 from .looks import looks_of, plan_looks
-from .matrix import REQUIRED, Boot, Matrix, matrix_from_json, read_matrix
+from .matrix import REQUIRED, Boot, Matrix, matrix_from_json
+from .matrix_file import read_matrix
 from .metrics import WITH_AA
 from .objects import Function, differing, read_functions
 from .paths import RESULTS, shown

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from p2pbench.kernel import Kernel, build
-from p2pbench.matrix import find_matrix, read_matrix
+from p2pbench.matrix_file import find_matrix, read_matrix
 from p2pbench.variants import find_variant
 
 from support import start_bench

@@ -14,7 +14,8 @@ from p2pbench import fio
 from p2pbench.accel import Accelerator
 from p2pbench.boot import BootRun
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import Boot, Workload, find_matrix, read_matrix
+from p2pbench.matrix import Boot, Workload
+from p2pbench.matrix_file import find_matrix, read_matrix
 from p2pbench.qemu import Pace, read_shape
 
 from support import qemu_children

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 import pytest
 
 from p2pbench import qemu
+from p2pbench.accel import Accelerator
 from p2pbench.boot import BootRun, setup_args
 from p2pbench.channel import ChannelLost
 from p2pbench.image import build_image
 from p2pbench.kernel import Kernel
-from p2pbench.accel import Accelerator
-from p2pbench.matrix import Boot, find_matrix, read_matrix
+from p2pbench.matrix import Boot
+from p2pbench.matrix_file import find_matrix, read_matrix
 from p2pbench.qemu import Guest, LostMachine, Pace, read_shape
 
 from support import GuestMaker, qemu_children

@@ -9,7 +9,8 @@ import pytest
 from p2pbench.accel import Accelerator
 from p2pbench.boot import BootRun
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import Boot, read_matrix
+from p2pbench.matrix import Boot
+from p2pbench.matrix_file import read_matrix
 from p2pbench.qemu import Pace, read_shape
 
 JOBS = (2, 8, 64)

@@ -11,7 +11,8 @@ from p2pbench import insncount
 from p2pbench.accel import Accelerator
 from p2pbench.insncount import Counter
 from p2pbench.kernel import Kernel
-from p2pbench.matrix import Matrix, read_matrix
+from p2pbench.matrix import Matrix
+from p2pbench.matrix_file import read_matrix
 from p2pbench.objects import read_functions
 
 from counted import counted_boot

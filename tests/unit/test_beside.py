@@ -14,7 +14,8 @@ from p2pbench.boot import BootRun, Record
 from p2pbench.errors import BenchError
 from p2pbench.insncount import Counter, Instrument
 from p2pbench.kinds import COUNT, MEMORY, PLUGIN
-from p2pbench.matrix import Boot, find_matrix, read_matrix
+from p2pbench.matrix import Boot
+from p2pbench.matrix_file import find_matrix, read_matrix
 from p2pbench.objects import Function
 from p2pbench.qemu import Guest, Pace, read_shape
 from p2pbench.run import Estimate, Run

@@ -6,7 +6,7 @@ from typing import Any
 import samples
 from p2pbench import verdict
 from p2pbench.looks import plan_looks
-from p2pbench.matrix import find_matrix
+from p2pbench.matrix_file import find_matrix
 from p2pbench.metrics import THROUGHPUT, VIRTUAL
 from p2pbench.run import Run
 from p2pbench.stopped import first_decision

@@ -6,7 +6,7 @@ import pytest
 
 from p2pbench.kernel import Kernel
 from p2pbench.kinds import COUNT
-from p2pbench.matrix import find_matrix
+from p2pbench.matrix_file import find_matrix
 from p2pbench.run import Run
 from p2pbench.variants import find_variant
 

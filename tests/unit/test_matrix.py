@@ -9,7 +9,8 @@ from p2pbench import load
 from p2pbench.boot import boot_cmdline, setup_args
 from p2pbench.errors import BenchError
 from p2pbench.fio import job_file
-from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
+from p2pbench.matrix import matrix_from_json
+from p2pbench.matrix_file import find_matrix, read_matrix
 from p2pbench.qemu import read_shape
 
 GOOD = """\

@@ -9,7 +9,8 @@ import pytest
 from p2pbench import accel, load, preflight
 from p2pbench.errors import BenchError
 from p2pbench.insncount import Instrument
-from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
+from p2pbench.matrix import matrix_from_json
+from p2pbench.matrix_file import find_matrix, read_matrix
 from p2pbench.run import Run
 
 GOOD = """\

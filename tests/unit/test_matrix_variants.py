@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from p2pbench.errors import BenchError
-from p2pbench.matrix import Matrix, matrix_from_json, read_matrix
+from p2pbench.matrix import Matrix, matrix_from_json
+from p2pbench.matrix_file import read_matrix
 
 OWN = """\
 [variants.longer]

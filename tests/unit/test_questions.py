@@ -9,7 +9,7 @@ from rich.console import Console
 
 from p2pbench import report
 from p2pbench.comparisons import compare_all
-from p2pbench.matrix import read_matrix
+from p2pbench.matrix_file import read_matrix
 from p2pbench.metrics import METRICS
 from p2pbench.questions import environment_of, questions
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from p2pbench.matrix import Matrix, Workload, read_matrix
+from p2pbench.matrix import Matrix, Workload
+from p2pbench.matrix_file import read_matrix
 from p2pbench.paths import CONFIGS
 from p2pbench.virtual import ICOUNT
 

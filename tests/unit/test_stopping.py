@@ -11,7 +11,7 @@ from p2pbench import report, stopped, stopping
 from p2pbench.errors import BenchError
 from p2pbench.journal import Journal, JournalError
 from p2pbench.looks import looks_of, plan_looks
-from p2pbench.matrix import find_matrix
+from p2pbench.matrix_file import find_matrix
 from p2pbench.metrics import FAMILIES
 from p2pbench.run import Run
 from p2pbench.significance import ALPHA, fewest_pairs

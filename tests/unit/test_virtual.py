@@ -7,7 +7,8 @@ import pytest
 
 from p2pbench import virtual
 from p2pbench.boot import BootRun
-from p2pbench.matrix import Boot, read_matrix
+from p2pbench.matrix import Boot
+from p2pbench.matrix_file import read_matrix
 from p2pbench.stats import doubts_about
 
 MATRIX = """\
