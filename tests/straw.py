@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-from p2pbench.paths import ROOT
+from p2pbench.base.paths import ROOT
 
 from strawqemu import FUNCTION
 from support import default_signals

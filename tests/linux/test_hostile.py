@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import kernel, tree
-from p2pbench.kernel import Kernel
-from p2pbench.paths import ROOT, cache_dir
-from p2pbench.tools import file_sha256
-from p2pbench.variants import find_variant
+from p2pbench.base.paths import ROOT, cache_dir
+from p2pbench.base.tools import file_sha256
+from p2pbench.linux import kernel, tree
+from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.variants import find_variant
 
 from support import HOSTILE
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench.paths import ROOT
-from p2pbench.tree import base_repository, base_tarball, git
-from p2pbench.variants import read_base
+from p2pbench.base.paths import ROOT
+from p2pbench.linux.tree import base_repository, base_tarball, git
+from p2pbench.linux.variants import read_base
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from p2pbench.matrix import Matrix, Workload
-from p2pbench.matrix_file import read_matrix
-from p2pbench.paths import CONFIGS
-from p2pbench.virtual import ICOUNT
+from p2pbench.base.paths import CONFIGS
+from p2pbench.plan.matrix import Matrix, Workload
+from p2pbench.plan.matrix_file import read_matrix
+from p2pbench.records.virtual_time import ICOUNT
 
 Record = dict[str, Any]
 MAKE = """
