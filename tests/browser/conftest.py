@@ -10,7 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 import samples
-from p2pbench.base.paths import SCHEMAS
+from p2pbench.base.paths import ROOT
 from p2pbench.report import render, report_file, summary
 
 
@@ -23,7 +23,7 @@ def pages_made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     directory = tmp_path_factory.mktemp("pages")
     quick = samples.quick()
     whole = samples.whole(quick)
-    published = report_file.read(SCHEMAS / "reference" / "6.1")
+    published = report_file.read(ROOT / "results" / "reference" / "6.1")
     for report in (whole, published):
         report["verdict"] = summary.sentences(report)
     made = {}

@@ -52,7 +52,7 @@ def test_a_report_is_made_whoever_reads_of_it(run: Path, line: str, said: str) -
 
 
 def test_a_command_whose_output_is_its_result_fails_without_it(run: Path) -> None:
-    program = ("import sys; from p2pbench import __main__ as m, command; "
+    program = ("import sys; from p2pbench import __main__ as m; from p2pbench.base import command; "
                "m._COMMANDS['tree'] = (lambda _: print('a/tree'), {}); "
                "sys.argv = ['p2pbench', 'tree']; sys.exit(command.run(m.main))")
     assert shell(f'"$0" -c "{program}" >/dev/null', run).returncode == 0

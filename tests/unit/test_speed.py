@@ -18,9 +18,9 @@ from p2pbench.records.virtual_time import ICOUNT
 Record = dict[str, Any]
 MAKE = """
 import resource, sys, time
-from p2pbench import report
+from p2pbench.report import build
 began = time.process_time()
-made = report.write(sys.argv[1])
+made = build.write(sys.argv[1])
 print(sum(len(one["cells"]) for one in made["compares"]), made["aa"]["cells"],
       len(made["instructions"]["cells"]), len(made["memory"]["points"]), len(made["problems"]),
       f"{time.process_time() - began:.1f}",

@@ -9,7 +9,7 @@ from p2pbench.base.errors import BenchError
 ROOT = Path(__file__).resolve().parents[3]
 LINUX = ROOT / "linux"
 CONFIGS = ROOT / "configs"
-SCHEMAS = ROOT / "results"
+SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
 # The tests keep their runs out of a user's results.
 RESULTS = Path(os.environ.get("P2PBENCH_RESULTS") or ROOT / "results").resolve()
 BUILD = ROOT / "build"

@@ -2,9 +2,9 @@
 
 Between them stand the looks of a run with a budget: what was decided, and which boots are left out
 for it; and, where the first boots ran while kernels were still being built, a line that completes
-the header when they are there. results/journal.schema.json states the shape of each kind of line. A
-line is written with one write() and fsync(), so that a kill -9 can at worst leave the last line
-cut; the reader skips exactly that line and says so.
+the header when they are there. journal.schema.json states the shape of each kind of line. A line is
+written with one write() and fsync(), so that a kill -9 can at worst leave the last line cut; the
+reader skips exactly that line and says so.
 """
 
 from __future__ import annotations

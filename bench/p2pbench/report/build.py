@@ -43,7 +43,7 @@ FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
 
 
 def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the report of a journal, as results/report.schema.json describes it.
+    """Return the report of a journal, as report.schema.json describes it.
 
     Bytes, nanoseconds and ratios (candidate / baseline); the formulas are in samples.py.
     Raises JournalError when the journal cannot be read.

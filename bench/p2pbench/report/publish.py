@@ -1,8 +1,8 @@
 """What of a run is published: `python3 -m p2pbench.report.publish results/<run>`.
 
-Its report in three forms, summary.json, a table for programs (results/summary.schema.json), and
-memory.svg, the plot that the README shows, go to results/reference/<base>/; journal, consoles and
-fio's raw output stay where they are.
+Its report in three forms, summary.json, a table for programs (summary.schema.json), and memory.svg,
+the plot that the README shows, go to results/reference/<base>/; journal, consoles and fio's raw
+output stay where they are.
 """
 
 from __future__ import annotations
