@@ -58,7 +58,7 @@ endef
 $(foreach name,$(KNOWN),$(if $(findstring $(newline),$(value $(name))),\
 	$(error $(name) has a line break, which make cannot pass on: give it as one line)))
 
-# The same characters as in p2pbench/paths.py. A colon would split PYTHONPATH.
+# The same characters as in p2pbench/base/paths.py. A colon would split PYTHONPATH.
 UNFIT := $(shell pwd -P | LC_ALL=C tr -d 'A-Za-z0-9/_.+@~\200-\377-')
 ifneq ($(UNFIT),)
 $(error the checkout is in "$(CURDIR)": make and the kernel's Kbuild take no "$(UNFIT)" in a path; \
@@ -111,7 +111,7 @@ RUN_TESTS = $(PYTEST) -p xdist.plugin -n auto --maxprocesses=4 --dist=loadfile -
 define needs
 @! command -v $(PYTHON) >/dev/null || $(PYTHON) -c 'import p2pbench'
 @bench/deps.sh install $1
-@$(PYTHON) -m p2pbench.preflight $(or $2,$1)
+@$(PYTHON) -m p2pbench.testbed.preflight $(or $2,$1)
 endef
 
 help:
@@ -168,16 +168,16 @@ shell:
 
 report:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.report $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
+	@$(PYTHON) -m p2pbench.report.build $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
 
 compare:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.compare $(call quoted,$(or $(value A),$(which))) \
+	@$(PYTHON) -m p2pbench.report.two_runs $(call quoted,$(or $(value A),$(which))) \
 		$(call quoted,$(or $(value B),$(which)))
 
 reference:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.reference $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
+	@$(PYTHON) -m p2pbench.report.publish $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
 
 cache:
 	@$(CLI) cache $(call option,limit,LIMIT)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The Debian packages that p2pbench uses, in groups by what needs them: list those that are missing,
-# or install them. On another distribution p2pbench/preflight.py says what is missing.
+# or install them. On another distribution p2pbench/testbed/preflight.py says what is missing.
 set -eu
 export LC_ALL=C
 
@@ -32,7 +32,7 @@ base_value() {
 	sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$base"
 }
 
-# The base kernel's source need not come from its package: base_tarball() in p2pbench/tree.py.
+# The base kernel's source need not come from its package: base_tarball() in p2pbench/linux/tree.py.
 have_source() {
 	case ${XDG_CACHE_HOME:-} in
 	/*) cache=$XDG_CACHE_HOME/p2pbench ;;

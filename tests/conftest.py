@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from p2pbench import accel, preflight, progress
-from p2pbench.accel import Accelerator
-from p2pbench.errors import BenchError
-from p2pbench.kernel import Kernel, build, expected
-from p2pbench.qemu import Board, Guest, Pace, read_shape
-from p2pbench.variants import find_variant
+from p2pbench.base.errors import BenchError
+from p2pbench.linux import build_progress
+from p2pbench.linux.kernel import Kernel, build, expected
+from p2pbench.linux.variants import find_variant
+from p2pbench.testbed import accelerators, preflight
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.qemu import Board, Guest, Pace, read_shape
 
 from support import GuestMaker
 
@@ -53,7 +54,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, None, None]:
     if hasattr(session.config, "workerinput") or not reporter:
         yield
         return
-    with progress.every_minute(lambda text: reporter.write_line(f"\n{text}")):
+    with build_progress.every_minute(lambda text: reporter.write_line(f"\n{text}")):
         yield
 
 
@@ -137,8 +138,8 @@ def open_kernel(name: str, flavour: str) -> Kernel:
 @pytest.fixture(scope="session")
 def accelerator(request: pytest.FixtureRequest) -> Accelerator:
     """What QEMU can use here."""
-    return accel.choose(open_kernel(request.config.getoption("--kernel") or "page",
-                                     "bench").bzimage)
+    return accelerators.choose(open_kernel(request.config.getoption("--kernel") or "page",
+                                            "bench").bzimage)
 
 
 @pytest.fixture

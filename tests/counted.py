@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from p2pbench.accel import Accelerator
-from p2pbench.boot import BootRun
-from p2pbench.insncount import Counter
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import Boot, Matrix
-from p2pbench.qemu import Pace, read_shape
+from p2pbench.linux.kernel import Kernel
+from p2pbench.measure.boot import BootRun
+from p2pbench.plan.matrix import Boot, Matrix
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.instruments import Counter
+from p2pbench.testbed.qemu import Pace, read_shape
 
 Entries = dict[str, dict[str, Any]]
 

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from p2pbench import fio
-from p2pbench.matrix import Workload
-from p2pbench.qemu import Guest
+from p2pbench.measure import fio
+from p2pbench.plan.matrix import Workload
+from p2pbench.testbed.qemu import Guest
 
 from peers import counters, must, pool, shell
 

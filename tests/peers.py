@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from p2pbench import evidence, fio
-from p2pbench.boot import COMPLAINT, boot_cmdline, setup_args
-from p2pbench.channel import AgentError, ChannelLost
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import SQES, Workload
-from p2pbench.qemu import Guest, LostMachine
+from p2pbench.linux.kernel import Kernel
+from p2pbench.measure import fio
+from p2pbench.measure.boot import COMPLAINT, boot_cmdline, setup_args
+from p2pbench.plan.matrix import Workload
+from p2pbench.records import evidence
+from p2pbench.records.kinds import SQES
+from p2pbench.testbed.channel import AgentError, ChannelLost
+from p2pbench.testbed.qemu import Guest, LostMachine
 
 from support import GuestMaker
 

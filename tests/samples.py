@@ -4,8 +4,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from p2pbench import reports, words
-from p2pbench.metrics import METRICS
+from p2pbench.records.metrics import METRICS
+from p2pbench.report import report_file, wording
 
 Record = dict[str, Any]
 VARIANTS = ("stock", "page", "pageless")
@@ -29,7 +29,7 @@ _BOOTS = 9
 
 def quick() -> Record:
     """The report of a run of `quick`, of the first schema: throughput and its evidence alone."""
-    return reports.read(Path(__file__).parent / "data" / "quick")
+    return report_file.read(Path(__file__).parent / "data" / "quick")
 
 
 def instructions(ordinary: int = 8) -> Record:
@@ -81,7 +81,7 @@ def timed() -> list[Record]:
          "title": "throughput in virtual time, pageless against page, peer memory in a PCI BAR"},
         {"name": "latency-bar", "cells": cells["virtual_p50"] + cells["virtual_p99"], **sides,
          "title": "latency in virtual time, pageless against page, peer memory in a PCI BAR"}]
-    return [compare | {"headline": words.headline(compare)} for compare in compares]
+    return [compare | {"headline": wording.headline(compare)} for compare in compares]
 
 
 def memory() -> Record:

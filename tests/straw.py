@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-from p2pbench.paths import ROOT
+from p2pbench.base.paths import ROOT
 
 from strawqemu import FUNCTION
 from support import default_signals
@@ -41,9 +41,9 @@ rw = "randread"
 bs = "4k"
 ios = 100
 """
-_COPIED = ("linux", "bench", "configs", "Makefile", "results/*.schema.json", ".gitignore")
+_COPIED = ("linux", "bench", "configs", "Makefile", ".gitignore")
 _KEY = """\
-from p2pbench import kernel, variants
+from p2pbench.linux import kernel, variants
 print(kernel.expected(variants.find_variant("page"), "bench").directory)
 """
 

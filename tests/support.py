@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from p2pbench.paths import ROOT
-from p2pbench.qemu import Guest
+from p2pbench.base.paths import ROOT
+from p2pbench.testbed.qemu import Guest
 
 GuestMaker = Callable[..., Guest]
 

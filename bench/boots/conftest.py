@@ -1,7 +1,17 @@
 """pytest as the orchestrator of a run: options, plan, progress, and the report at the end."""
 
 # What may go wrong from here on ends in one line; the rest takes a second to import.
-from p2pbench import output, signals
+from p2pbench.base import command, output, signals, units
+from p2pbench.base.errors import BenchError
+from p2pbench.base.units import in_words
+from p2pbench.linux import build_progress
+from p2pbench.measure.run import Estimate, Run
+from p2pbench.plan.matrix import Boot
+from p2pbench.plan.matrix_file import find_matrix
+from p2pbench.records.metrics import FAMILIES
+from p2pbench.records.runs import named
+from p2pbench.report import build, junit
+from p2pbench.report.stopping_notes import first_decision
 
 output.keep_going()
 signals.end_at_once()
@@ -17,14 +27,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from p2pbench import command, junit, progress, report, stopping
-from p2pbench.errors import BenchError
-from p2pbench.looks import first_decision
-from p2pbench.matrix import Boot, find_matrix
-from p2pbench.metrics import FAMILIES
-from p2pbench.run import Estimate, Run
-from p2pbench.runs import named
-from p2pbench.stopping import in_words
 
 
 # The boots that run now, in the line that shows how far they are.
@@ -53,7 +55,7 @@ class Session:
         self._selected = [*self.run.first,
                           *(boot for boot in boots if boot not in self.run.first)]
         if not self.console.is_terminal:
-            self._ending.enter_context(progress.every_minute(self.console.print))
+            self._ending.enter_context(build_progress.every_minute(self.console.print))
         self._estimate = Estimate(self.run.matrix, self._selected, self.run.at_once)
         self.run.begin(self._selected, self._estimate)
         assert self.run.journal
@@ -204,7 +206,7 @@ def _open_run(config: pytest.Config) -> Run:
                                  f"journal keeps: leave {name} out with RESUME")
         return Run.resume(config.getoption("--resume"))
     run = Run.new(find_matrix(matrix or "quick"), int(seed) if seed else None,
-                  stopping.parse_budget(budget) if budget else None)
+                  units.parse_budget(budget) if budget else None)
     run.selection = _selection(config)
     return run
 
@@ -326,13 +328,13 @@ def _conclude(session: pytest.Session, ours: Session) -> None:
         return
     print()
     try:
-        made, refused = report.conclude(ours.run.directory, ours.console)
+        made, refused = build.conclude(ours.run.directory, ours.console)
     except (BenchError, OSError) as error:
         ours.trouble = ours.trouble or str(error)
         return
     ours.trouble = ours.trouble or refused
     if session.exitstatus in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
-        session.exitstatus = report.exit_status(made)
+        session.exitstatus = build.exit_status(made)
 
 
 def _say_how_it_ended(ours: Session) -> None:

@@ -4,8 +4,8 @@ import pytest
 from pytest_subtests import SubTests
 
 from conftest import Session
-from p2pbench import junit
-from p2pbench.matrix import Boot
+from p2pbench.plan.matrix import Boot
+from p2pbench.report import junit
 
 
 def test_boot(boot: Boot, session: Session, subtests: SubTests) -> None:

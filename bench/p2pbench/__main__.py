@@ -5,12 +5,15 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from . import cache, command, kernel, output, preflight, seriescheck, shell, tree
-from .errors import BenchError
-from .located import size
-from .matrix import PROVIDERS
-from .paths import BUILD, RESULTS, cache_dir, shown
-from .variants import find_variant, read_variants
+from p2pbench.base import cache, command, output
+from p2pbench.base.errors import BenchError
+from p2pbench.base.paths import BUILD, RESULTS, cache_dir, shown
+from p2pbench.base.units import size
+from p2pbench.linux import kernel, series_check, tree
+from p2pbench.linux.variants import find_variant, read_variants
+from p2pbench.measure import shell
+from p2pbench.records.kinds import PROVIDERS
+from p2pbench.testbed import preflight
 
 
 def _linux(args: argparse.Namespace) -> None:
@@ -51,9 +54,9 @@ def _clean(_args: argparse.Namespace) -> None:
 def _series_check(args: argparse.Namespace) -> None:
     variant = find_variant(args.variant)
     preflight.check_build([], trees=2)
-    complaints = seriescheck.check(variant)
+    complaints = series_check.check(variant)
     if not complaints and args.points:
-        complaints += seriescheck.boot_points(variant, args.points.split(","))
+        complaints += series_check.boot_points(variant, args.points.split(","))
     if complaints:
         raise BenchError(f"{len(complaints)} complaint(s):\n  " + "\n  ".join(complaints))
     print(f"{variant.name}: each of {len(variant.patches())} patches stands alone")

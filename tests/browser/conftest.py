@@ -10,8 +10,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 import samples
-from p2pbench import pages, reports, verdict
-from p2pbench.paths import SCHEMAS
+from p2pbench.base.paths import ROOT
+from p2pbench.report import render, report_file, summary
 
 
 @pytest.fixture(scope="session")
@@ -23,14 +23,14 @@ def pages_made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     directory = tmp_path_factory.mktemp("pages")
     quick = samples.quick()
     whole = samples.whole(quick)
-    published = reports.read(SCHEMAS / "reference" / "6.1")
+    published = report_file.read(ROOT / "results" / "reference" / "6.1")
     for report in (whole, published):
-        report["verdict"] = verdict.sentences(report)
+        report["verdict"] = summary.sentences(report)
     made = {}
     for name, report in (("quick", quick), ("whole", whole),
                          ("published", published)):
         made[name] = directory / f"{name}.html"
-        made[name].write_text(pages.html(report), encoding="utf-8")
+        made[name].write_text(render.html(report), encoding="utf-8")
     return made
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import samples
-from p2pbench import compare, index
+from p2pbench.report import index, two_runs
 from window import picture, requests, shown
 
 
@@ -54,7 +54,7 @@ def test_the_list_of_runs_and_a_comparison_fit_a_phone(browser: Any, tmp_path: P
     b = a | {"run": "another", "created": "2026-11-24T00:00:00+00:00"}
     (tmp_path / "another").mkdir()
     (tmp_path / "another" / "report.json").write_text(json.dumps(b))
-    html, *_ = compare.write(compare.compare(a, b), tmp_path / "compare")
+    html, *_ = two_runs.write(two_runs.compare(a, b), tmp_path / "compare")
     for file in (index.write(tmp_path), html):
         shown(browser, file, 390, "dark")
         picture(browser, 390, file.stem.split("--")[-1])

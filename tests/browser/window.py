@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from p2pbench.paths import BUILD
+from p2pbench.base.paths import BUILD
 
 SCREENSHOTS = BUILD / "screenshots"
 # Anything higher in one picture, chromium refuses.

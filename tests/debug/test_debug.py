@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from p2pbench.kernel import Kernel, build
-from p2pbench.matrix import find_matrix, read_matrix
-from p2pbench.variants import find_variant
+from p2pbench.linux.kernel import Kernel, build
+from p2pbench.linux.variants import find_variant
+from p2pbench.plan.matrix_file import find_matrix, read_matrix
 
 from support import start_bench
 

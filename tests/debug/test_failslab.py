@@ -2,8 +2,8 @@
 
 import time
 
-from p2pbench import fio
-from p2pbench.kernel import Kernel
+from p2pbench.linux.kernel import Kernel
+from p2pbench.measure import fio
 
 from peers import (counters, every_byte_arrives, must, peer_guest, pool, shell,
                    verified_through_peer_memory, verify_job)

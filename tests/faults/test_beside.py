@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from p2pbench import limits
+from p2pbench.testbed import limits
 from straw import COUNTS, MATRIX, Straw
 from support import eventually, qemu_children, wait_gone
 

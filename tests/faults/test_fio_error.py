@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from p2pbench import fio
-from p2pbench.accel import Accelerator
-from p2pbench.boot import BootRun
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import Boot, Workload, find_matrix, read_matrix
-from p2pbench.qemu import Pace, read_shape
+from p2pbench.linux.kernel import Kernel
+from p2pbench.measure import fio
+from p2pbench.measure.boot import BootRun
+from p2pbench.plan.matrix import Boot, Workload
+from p2pbench.plan.matrix_file import find_matrix, read_matrix
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.qemu import Pace, read_shape
 
 from support import qemu_children
 

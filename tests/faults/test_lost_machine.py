@@ -8,14 +8,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from p2pbench import qemu
-from p2pbench.boot import BootRun, setup_args
-from p2pbench.channel import ChannelLost
-from p2pbench.image import build_image
-from p2pbench.kernel import Kernel
-from p2pbench.accel import Accelerator
-from p2pbench.matrix import Boot, find_matrix, read_matrix
-from p2pbench.qemu import Guest, LostMachine, Pace, read_shape
+from p2pbench.linux.kernel import Kernel
+from p2pbench.measure.boot import BootRun, setup_args
+from p2pbench.plan.matrix import Boot
+from p2pbench.plan.matrix_file import find_matrix, read_matrix
+from p2pbench.testbed import qemu
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.channel import ChannelLost
+from p2pbench.testbed.initramfs import build_image
+from p2pbench.testbed.qemu import Guest, LostMachine, Pace, read_shape
 
 from support import GuestMaker, qemu_children
 
@@ -82,7 +83,7 @@ def test_a_guest_that_never_gets_ready_is_lost_after_the_deadline(
 
 def test_a_guest_that_hangs_in_an_order_is_lost_in_that_order(
         make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("p2pbench.channel._GRACE_S", 0.5)
+    monkeypatch.setattr("p2pbench.testbed.channel._GRACE_S", 0.5)
     with no_qemu_left():
         with make_guest() as guest:
             os.kill(qemu_of(guest), signal.SIGSTOP)

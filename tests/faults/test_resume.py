@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support import qemu_children, start_bench, wait_gone
-from p2pbench.kernel import Kernel
+from p2pbench.linux.kernel import Kernel
 
 MATRIX = """\
 blocks = 3

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import insncount
-from p2pbench.accel import Accelerator
-from p2pbench.program import find_tool
-from p2pbench.virtual import ICOUNT
+from p2pbench.base.program import find_tool
+from p2pbench.records.virtual_time import ICOUNT
+from p2pbench.testbed import instruments
+from p2pbench.testbed.accelerators import Accelerator
 
 HERE = Path(__file__).parent
 
@@ -32,7 +32,7 @@ def assembled(name: str, directory: Path) -> Path:
 @pytest.fixture(scope="module")
 def plugin() -> Path:
     """The plugin for the interface that this QEMU has."""
-    instrument = insncount.choose(Accelerator("tcg", ""))
+    instrument = instruments.choose(Accelerator("tcg", ""))
     assert instrument.plugin, instrument.reason
     return instrument.plugin
 
@@ -48,7 +48,7 @@ def run(guest: Path, plugin: Path, directory: Path,
     functions = directory / "functions"
     functions.write_text("".join(f"{address(guest, name):x}\n"
                                  for name in ("first", "second", "string", "behind")))
-    argument = insncount._argument(plugin, functions, directory / "out")
+    argument = instruments._argument(plugin, functions, directory / "out")
     return subprocess.run([find_tool("qemu-system-x86_64"), "-accel", "tcg", "-nodefaults",
                            "-display", "none", "-device",
                            "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", guest,
@@ -81,7 +81,7 @@ def test_the_qemu_decides_what_a_string_instruction_counts(
     """Each of 100 repetitions and the look that ends them, or all of them as one; and a ret."""
     run(guest, plugin, tmp_path)
     string = sections(tmp_path / "out")[2][address(guest, "string")]
-    assert string == {1: 100 + 1 + 1, 4: 1 + 1}[insncount.choose(Accelerator("tcg", "")).api]
+    assert string == {1: 100 + 1 + 1, 4: 1 + 1}[instruments.choose(Accelerator("tcg", "")).api]
 
 
 def test_a_comma_in_a_path_reaches_the_plugin(
@@ -108,7 +108,7 @@ def test_a_device_is_done_after_a_store_in_the_range_and_at_work_after_another(
     device = assembled("device", tmp_path)
     (tmp_path / "functions").write_text(f"{address(device, 'behind'):x}\n")
     sync = (address(device, start), address(device, end)) if start else None
-    argument = insncount._argument(plugin, tmp_path / "functions", tmp_path / "out", sync)
+    argument = instruments._argument(plugin, tmp_path / "functions", tmp_path / "out", sync)
     ended = subprocess.run([find_tool("qemu-system-x86_64"), "-accel", "tcg", "-nodefaults",
                             "-display", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                             "-device", "edu,addr=4", "-kernel", device, "-plugin", argument,
@@ -119,7 +119,7 @@ def test_a_device_is_done_after_a_store_in_the_range_and_at_work_after_another(
 @pytest.mark.parametrize("sync", ["", "10", "10:", "20:10", "10:10", "10:20x", "x:20"])
 def test_a_range_that_is_none_is_refused(plugin: Path, tmp_path: Path, sync: str) -> None:
     (tmp_path / "functions").write_text("1000\n")
-    argument = insncount._argument(plugin, tmp_path / "functions", tmp_path / "out")
+    argument = instruments._argument(plugin, tmp_path / "functions", tmp_path / "out")
     done = subprocess.run([find_tool("qemu-system-x86_64"), "-machine", "none", "-display", "none",
                            "-plugin", f"{argument},sync={sync}"], capture_output=True, text=True,
                           timeout=60)
@@ -131,7 +131,7 @@ def test_a_range_that_is_none_is_refused(plugin: Path, tmp_path: Path, sync: str
 def test_a_list_of_functions_that_is_none_is_refused(
         plugin: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "functions").write_text(text)
-    argument = insncount._argument(plugin, tmp_path / "functions", tmp_path / "out")
+    argument = instruments._argument(plugin, tmp_path / "functions", tmp_path / "out")
     done = subprocess.run([find_tool("qemu-system-x86_64"), "-machine", "none", "-display", "none",
                            "-plugin", argument], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
@@ -139,15 +139,15 @@ def test_a_list_of_functions_that_is_none_is_refused(
 
 
 def test_qemu_loads_the_plugin_of_one_interface_and_the_provenance_says_which() -> None:
-    plugins = insncount.build_plugins()
-    (api,) = [api for api, plugin in plugins.items() if not insncount.refusal(plugin)]
-    instrument = insncount.choose(Accelerator("tcg", ""))
+    plugins = instruments.build_plugins()
+    (api,) = [api for api, plugin in plugins.items() if not instruments.refusal(plugin)]
+    instrument = instruments.choose(Accelerator("tcg", ""))
     assert (instrument.name, instrument.plugin) == ("insncount", plugins[api])
     assert instrument.provenance()["api"] == api
 
 
 def test_a_guest_that_is_counted_keeps_virtual_time_where_qemu_can() -> None:
-    instrument = insncount.choose(Accelerator("tcg", ""))
+    instrument = instruments.choose(Accelerator("tcg", ""))
     assert instrument.icount == "shift=0,sleep=off" and instrument.real_time == ""
     assert instrument.provenance()["icount"] == instrument.icount
 
@@ -160,7 +160,7 @@ def test_a_qemu_that_does_not_take_icount_still_counts_and_is_named(
                     f'exec {find_tool("qemu-system-x86_64")} "$@"\n')
     qemu.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    instrument = insncount.choose(Accelerator("tcg", ""))
+    instrument = instruments.choose(Accelerator("tcg", ""))
     assert (instrument.name, instrument.icount, instrument.reason) == ("insncount", "", "")
     assert instrument.plugin and instrument.plugin.is_file()
     assert instrument.real_time.startswith("QEMU emulator version")
@@ -169,22 +169,22 @@ def test_a_qemu_that_does_not_take_icount_still_counts_and_is_named(
 
 
 def test_a_guest_under_kvm_keeps_the_time_of_the_host() -> None:
-    instrument = insncount.choose(Accelerator("kvm", ""))
+    instrument = instruments.choose(Accelerator("kvm", ""))
     assert (instrument.name, instrument.icount) == ("perf stat", "")
     assert instrument.real_time == "a guest under kvm keeps the host's time"
 
 
 def test_the_plugins_are_built_once() -> None:
-    assert insncount.build_plugins() == insncount.build_plugins()
+    assert instruments.build_plugins() == instruments.build_plugins()
 
 
 def test_plugins_that_do_not_load_are_named_with_the_qemu_and_their_reasons(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plugins = {api: tmp_path / f"broken-{api}.so" for api in insncount.APIS}
+    plugins = {api: tmp_path / f"broken-{api}.so" for api in instruments.APIS}
     for plugin in plugins.values():
         plugin.write_text("no library")
-    monkeypatch.setattr(insncount, "build_plugins", lambda: plugins)
-    instrument = insncount.choose(Accelerator("tcg", ""))
+    monkeypatch.setattr(instruments, "build_plugins", lambda: plugins)
+    instrument = instruments.choose(Accelerator("tcg", ""))
     assert (instrument.name, instrument.plugin, instrument.order) == ("", None, "none")
     assert instrument.provenance() == {"name": "", "reason": instrument.reason, "sha256": "",
                                        "icount": "", "real_time": "QEMU loads no plugin"}
@@ -193,14 +193,14 @@ def test_plugins_that_do_not_load_are_named_with_the_qemu_and_their_reasons(
         assert reason.startswith("QEMU emulator version")
         assert f"does not load {name}: " in reason
         assert "file too short" in reason or "invalid ELF header" in reason
-    counter = insncount.Counter(instrument, "page", [], tmp_path / "raw")
+    counter = instruments.Counter(instrument, "page", [], tmp_path / "raw")
     assert counter.argument == ""
     counts = counter.counts({"ios": 10, "instructions": None})
     assert counts["per_io"] is None and counts["reason"] == instrument.reason
 
 
 def test_the_cpus_own_counters_give_a_sum_and_say_so(tmp_path: Path) -> None:
-    counter = insncount.Counter(insncount.choose(Accelerator("kvm", "")), "page", [], tmp_path)
+    counter = instruments.Counter(instruments.choose(Accelerator("kvm", "")), "page", [], tmp_path)
     counts = counter.counts({"ios": 10, "instructions": 12340})
     assert (counts["instrument"], counts["per_io"], counts["functions"]) == ("perf stat", 1234, [])
     none = counter.counts({"ios": 10, "instructions": None, "reason": "expected a, got b"})

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from p2pbench.accel import Accelerator
-from p2pbench.kernel import Kernel
-from p2pbench.qemu import Guest, Pace, read_shape
+from p2pbench.linux.kernel import Kernel
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.qemu import Guest, Pace, read_shape
 
 SUITES = {"blk-dma-direct", "blk-dma-users", "nvme-pci", "nvmet", "nvmet-p2pmem", "nvmet-rdma",
           "pci-p2pdma", "pci-p2pdma-map"}
@@ -64,7 +64,7 @@ def test_every_case_passed(result: Any, parser: ModuleType) -> None:
 
 
 def test_only_the_warnings_that_a_test_provokes_are_in_the_log(log: list[str]) -> None:
-    from p2pbench.boot import COMPLAINT
+    from p2pbench.measure.boot import COMPLAINT
     # The task that boots the kernel waits for each case; thousands of twins take their time.
     bad = [line for line in log if COMPLAINT.search(line) and not PLACE.search(line)
            and "task swapper/0:1 blocked" not in line]

@@ -8,22 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import kernel, tree
-from p2pbench.kernel import Kernel
-from p2pbench.paths import ROOT, cache_dir
-from p2pbench.variants import file_sha256, find_variant
+from p2pbench.base.paths import ROOT, cache_dir
+from p2pbench.base.tools import file_sha256
+from p2pbench.linux import kernel, tree
+from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.variants import find_variant
 
 from support import HOSTILE
 
 # The path of each small build, by what it prints; the kernel is the one in the cache.
 SMALL_BUILDS = """\
 import json, sys
-from p2pbench import image, insncount, kernel
-from p2pbench.variants import file_sha256, find_variant
+from p2pbench.base.tools import file_sha256
+from p2pbench.linux import kernel
+from p2pbench.linux.variants import find_variant
+from p2pbench.testbed import initramfs, instruments
 page = kernel.build(find_variant("page"), "bench")
-built = {"agent": image.build_agent(), "module": image.build_provider(page),
-         "image": image.build_image(page)}
-built |= {f"plugin {api}": plugin for api, plugin in insncount.build_plugins().items()}
+built = {"agent": initramfs.build_agent(), "module": initramfs.build_provider(page),
+         "image": initramfs.build_image(page)}
+built |= {f"plugin {api}": plugin for api, plugin in instruments.build_plugins().items()}
 json.dump({name: file_sha256(path) for name, path in built.items()}, sys.stdout)
 """
 # Objects that are made again: of the path that is measured, and what holds the version.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import seriescheck, tree, variants
-from p2pbench.variants import find_variant
+from p2pbench.linux import series_check, tree, variants
+from p2pbench.linux.variants import find_variant
 
 FILE = "drivers/pci/p2pdma.c"
 FUNCTION = """
@@ -29,7 +29,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> variants.Variant
     shutil.copytree(variants.LINUX, tmp_path / "linux")
     monkeypatch.setattr(variants, "LINUX", tmp_path / "linux")
     monkeypatch.setattr(tree, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(seriescheck, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(series_check, "BUILD", tmp_path / "build")
     with (tmp_path / "linux" / "6.1" / "variants.toml").open("a") as stream:
         stream.write('\n[faulty]\nseries = ["faulty"]\nrxe_p2p = false\n')
     (tmp_path / "linux" / "6.1" / "faulty").mkdir()
@@ -47,7 +47,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> variants.Variant
 
 def test_each_planted_fault_is_found_in_its_patch_and_nowhere_else(
         planted: variants.Variant) -> None:
-    complaints = seriescheck.check(planted, configs=())
+    complaints = series_check.check(planted, configs=())
     for name in FAULTS:
         assert any(f"Plant-{name}" in line for line in complaints), complaints
     blamed = {line.split(".patch", 1)[0].split("Plant-")[-1] for line in complaints}

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from p2pbench import program, static, structs
-from p2pbench.kernel import BUILD_VARIABLES, Kernel, build
-from p2pbench.variants import find_variant, series_patches
+from p2pbench.base import program
+from p2pbench.linux import compare_builds, struct_sizes
+from p2pbench.linux.kernel import BUILD_VARIABLES, Kernel, build
+from p2pbench.linux.variants import find_variant, series_patches
 
 # Structures that any driver sees, where its headers declare them.
 PUBLIC = {"bio": "linux/blk_types.h", "bio_vec": "linux/bvec.h", "request": "linux/blk-mq.h",
@@ -27,7 +28,7 @@ def kernels(page_kernel: Kernel) -> dict[str, Kernel]:
 @pytest.fixture(scope="module")
 def found(kernels: dict[str, Kernel]) -> dict[str, Any]:
     """The section as a run would keep it."""
-    return static.collect(kernels.values())
+    return compare_builds.collect(kernels.values())
 
 
 def rows(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -70,8 +71,8 @@ def test_whatever_else_changes_its_size_is_listed_behind_them() -> None:
     def kept(**sizes: int) -> dict[str, Any]:
         return {name: {"file": f"{name}.h", "bytes": size} for name, size in sizes.items()}
 
-    found = static._structs({"page": kept(bio=120, other=8, same=4, gone=1),
-                             "pageless": kept(bio=120, other=16, same=4, new=1)})
+    found = compare_builds._structs({"page": kept(bio=120, other=8, same=4, gone=1),
+                                     "pageless": kept(bio=120, other=16, same=4, new=1)})
     assert found == [
         {"name": "bio", "file": "bio.h", "bytes": {"page": 120, "pageless": 120}},
         {"name": "other", "file": "other.h", "bytes": {"page": 8, "pageless": 16}}]
@@ -126,7 +127,7 @@ def test_pahole_is_read_right_for_nested_and_flexible_structures(tmp_path: Path)
     subprocess.run(["gcc", "-g", "-c", "../one.c"], cwd=tmp_path / "objects", check=True)
     text = subprocess.run(["pahole", "-I", "one.o"], cwd=tmp_path / "objects", text=True,
                           capture_output=True, check=True).stdout
-    made = structs.parse(text)
+    made = struct_sizes.parse(text)
     assert {name: one["bytes"] for name, one in made.items()} == \
         {"inner": 24, "outer": 32, "empty": 0}
     assert made["inner"]["file"] == "one.c"

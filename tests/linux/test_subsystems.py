@@ -1,7 +1,7 @@
 """A kernel's functions lie in the subsystems that the harness counts by."""
 
-from p2pbench.kernel import Kernel
-from p2pbench.objects import SUBSYSTEMS, read_functions
+from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.symbols import SUBSYSTEMS, read_functions
 
 
 def test_every_subsystem_of_the_path_has_objects_in_a_real_kernel(page_kernel: Kernel) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import seriescheck, tree, variants
-from p2pbench.errors import BenchError
-from p2pbench.variants import find_variant
+from p2pbench.base import tools
+from p2pbench.base.errors import BenchError
+from p2pbench.linux import series_check, tree, variants
+from p2pbench.linux.variants import find_variant
 
 PAGE = "page"
 NAIVE = Path(__file__).parents[1] / "naive"
@@ -126,7 +127,7 @@ def test_patches_carry_a_sign_off_and_no_checkpatch_complaint(own: Path) -> None
         for patch in variants.series_patches(name):
             assert "\nSigned-off-by: " in patch.read_text()
             done = subprocess.run([directory / "scripts" / "checkpatch.pl", "--strict", "--quiet",
-                                   "--no-signoff", "--ignore", seriescheck.IGNORED, patch],
+                                   "--no-signoff", "--ignore", series_check.IGNORED, patch],
                                   cwd=directory, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout
 
@@ -177,7 +178,7 @@ def test_the_cache_may_lie_on_another_file_system(
         monkeypatch.setenv("P2PBENCH_BASE", str(tarball))
         base = own / "linux" / "6.1" / "BASE"
         base.write_text(base.read_text().replace(variants.read_base().sha256,
-                                                 variants.file_sha256(tarball)))
+                                                 tools.file_sha256(tarball)))
         directory = tree.make_tree(find_variant("stock"))
         assert own.stat().st_dev != Path(elsewhere).stat().st_dev
         assert (directory / "Makefile").read_text() == "VERSION = 6\n"

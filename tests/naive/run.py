@@ -11,12 +11,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from p2pbench import command, preflight, program
-from p2pbench.errors import BenchError
-from p2pbench.kernel import building, compile_tree, expected, install
-from p2pbench.paths import BUILD, ROOT, own_environment
-from p2pbench.tree import git, make_tree
-from p2pbench.variants import Variant, find_variant
+from p2pbench.base import command, program
+from p2pbench.base.errors import BenchError
+from p2pbench.base.paths import BUILD, ROOT, own_environment
+from p2pbench.linux.kernel import building, compile_tree, expected, install
+from p2pbench.linux.tree import git, make_tree
+from p2pbench.linux.variants import Variant, find_variant
+from p2pbench.testbed import preflight
 
 PATCHES = ROOT / "tests" / "naive"
 WORK = BUILD / "naive"

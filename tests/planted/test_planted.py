@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from p2pbench.comparisons import Comparison, answers, compare_all
-from p2pbench.journal import Boot, Header, Journal
-from p2pbench.kernel import build
-from p2pbench.lock import locked
-from p2pbench.metrics import AA, VIRTUAL
-from p2pbench.questions import questions
-from p2pbench.runs import JOURNAL
-from p2pbench.stats import Samples
-from p2pbench.variants import find_variant
+from p2pbench.analysis.questions import questions
+from p2pbench.analysis.samples import Samples
+from p2pbench.analysis.verdicts import Comparison, answers, compare_all
+from p2pbench.base.lock import locked
+from p2pbench.linux.kernel import build
+from p2pbench.linux.variants import find_variant
+from p2pbench.records.journal import Boot, Header, Journal
+from p2pbench.records.metrics import AA, VIRTUAL
+from p2pbench.records.runs import JOURNAL
 
 from support import start_bench
 

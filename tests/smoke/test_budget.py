@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support import start_bench
-from p2pbench.kernel import Kernel
+from p2pbench.linux.kernel import Kernel
 
 MATRIX = """\
 blocks = 2

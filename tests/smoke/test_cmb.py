@@ -1,6 +1,6 @@
 """A controller memory buffer that nobody asked for: a drive has it, and no user of peer memory."""
 
-from p2pbench.kernel import Kernel
+from p2pbench.linux.kernel import Kernel
 
 from load import wait_for
 from peers import NAMESPACE, must, peer_guest, shell

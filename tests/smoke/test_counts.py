@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from p2pbench import insncount
-from p2pbench.accel import Accelerator
-from p2pbench.insncount import Counter
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import Matrix, read_matrix
-from p2pbench.objects import read_functions
+from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.symbols import read_functions
+from p2pbench.plan.matrix import Matrix
+from p2pbench.plan.matrix_file import read_matrix
+from p2pbench.records import kinds
+from p2pbench.testbed import instruments
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.instruments import Counter
 
 from counted import counted_boot
 
@@ -52,7 +54,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     return read_matrix(path)
 
 
-def run(name: str, kernel: Kernel, matrix: Matrix, instrument: insncount.Instrument,
+def run(name: str, kernel: Kernel, matrix: Matrix, instrument: instruments.Instrument,
         directory: Path) -> dict[str, Any]:
     counter = Counter(instrument, "page", read_functions(kernel.directory), directory / name)
     entries = counted_boot(name, kernel, matrix, counter, directory)
@@ -64,7 +66,7 @@ def run(name: str, kernel: Kernel, matrix: Matrix, instrument: insncount.Instrum
 def boots(page_kernel: Kernel, matrix: Matrix,
           tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Two boots of the same kernel."""
-    instrument = insncount.choose(Accelerator("tcg", ""))
+    instrument = instruments.choose(Accelerator("tcg", ""))
     directory = tmp_path_factory.mktemp("raw")
     return [run(name, page_kernel, matrix, instrument, directory) for name in ("one", "two")]
 
@@ -114,7 +116,7 @@ def test_neighbouring_ios_were_merged_and_a_scheduler_costs(boots: list[dict[str
 
 def test_without_the_instrument_the_boot_still_proves_its_path_and_says_why(
         page_kernel: Kernel, matrix: Matrix, tmp_path: Path) -> None:
-    record = run("bare", page_kernel, matrix, insncount.Instrument("", None, "QEMU 5 cannot"),
+    record = run("bare", page_kernel, matrix, instruments.Instrument("", None, "QEMU 5 cannot"),
                  tmp_path)
     entry = record["count-bar-randread-16k-qd1"]
     assert entry["evidence"]["p2p"]["requests"] == 200
@@ -125,6 +127,6 @@ def test_without_the_instrument_the_boot_still_proves_its_path_and_says_why(
 def test_cpus_without_counters_are_said(page_kernel: Kernel, matrix: Matrix,
                                         tmp_path: Path) -> None:
     """The CPU of TCG counts nothing: as a KVM guest without a PMU."""
-    record = run("perf", page_kernel, matrix, insncount.Instrument(insncount.PERF), tmp_path)
+    record = run("perf", page_kernel, matrix, instruments.Instrument(kinds.PERF), tmp_path)
     reasons = {one["counts"]["reason"] for one in record.values()}
     assert len(reasons) == 1 and "a counter of the kernel's instructions" in reasons.pop()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from p2pbench.kernel import Kernel
+from p2pbench.linux.kernel import Kernel
 
 from load import load_status, start_load
 from peers import TRACING, counters, must, peer_guest, trace_function, verified_through_peer_memory

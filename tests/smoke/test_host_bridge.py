@@ -8,9 +8,9 @@ in its switches, and faults ("PTE Write access is not set"). With iommu=pt that 
 
 import pytest
 
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import SQES
-from p2pbench.qemu import Board
+from p2pbench.linux.kernel import Kernel
+from p2pbench.records.kinds import SQES
+from p2pbench.testbed.qemu import Board
 
 from peers import (counters, every_byte_arrives, every_size_is_carried, must, peer_guest, shell,
                    verified_through_peer_memory)

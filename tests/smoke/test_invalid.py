@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from support import GuestMaker
-from p2pbench import evidence, fio
-from p2pbench.boot import boot_cmdline, setup_args
-from p2pbench.matrix import Workload
+from p2pbench.measure import fio
+from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.plan.matrix import Workload
+from p2pbench.records import evidence
 
 
 def run(make_guest: GuestMaker, workload: Workload, **setup: Any) -> tuple[dict[str, Any], int]:
@@ -42,7 +43,7 @@ def test_a_pool_that_runs_empty_falls_back_without_an_error(make_guest: GuestMak
 @pytest.mark.parametrize("kind", ["missing device", "bad bar"])
 def test_a_provider_that_cannot_be_set_up_says_which_step(make_guest: GuestMaker,
                                                           kind: str) -> None:
-    from p2pbench.channel import AgentError
+    from p2pbench.testbed.channel import AgentError
     bar = {"pci": "dead:beef" if kind == "missing device" else "1af4:1110", "bar": 5,
            "offset": 0, "size": 0}
     with make_guest(boot_cmdline()) as guest:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from p2pbench.accel import Accelerator
-from p2pbench.boot import BootRun
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import Boot, read_matrix
-from p2pbench.qemu import Pace, read_shape
+from p2pbench.linux.kernel import Kernel
+from p2pbench.measure.boot import BootRun
+from p2pbench.plan.matrix import Boot
+from p2pbench.plan.matrix_file import read_matrix
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.qemu import Pace, read_shape
 
 JOBS = (2, 8, 64)
 MATRIX = f"""\

@@ -1,7 +1,7 @@
 """Whatever is taken away under load, the pool gets all of it back and the kernel stays content."""
 
-from p2pbench.kernel import Kernel
-from p2pbench.qemu import Guest
+from p2pbench.linux.kernel import Kernel
+from p2pbench.testbed.qemu import Guest
 
 from load import load_status, pool_is_whole, start_load, wait_for
 from peers import NQN, NVMET, counters, must, peer_guest, verified_through_peer_memory

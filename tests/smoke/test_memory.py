@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from support import start_bench
-from p2pbench import memory
-from p2pbench.accel import Accelerator
-from p2pbench.boot import setup_args
-from p2pbench.kernel import Kernel, build
-from p2pbench.qemu import Guest, Pace, read_shape
-from p2pbench.variants import find_variant
+from p2pbench.analysis import memory
+from p2pbench.linux.kernel import Kernel, build
+from p2pbench.linux.variants import find_variant
+from p2pbench.measure.boot import setup_args
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.qemu import Guest, Pace, read_shape
 
 MATRIX = """\
 blocks = 1

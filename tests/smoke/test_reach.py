@@ -2,8 +2,8 @@
 
 import pytest
 
-from p2pbench.kernel import Kernel
-from p2pbench.qemu import Board
+from p2pbench.linux.kernel import Kernel
+from p2pbench.testbed.qemu import Board
 
 from peers import counters, every_byte_arrives, peer_guest, run_fio, verify_job
 from support import GuestMaker

@@ -2,10 +2,10 @@
 
 import pytest
 
-from p2pbench.boot import boot_cmdline, setup_args
-from p2pbench.channel import AgentError
-from p2pbench.kernel import Kernel
-from p2pbench.qemu import Board
+from p2pbench.linux.kernel import Kernel
+from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.testbed.channel import AgentError
+from p2pbench.testbed.qemu import Board
 
 from peers import (NAMESPACE, NVMET, complaints, counters, lost_machine_fails, must, peer_guest,
                    pool, run_fio, shell, verified_through_peer_memory, verify_job)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from support import start_bench
-from p2pbench.kernel import Kernel
+from p2pbench.linux.kernel import Kernel
 
 
 class Smoke(NamedTuple):

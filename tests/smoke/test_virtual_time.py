@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import insncount
-from p2pbench.accel import Accelerator
-from p2pbench.insncount import Counter
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import Matrix, read_matrix
-from p2pbench.objects import read_functions
+from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.symbols import read_functions
+from p2pbench.plan.matrix import Matrix
+from p2pbench.plan.matrix_file import read_matrix
+from p2pbench.testbed import instruments
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.instruments import Counter
 
 from counted import counted_boot
 from peers import peer_guest
@@ -67,8 +68,8 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
 
 
 @pytest.fixture(scope="module")
-def instrument() -> insncount.Instrument:
-    chosen = insncount.choose(Accelerator("tcg", ""))
+def instrument() -> instruments.Instrument:
+    chosen = instruments.choose(Accelerator("tcg", ""))
     assert chosen.icount, chosen.real_time
     return chosen
 
@@ -84,7 +85,7 @@ def busy_host() -> Generator[None, None, None]:
 
 
 def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy_host: None,
-                                       instrument: insncount.Instrument, tmp_path: Path) -> None:
+                                       instrument: instruments.Instrument, tmp_path: Path) -> None:
     functions = read_functions(page_kernel.directory)
     one, two = (counted_boot(name, page_kernel, matrix,
                              Counter(instrument, "page", functions, tmp_path / name), tmp_path)
@@ -102,7 +103,7 @@ def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy
 
 
 def test_queues_in_the_cmb_are_timed_as_exactly(page_kernel: Kernel, matrix: Matrix,
-                                                instrument: insncount.Instrument,
+                                                instrument: instruments.Instrument,
                                                 tmp_path: Path) -> None:
     counter = Counter(instrument, "page", read_functions(page_kernel.directory), tmp_path / "one")
     entries = counted_boot("one", page_kernel, matrix, counter, tmp_path, "count+sqes")
@@ -111,7 +112,7 @@ def test_queues_in_the_cmb_are_timed_as_exactly(page_kernel: Kernel, matrix: Mat
 
 
 def test_a_guest_that_does_not_wait_for_its_disk_is_invalid(
-        page_kernel: Kernel, matrix: Matrix, instrument: insncount.Instrument, tmp_path: Path,
+        page_kernel: Kernel, matrix: Matrix, instrument: instruments.Instrument, tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch) -> None:
     functions = read_functions(page_kernel.directory)
     hasty = Counter(replace(instrument, icount=""), "page", functions, tmp_path / "one")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import SQES
+from p2pbench.linux.kernel import Kernel
+from p2pbench.records.kinds import SQES
 
 from peers import (counters, every_byte_arrives, every_size_is_carried, must, peer_guest,
                    verified_through_peer_memory)

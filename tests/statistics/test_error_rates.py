@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from p2pbench.estimate import blocks_needed, interval_of, least_found, verdict_of
-from p2pbench.looks import plan_looks
-from p2pbench.significance import ALPHA, fewest_pairs, holm, p_of_each, permutation_p
+from p2pbench.analysis.estimate import blocks_needed, interval_of, least_found, verdict_of
+from p2pbench.analysis.schedule import plan_looks
+from p2pbench.analysis.significance import ALPHA, fewest_pairs, holm, p_of_each, permutation_p
 
 EXPERIMENTS = 2000
 SEED = (1,)

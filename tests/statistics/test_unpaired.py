@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from p2pbench import significance, unpaired
-from p2pbench.estimate import verdict_of
-from p2pbench.significance import ALPHA
+from p2pbench.analysis import significance, unpaired
+from p2pbench.analysis.estimate import verdict_of
+from p2pbench.analysis.significance import ALPHA
 
 
 @pytest.mark.parametrize("cells", [1, 4, 98, 1000])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench.paths import ROOT
-from p2pbench.tree import base_repository, base_tarball, git
-from p2pbench.variants import read_base
+from p2pbench.base.paths import ROOT, SCHEMAS
+from p2pbench.linux.tree import base_repository, base_tarball, git
+from p2pbench.linux.variants import read_base
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -66,7 +66,7 @@ def test_no_key_of_a_schema_stands_twice() -> None:
         twice.extend(name for name in set(names) if names.count(name) > 1)
         return dict(pairs)
 
-    for schema in (ROOT / "results").glob("*.schema.json"):
+    for schema in SCHEMAS.glob("*.schema.json"):
         twice: list[str] = []
         json.loads(schema.read_text(), object_pairs_hook=once)
         assert twice == [], schema.name

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from p2pbench.journal import Journal
+from p2pbench.records.journal import Journal
 
 Record = dict[str, Any]
 IOS, BLOCK = 1000, 4096

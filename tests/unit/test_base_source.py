@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import base_source, program, tree
-from p2pbench.errors import BenchError
-from p2pbench.variants import Base, read_base
+from p2pbench.base import program
+from p2pbench.base.errors import BenchError
+from p2pbench.linux import base_source, tree
+from p2pbench.linux.variants import Base, read_base
 
 ENTRY = """\
 Created-By: Packages

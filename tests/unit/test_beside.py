@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from p2pbench import beside
-from p2pbench.accel import Accelerator
-from p2pbench.boot import BootRun, Record
-from p2pbench.errors import BenchError
-from p2pbench.insncount import PLUGIN, Counter, Instrument
-from p2pbench.matrix import COUNT, MEMORY, Boot, find_matrix, read_matrix
-from p2pbench.objects import Function
-from p2pbench.qemu import Guest, Pace, read_shape
-from p2pbench.run import Estimate, Run
+from p2pbench.base.errors import BenchError
+from p2pbench.linux.symbols import Function
+from p2pbench.measure import beside
+from p2pbench.measure.boot import BootRun, Record
+from p2pbench.measure.run import Estimate, Run
+from p2pbench.plan.matrix import Boot
+from p2pbench.plan.matrix_file import find_matrix, read_matrix
+from p2pbench.records.kinds import COUNT, MEMORY, PLUGIN
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.instruments import Counter, Instrument
+from p2pbench.testbed.qemu import Guest, Pace, read_shape
 
 KINDS = {"f": "fio", "m": MEMORY, "c": COUNT}
 
@@ -254,7 +256,7 @@ def test_a_run_with_a_budget_begins_no_block_before_its_look(
         guests, _ = drive(run, monkeypatch)
         return [{boot.partition("-")[0] for boot in boots} for boots in guests.together]
 
-    monkeypatch.setattr("p2pbench.stopping.spent_in", lambda _: 0.0)
+    monkeypatch.setattr("p2pbench.records.journal.Journal.spent_s", 0.0)
     assert {"b0", "b1"} in blocks(None)
     assert {"b0", "b1"} not in blocks(600.0)
 
@@ -277,7 +279,7 @@ def test_without_virtual_time_what_counts_runs_beside_nothing(
         monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run.new(matrix, 1)
     run.at_once, run.first = 4, run.plan[1:2]
-    monkeypatch.setattr("p2pbench.insncount.choose", lambda _: instrument)
+    monkeypatch.setattr("p2pbench.testbed.instruments.choose", lambda _: instrument)
     run._choose_instrument(Accelerator("tcg", ""))
     assert run.at_once == at_once
     assert bool(run.first) == (at_once > 1)

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import samples
-from p2pbench import verdict
-from p2pbench.looks import first_decision, plan_looks
-from p2pbench.matrix import find_matrix
-from p2pbench.metrics import THROUGHPUT, VIRTUAL
-from p2pbench.run import Run
+from p2pbench.analysis.schedule import plan_looks
+from p2pbench.measure.run import Run
+from p2pbench.plan.matrix_file import find_matrix
+from p2pbench.records.metrics import THROUGHPUT, VIRTUAL
+from p2pbench.report import summary
+from p2pbench.report.stopping_notes import first_decision
 
 
 def test_cells_of_fewer_blocks_are_spoken_of_by_themselves() -> None:
@@ -56,6 +57,6 @@ def test_open_cells_of_fewer_blocks_than_the_others_are_spoken_of() -> None:
     for cell in cells[2:]:
         cell["pairs"] = cell["pairs"] * 4
     few = "3 blocks cannot call any of {} of wall-clock throughput (12 can) better or worse"
-    assert few.format("2 cells") in verdict.sentences(report)[-1]
+    assert few.format("2 cells") in summary.sentences(report)[-1]
     cells[0]["verdict"] = "equivalent"  # at an early look, and it stays so
-    assert few.format("1 cell") in verdict.sentences(report)[-1]
+    assert few.format("1 cell") in summary.sentences(report)[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import cache
+from p2pbench.base import cache
 
 MIB = 1 << 20
 
@@ -29,7 +29,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def use_elsewhere(path: Path) -> None:
     """Use an entry in a process that is gone afterwards."""
-    subprocess.run([sys.executable, "-c", f"import pathlib; from p2pbench import cache; "
+    subprocess.run([sys.executable, "-c", f"import pathlib; from p2pbench.base import cache; "
                     f"cache.use(pathlib.Path({str(path)!r}))"], check=True)
 
 

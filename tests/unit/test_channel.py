@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from p2pbench.channel import AgentError, Channel, ChannelLost
+from p2pbench.testbed.channel import AgentError, Channel, ChannelLost
 
 Peer = Callable[[Callable[[socket.socket], None]], None]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from p2pbench import report
-from p2pbench.paths import ROOT
-from p2pbench.run import _new_directory
-from p2pbench.stopping import in_words
+from p2pbench.base.paths import ROOT
+from p2pbench.base.units import in_words
+from p2pbench.measure.run import _new_directory
+from p2pbench.report import build
 
 from support import start_bench
 
@@ -40,11 +40,11 @@ def shell(line: str, run: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("line", "said"), [
-    ('"$0" -m p2pbench.report "$1" >/dev/full',
+    ('"$0" -m p2pbench.report.build "$1" >/dev/full',
      "standard output: No space left on device; what follows is not shown\n"),
-    ('"$0" -m p2pbench.report "$1" | head -1 >/dev/null', ""),
-    ('"$0" -m p2pbench.report "$1" >&-', ""),
-    ('"$0" -m p2pbench.report "$1" <&- >&- 2>&-', "")])
+    ('"$0" -m p2pbench.report.build "$1" | head -1 >/dev/null', ""),
+    ('"$0" -m p2pbench.report.build "$1" >&-', ""),
+    ('"$0" -m p2pbench.report.build "$1" <&- >&- 2>&-', "")])
 def test_a_report_is_made_whoever_reads_of_it(run: Path, line: str, said: str) -> None:
     done = shell(line, run)
     assert (done.returncode, done.stderr) == (0, said)
@@ -52,7 +52,7 @@ def test_a_report_is_made_whoever_reads_of_it(run: Path, line: str, said: str) -
 
 
 def test_a_command_whose_output_is_its_result_fails_without_it(run: Path) -> None:
-    program = ("import sys; from p2pbench import __main__ as m, command; "
+    program = ("import sys; from p2pbench import __main__ as m; from p2pbench.base import command; "
                "m._COMMANDS['tree'] = (lambda _: print('a/tree'), {}); "
                "sys.argv = ['p2pbench', 'tree']; sys.exit(command.run(m.main))")
     assert shell(f'"$0" -c "{program}" >/dev/null', run).returncode == 0
@@ -61,7 +61,7 @@ def test_a_command_whose_output_is_its_result_fails_without_it(run: Path) -> Non
 
 def test_two_runs_that_begin_in_one_second_have_directories_of_their_own(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("p2pbench.run.RESULTS", tmp_path / "results")
+    monkeypatch.setattr("p2pbench.measure.run.RESULTS", tmp_path / "results")
     made = [_new_directory("one").name for _ in range(4)]
     assert len(set(made)) == 4 == len(list((tmp_path / "results").iterdir()))
     assert any(re.fullmatch(r"\d{8}-\d{6}-one-2", name) for name in made)
@@ -82,7 +82,7 @@ def test_what_repeats_a_run_gets_through_the_shell_and_make(tmp_path: Path, valu
     python.chmod(0o755)
     matrix = {"name": "m", "file": value, "blocks": 1}
     header: Any = {"provenance": {}, "seed": 1, "selection": ["-k", value], "matrix": matrix}
-    repeat = report._reproduce(header)
+    repeat = build._reproduce(header)
     subprocess.run(["sh", "-c", f"{repeat} PYTHON={python}"], cwd=ROOT, check=True,
                    capture_output=True, env={"PATH": os.environ["PATH"]})
     args = (tmp_path / "args").read_text().splitlines()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from p2pbench import comparable, compare, report, reports
-from p2pbench.errors import BenchError
+from p2pbench.base.errors import BenchError
+from p2pbench.report import build, comparable, report_file, two_runs
 
 WORKLOADS = ("randread-4k-qd1", "randwrite-8k-qd2", "pattern-there")
 
@@ -20,7 +20,7 @@ def runs(synthetic: Any, tmp_path: Path) -> Any:
         run.header |= {"run": name, "seed": len(name), **header}
         (tmp_path / name).mkdir()
         run.write(tmp_path / name)
-        return report.write(tmp_path / name)
+        return build.write(tmp_path / name)
     return make
 
 
@@ -30,7 +30,7 @@ def verdicts(made: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def test_a_loss_between_runs_is_worse_and_what_did_not_change_is_equivalent(runs: Any) -> None:
-    made = compare.compare(runs("a", 1e8), runs("bb", 0.9e8))
+    made = two_runs.compare(runs("a", 1e8), runs("bb", 0.9e8))
     assert verdicts(made) == {"throughput page/host": {"equivalent"},
                               "throughput page/bar": {"worse"}}
     cell = made["compares"][1]["cells"][0]
@@ -39,41 +39,41 @@ def test_a_loss_between_runs_is_worse_and_what_did_not_change_is_equivalent(runs
 
 
 def test_exchanging_the_runs_turns_the_verdict_round(runs: Any) -> None:
-    made = compare.compare(runs("bb", 0.9e8), runs("a", 1e8))
+    made = two_runs.compare(runs("bb", 0.9e8), runs("a", 1e8))
     assert verdicts(made)["throughput page/bar"] == {"better"}
 
 
 def test_classes_do_not_mix(runs: Any) -> None:
     with pytest.raises(BenchError, match="a is of environment class qemu-tcg, bb of hardware: "):
-        compare.compare(runs("a", 1e8), runs("bb", 1e8, environment_class="hardware"))
+        two_runs.compare(runs("a", 1e8), runs("bb", 1e8, environment_class="hardware"))
 
 
 def test_bases_do_not_mix(runs: Any) -> None:
     other = {"base": {"package": "linux-source-6.12", "version": "6.12.1", "sha256": "cd"}}
     with pytest.raises(BenchError, match=r"on linux-source-6.1 6.1.1 ab, bb on linux-source-6.12"):
-        compare.compare(runs("a", 1e8), runs("bb", 1e8, provenance=other))
+        two_runs.compare(runs("a", 1e8), runs("bb", 1e8, provenance=other))
 
 
 def test_a_run_is_not_compared_with_itself(runs: Any) -> None:
     one = runs("a", 1e8)
     with pytest.raises(BenchError, match="the same run twice"):
-        compare.compare(one, one)
+        two_runs.compare(one, one)
 
 
 def test_cells_of_one_run_alone_are_named(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
     b["cells"] = [cell for cell in b["cells"] if cell["provider"] == "bar"]
-    assert compare.compare(a, b)["only_a"] == [
+    assert two_runs.compare(a, b)["only_a"] == [
         "page/host randread 4k qd1 (throughput)", "page/host randwrite 8k qd2 (throughput)"]
     b["cells"] = []
     with pytest.raises(BenchError, match="no cell in common"):
-        compare.compare(a, b)
+        two_runs.compare(a, b)
 
 
 def test_workloads_of_one_name_and_another_length_are_not_compared(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
     b["matrix"]["workloads"]["randread-4k-qd1"]["runtime_s"] = 3.0
-    cells = [cell for one in compare.compare(a, b)["compares"] for cell in one["cells"]]
+    cells = [cell for one in two_runs.compare(a, b)["compares"] for cell in one["cells"]]
     told = {cell["workload"]: cell["reasons"] for cell in cells if cell["verdict"] == "invalid"}
     assert list(told) == ["randread-4k-qd1"]
     assert told["randread-4k-qd1"][0].startswith("the runs differ in runtime_s: ")
@@ -82,7 +82,7 @@ def test_workloads_of_one_name_and_another_length_are_not_compared(runs: Any) ->
 def test_invalid_evidence_in_either_run_gives_no_number(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
     b["cells"][3]["samples"][2] |= {"state": "invalid", "reason": "12 requests fell back"}
-    cell = next(one for one in compare.compare(a, b)["compares"][1]["cells"]
+    cell = next(one for one in two_runs.compare(a, b)["compares"][1]["cells"]
                 if one["verdict"] == "invalid")
     assert cell["ratio"] is None and cell["interval"] is None
     assert cell["reasons"] == [f"bb {b['cells'][3]['samples'][2]['boot']}: 12 requests fell back"]
@@ -109,7 +109,7 @@ def test_a_counted_cell_that_its_own_report_calls_invalid_has_no_number(runs: An
     cell = b["compares"][-1]["cells"][0]
     boot = cell["pairs"].pop(2)["candidate"]["boot"]
     cell["reasons"] = [f"{boot}: the clock ran on"]
-    cells = [one for made in compare.compare(a, b)["compares"] for one in made["cells"]
+    cells = [one for made in two_runs.compare(a, b)["compares"] for one in made["cells"]
              if one["metric"] == "instructions" and one["workload"] == cell["workload"]]
     reasons = {one["verdict"]: one["reasons"] for one in cells}
     assert reasons.pop("invalid") == [f"bb {boot}: the clock ran on"]
@@ -135,7 +135,7 @@ def test_virtual_time_is_compared_where_both_runs_have_it(runs: Any) -> None:
         report_["provenance"] |= {"instrument": {"name": "insncount", "icount": "shift=0"}}
     time_virtually(a)
     time_virtually(b, virtual=0.99, virtual_p99=1.01)  # beyond the one margin, not the other
-    made = compare.compare(a, b)
+    made = two_runs.compare(a, b)
     found = verdicts(made)
     assert made["refused"] == []
     assert (found["virtual page/bar"], found["virtual_p99 page/bar"]) == ({"worse"}, {"equivalent"})
@@ -143,7 +143,7 @@ def test_virtual_time_is_compared_where_both_runs_have_it(runs: Any) -> None:
     assert titles > {"page/bar, throughput in virtual time",
                      "page/bar, p99 latency in virtual time"}
     b["compares"] = b["compares"][:1]  # as of a run whose boots had the host's time
-    assert "virtual page/bar" not in verdicts(compare.compare(a, b))
+    assert "virtual page/bar" not in verdicts(two_runs.compare(a, b))
 
 
 def test_virtual_times_of_which_an_instruction_takes_another_time_do_not_mix() -> None:
@@ -160,7 +160,7 @@ def test_virtual_times_of_which_an_instruction_takes_another_time_do_not_mix() -
 def test_counted_instructions_are_compared_and_fewer_are_better(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
     count(a, 1000.0), count(b, 980.0)
-    found = verdicts(compare.compare(a, b))
+    found = verdicts(two_runs.compare(a, b))
     assert found["instructions page/bar"] == {"better"}
 
 
@@ -235,10 +235,10 @@ def test_a_metric_that_a_difference_decides_is_refused_and_the_others_are_compar
     refused = [f"{metric}, since the runs differ in what decides it: {why}" for metric in metrics]
     if len(metrics) == 2:
         with pytest.raises(BenchError, match="nothing of A, a, and B, bb, can be ") as raised:
-            compare.compare(a, b)
+            two_runs.compare(a, b)
         assert all(sentence in str(raised.value) for sentence in refused)
         return
-    made = compare.compare(a, b)
+    made = two_runs.compare(a, b)
     assert made["refused"] == refused
     left = "throughput" if metrics == (COUNTS,) else "instructions"
     assert verdicts(made) == {f"{left} page/host": {"equivalent"},
@@ -257,7 +257,7 @@ def test_a_metric_that_a_difference_decides_is_refused_and_the_others_are_compar
 def test_what_decides_no_metric_refuses_none(
     differing: Any, where: tuple[str, ...], value: Any
 ) -> None:
-    made = compare.compare(*differing(where, value))
+    made = two_runs.compare(*differing(where, value))
     assert made["refused"] == [] and len(made["compares"]) == 4
     assert {"equivalent"} == {cell["verdict"] for one in made["compares"] for cell in one["cells"]}
 
@@ -265,9 +265,9 @@ def test_what_decides_no_metric_refuses_none(
 def test_a_run_from_before_the_interface_was_recorded_counted_by_the_first(differing: Any) -> None:
     old, new = differing(("instrument", "api"), 1)
     del old["provenance"]["instrument"]["api"]
-    assert compare.compare(old, new)["refused"] == []
+    assert two_runs.compare(old, new)["refused"] == []
     new["provenance"]["instrument"]["api"] = 4
-    assert COUNTS in compare.compare(old, new)["refused"][0]
+    assert COUNTS in two_runs.compare(old, new)["refused"][0]
 
 
 def test_only_the_variant_that_differs_is_refused(synthetic: Any, tmp_path: Path) -> None:
@@ -277,8 +277,8 @@ def test_only_the_variant_that_differs_is_refused(synthetic: Any, tmp_path: Path
         run.header |= {"run": name, "seed": len(name), "provenance": {"variants": {
             "stock": {"compiler": GCC_12}, "page": {"compiler": compiler}}}}
         (tmp_path / name).mkdir()
-        made.append(report.build(run.write(tmp_path / name)))
-    found = compare.compare(*made)
+        made.append(build.build(run.write(tmp_path / name)))
+    found = two_runs.compare(*made)
     assert list(verdicts(found)) == ["throughput stock/host"]
     assert [text.split(",")[0] for text in found["refused"]] == ["throughput of page (1 cell)"]
 
@@ -287,12 +287,12 @@ def test_what_is_refused_stands_on_top_in_every_form_and_nothing_left_is_an_erro
     differing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compare, "RESULTS", tmp_path)
+    monkeypatch.setattr(two_runs, "RESULTS", tmp_path)
     a, b = differing(("tools", "fio"), "fio-3.39")
     for report_ in (a, b):
         (tmp_path / report_["run"] / "report.json").write_text(json.dumps(report_))
     told = f"Not compared: {THROUGHPUT}, since the runs differ in what decides it: fio: fio-3.33 "
-    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
+    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
     assert " ".join(capsys.readouterr().out.split()).startswith(told)
     markdown = (tmp_path / "compare" / "a--bb.md").read_text()
     assert markdown.split("\n\n")[1].startswith(f"- **{told}")
@@ -300,7 +300,7 @@ def test_what_is_refused_stands_on_top_in_every_form_and_nothing_left_is_an_erro
     assert f"<li><strong>{told}" in html.split('aria-label="verdict"')[1]
     b["provenance"]["tools"]["qemu"] = QEMU_10
     (tmp_path / "bb" / "report.json").write_text(json.dumps(b))
-    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
+    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: nothing of A, a, and B, bb, can be compared: throughput of ")
     assert error.count("\n") == 1 and error.count("QEMU emulator version 10.0.13 in B") == 2
@@ -308,11 +308,11 @@ def test_what_is_refused_stands_on_top_in_every_form_and_nothing_left_is_an_erro
 
 def test_the_published_kind_of_report_is_compared_with_itself_and_not_with_another_compilers(
 ) -> None:
-    quick = reports.read(Path(__file__).parents[1] / "data" / "quick")
+    quick = report_file.read(Path(__file__).parents[1] / "data" / "quick")
     other = json.loads(json.dumps(quick)) | {"run": "another"}
-    assert compare.compare(quick, other)["refused"] == []
+    assert two_runs.compare(quick, other)["refused"] == []
     other["provenance"]["variants"]["pageless"]["compiler"] = GCC_14
-    (refused,) = compare.compare(quick, other)["refused"]
+    (refused,) = two_runs.compare(quick, other)["refused"]
     assert refused.startswith("throughput of pageless (")
 
 
@@ -320,7 +320,7 @@ def test_it_is_written_in_three_forms_and_says_what_differs(runs: Any, tmp_path:
     a = runs("a", 1e8)
     b = runs("bb", 0.9e8, provenance={
         "base": a["provenance"]["base"], "host": {"cpu": "another <cpu>"}})
-    html, markdown, data = compare.write(compare.compare(a, b), tmp_path / "compare")
+    html, markdown, data = two_runs.write(two_runs.compare(a, b), tmp_path / "compare")
     assert json.loads(data.read_text())["schema"] == "p2pbench-compare-1"
     assert "another <cpu>" in markdown.read_text()
     assert "another &lt;cpu&gt;" in html.read_text() and "<svg" in html.read_text()
@@ -330,17 +330,17 @@ def test_it_is_written_in_three_forms_and_says_what_differs(runs: Any, tmp_path:
 def test_the_command_compares_and_refuses(
     runs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compare, "RESULTS", tmp_path)
+    monkeypatch.setattr(two_runs, "RESULTS", tmp_path)
     runs("a", 1e8), runs("bb", 0.9e8)
-    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
+    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
     assert "bb against a: 4 cells compared: 2 worse" in capsys.readouterr().out
     assert "bb against a" in (tmp_path / "index.html").read_text()
-    assert compare.main([str(tmp_path / "a"), str(tmp_path / "none")]) == 2
+    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "none")]) == 2
     said = capsys.readouterr().err
     assert "expected the name of a run or the path of its directory (there: " in said
     (tmp_path / "a" / "journal.jsonl").write_text("")
     (tmp_path / "a" / "report.json").unlink()
-    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
+    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
     assert f"(make report RUN={tmp_path / 'a'})" in capsys.readouterr().err
 
 
@@ -352,20 +352,20 @@ def test_a_report_of_the_first_schema_is_read_and_one_of_the_future_refused_by_n
         "verdict", "instructions", "memory", "static", "aa", "stopping")}
     file = tmp_path / "report.json"
     file.write_text(json.dumps(first | {"schema": "p2pbench-report-1"}))
-    old = reports.read(file)
+    old = report_file.read(file)
     assert old["memory"] is None and old["verdict"][0].startswith("Peer memory (bar) against")
     file.write_text(json.dumps(made | {"schema": "p2pbench-report-9"}))
     with pytest.raises(BenchError, match='report.json: schema "p2pbench-report-9" is not known'):
-        reports.read(file)
+        report_file.read(file)
     file.write_text(json.dumps(made | {"cells": 3}))
     with pytest.raises(BenchError, match="not what p2pbench-report-2 says at cells"):
-        reports.read(file)
+        report_file.read(file)
 
 
 def test_what_is_in_doubt_in_an_input_is_said_first_in_every_form(
     runs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compare, "RESULTS", tmp_path)
+    monkeypatch.setattr(two_runs, "RESULTS", tmp_path)
     a, b = runs("a", 1e8), runs("bb", 0.9e8)
     itself = a["compares"][0] | {"cells": []}
     a["aa"] = {"cells": 8, "alarms": 1, "insn_spread": None, "compares": [itself],
@@ -373,7 +373,7 @@ def test_what_is_in_doubt_in_an_input_is_said_first_in_every_form(
     b |= {"ok": False, "problems": ["1 boot of the plan not run: b0", "b1 lost"]}
     for report_ in (a, b):
         (tmp_path / report_["run"] / "report.json").write_text(json.dumps(report_))
-    assert compare.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
+    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
     doubts = ["A, a, is in doubt: A/A ALARM: 1 of 8 cells differ from themselves (page/bar).",
               "B, bb, is in doubt: NOT WHOLE: 1 boot of the plan not run: b0; b1 lost."]
     out = capsys.readouterr().out
@@ -395,8 +395,8 @@ def test_inputs_without_a_doubt_say_what_their_aa_showed(synthetic: Any, tmp_pat
         run = synthetic({"page/host": 1e8, "page/bar": 1e8}, twice=True)
         run.header |= {"run": name, "seed": number}
         (tmp_path / name).mkdir()
-        made.append(report.build(run.write(tmp_path / name)))
-    found = compare.compare(*made)
+        made.append(build.build(run.write(tmp_path / name)))
+    found = two_runs.compare(*made)
     assert found["doubts"] == [] and found["a"]["aa"] == "A/A: no alarm in 2 cells"
 
 
@@ -408,20 +408,20 @@ def test_runs_too_small_for_any_difference_say_so_and_how_many_boots_it_takes(
         run = synthetic({"page/host": 1e8, "page/bar": speed}, blocks=3, workloads=WORKLOADS)
         run.header |= {"run": name, "seed": number}
         (tmp_path / name).mkdir()
-        made.append(report.build(run.write(tmp_path / name)))
-    found = compare.compare(*made)
+        made.append(build.build(run.write(tmp_path / name)))
+    found = two_runs.compare(*made)
     # 4 cells: 2 / C(10, 5) = 1/126 is the first p that is small enough, 2 / C(8, 4) = 1/35 is not.
     assert found["too_few"] == ("3 and 3 boots cannot call any of 4 cells better or worse, which "
                                 "takes 5 in each run")
     lost = {cell["blocks_needed"] for cell in found["compares"][1]["cells"]}
     assert verdicts(found)["throughput page/bar"] == {"inconclusive"}
     assert lost == {6}  # of which a bootstrap interval is made
-    for path in compare.write(found, tmp_path / "compare"):
+    for path in two_runs.write(found, tmp_path / "compare"):
         assert "cannot call any of 4 cells" in path.read_text()
     assert "boots a run that" in (tmp_path / "compare" / "a--bb.md").read_text()
 
 
 def test_runs_that_are_large_enough_do_not_speak_of_it(runs: Any) -> None:
-    made = compare.compare(runs("a", 1e8), runs("bb", 0.9e8))
+    made = two_runs.compare(runs("a", 1e8), runs("bb", 0.9e8))
     assert made["too_few"] == ""
     assert {cell["blocks_needed"] for one in made["compares"] for cell in one["cells"]} == {None}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from p2pbench.boot import COMPLAINT
+from p2pbench.measure.boot import COMPLAINT
 
 
 @pytest.mark.parametrize("line", [

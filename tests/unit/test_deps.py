@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench.paths import ROOT
-from p2pbench.variants import read_base
+from p2pbench.base.paths import ROOT
+from p2pbench.linux.variants import read_base
 
 DEPS = ROOT / "bench" / "deps.sh"
 REAL = ("tr", "mktemp", "rm", "grep", "tail", "sed", "env", "cat", "awk")

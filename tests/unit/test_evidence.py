@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from p2pbench.evidence import judge
+from p2pbench.records.evidence import judge
 
 PEER: dict[str, Any] = {
     "p2p": {"requests": 100, "bytes": 409600, "fallbacks": 0},

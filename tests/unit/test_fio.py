@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from p2pbench.fio import FioError, check_clock, check_stall, job_file, metrics
-from p2pbench.matrix import Workload
+from p2pbench.measure.fio import FioError, check_clock, check_stall, job_file, metrics
+from p2pbench.plan.matrix import Workload
 
 DATA = Path(__file__).parents[1] / "data" / "fio"
 # What was kept of fio, and how its job differs from workload()'s.

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench.kernel import Kernel
-from p2pbench.matrix import COUNT, find_matrix
-from p2pbench.run import Run
-from p2pbench.variants import find_variant
+from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.variants import find_variant
+from p2pbench.measure.run import Run
+from p2pbench.plan.matrix_file import find_matrix
+from p2pbench.records.kinds import COUNT
 
 
 def run_with(cached: set[str], directory: Path, budget_s: float | None = None) -> Run:

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from p2pbench import tree
+from p2pbench.linux import tree
 
 from support import eventually
 

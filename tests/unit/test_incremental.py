@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import incremental, program, tree
+from p2pbench.base import program
+from p2pbench.linux import incremental, tree
 
 # Two objects, of which one includes the header; records as Kbuild writes them.
 MAKEFILE = """\

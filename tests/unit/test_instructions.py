@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-from p2pbench import insncount, instructions, plots, words
-from p2pbench.objects import Function
+from p2pbench.analysis import instructions
+from p2pbench.linux.symbols import Function
+from p2pbench.records import kinds
+from p2pbench.report import wording
+from p2pbench.report.plots import all_plots
+from p2pbench.testbed import instruments
 
 WORK = {"name": "nvme-read-4k-merge-mq-deadline", "rw": "read", "bs": 4096, "iodepth": 16,
         "numjobs": 1, "verify": "", "kind": "ordinary", "providers": ["count"], "device": "nvme",
@@ -61,7 +65,7 @@ def test_functions_that_are_not_listed_are_numbered_and_the_rows_add_up_to_the_p
     assert section
     (cell,) = section["cells"]
     assert (len(cell["functions"]), cell["others"]) == (instructions.MOST_FUNCTIONS, 5)
-    (table,) = plots.functions([cell])
+    (table,) = all_plots.functions([cell])
     assert table["others"]["name"] == "35 others"
     for variant in ("stock", "page"):
         rows = [row["per_io"][variant] for row in [*table["functions"], table["others"]]]
@@ -110,7 +114,7 @@ def test_no_figure_rests_on_the_word_of_a_run_alone() -> None:
 
 
 def test_an_absent_instrument_is_said_with_its_reason() -> None:
-    section = instructions.section(header(), [boot("page", insncount.absent("", "QEMU 5: no"))])
+    section = instructions.section(header(), [boot("page", instruments.absent("", "QEMU 5: no"))])
     assert section
     assert (section["instrument"], section["absent"], section["cells"]) == ("", "QEMU 5: no", [])
 
@@ -123,12 +127,12 @@ def test_what_the_plugin_costs_a_guest_is_told_from_boots_of_the_same_kernels() 
     section = instructions.section(header(), [*counted, *plain, *others])
     assert section
     assert section["boot_s"] == {"counted": 5.0, "plain": 4.0}
-    assert words.slowdown(section) == (
+    assert wording.slowdown(section) == (
         "A boot with the plugin, and one CPU, takes 5.0 s to a ready agent, one without it 4.0 s "
         "(medians): 1.25 times as long.")
-    assert words.slowdown(section | {"instrument": insncount.PERF}) == ""
+    assert wording.slowdown(section | {"instrument": kinds.PERF}) == ""
     alone = instructions.section(header(), counted)
-    assert alone and alone["boot_s"] is None and words.slowdown(alone) == ""
+    assert alone and alone["boot_s"] is None and wording.slowdown(alone) == ""
 
 
 def test_a_run_that_counts_nothing_has_no_section() -> None:
@@ -139,7 +143,7 @@ def test_the_paths_sum_leaves_out_what_belongs_to_no_subsystem() -> None:
     functions = {1: Function(1, "bio_init", "block/bio.o", "block"),
                  2: Function(2, "schedule", "kernel/sched/core.o", "other"),
                  3: Function(3, "_end", "other", "other")}
-    found = insncount.by_function({0: 7000, 1: 100, 2: 50, 3: 9000}, functions, 10)
+    found = instruments.by_function({0: 7000, 1: 100, 2: 50, 3: 9000}, functions, 10)
     assert found["per_io"] == 10
     assert found["subsystems"] == {"block": 10, "other": 5}
     assert found["total"] == 7000 + 100 + 50 + 9000
@@ -156,17 +160,18 @@ def test_in_virtual_time_the_guest_waits_where_its_driver_tells_the_disk_what_to
     functions = [Function(0x10, "bio_init", "block/bio.o", "block"),
                  Function(0x20, "nvme_queue_rq", "drivers/nvme/host/pci.o", "nvme"),
                  Function(0xf0, "_end", "other", "other")]
-    plugin = insncount.Instrument("insncount", tmp_path / "plugin.so")
-    counters = [insncount.Counter(one, "page", functions, tmp_path / "boot")
+    plugin = instruments.Instrument("insncount", tmp_path / "plugin.so")
+    counters = [instruments.Counter(one, "page", functions, tmp_path / "boot")
                 for one in (replace(plugin, icount="shift=0,sleep=off"), plugin)]
     assert counters[0].argument == f"{counters[1].argument},sync=20:f0"
 
 
 def test_what_was_counted_of_a_workload_that_failed_is_passed_over(tmp_path: Path) -> None:
     """The agent comes to its end mark even where the I/O failed."""
-    counter = insncount.Counter(insncount.Instrument("insncount", tmp_path / "plugin.so"), "page",
-                                [Function(0x10, "bio_init", "block/bio.o", "block")],
-                                tmp_path / "b0-page-count")
+    plugin = instruments.Instrument("insncount", tmp_path / "plugin.so")
+    counter = instruments.Counter(plugin, "page",
+                                  [Function(0x10, "bio_init", "block/bio.o", "block")],
+                                  tmp_path / "b0-page-count")
     out = tmp_path / "b0-page-count" / "insncount.txt"
     counter.skip()  # failed before it had begun
     out.write_text("section 1\n10 999\nend 1\n")

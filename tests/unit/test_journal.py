@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from p2pbench.journal import Journal, JournalError
+from p2pbench.records.journal import Journal, JournalError
 
 Lines = Callable[[Path], list[dict[str, Any]]]
 SPEED = {"page/host": 1e8, "page/bar": 1e8}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from p2pbench import junit, report
-from p2pbench.journal import Journal, LookRecord, Skipped
+from p2pbench.records.journal import Journal, LookRecord, Skipped
+from p2pbench.report import build, junit
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def run(synthetic: Any) -> Any:
 
 def suite_of(run: Any, directory: Path) -> ElementTree.Element:
     run.write(directory)
-    report.write(directory)
+    build.write(directory)
     suite = ElementTree.parse(directory / "junit.xml").getroot().find("testsuite")
     assert suite is not None
     return suite
@@ -78,7 +78,7 @@ def test_a_boot_that_has_not_run_is_an_error_and_one_that_a_look_left_out_is_ski
     journal.append_look(LookRecord(
         type="look", look=1, blocks=1, elapsed_s=1.0, why="budget", verdicts={},
         skipped=[Skipped(boot="b1-page-bar", reason="the budget is used up")]))
-    report.write(tmp_path)
+    build.write(tmp_path)
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
     (skipped,), (missing,) = case(suite, "b1-page-bar"), case(suite, "b1-page-host")
     assert (skipped.tag, skipped.get("message")) == ("skipped", "the budget is used up")

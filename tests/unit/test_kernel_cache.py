@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import kernel, lock, variants
-from p2pbench.errors import BenchError
-from p2pbench.paths import BUILD, cache_dir
-from p2pbench.variants import file_sha256, find_variant
+from p2pbench.base import lock
+from p2pbench.base.errors import BenchError
+from p2pbench.base.paths import BUILD, cache_dir
+from p2pbench.base.tools import file_sha256
+from p2pbench.linux import kernel, variants
+from p2pbench.linux.variants import find_variant
 
 
 @pytest.fixture
@@ -143,7 +145,8 @@ def test_a_cache_that_cannot_be_written_is_named(own_linux: Path, tmp_path: Path
 
 
 def test_one_process_at_a_time_makes_a_tree(own_linux: Path) -> None:
-    text = "from p2pbench import tree, variants; tree.make_tree(variants.find_variant('page'))"
+    text = ("from p2pbench.linux import tree, variants; "
+            "tree.make_tree(variants.find_variant('page'))")
     environment = os.environ | {"P2PBENCH_BASE": "/nonexistent.tar.xz"}
     with lock.locked("trees", BUILD):
         other = subprocess.Popen([sys.executable, "-c", text], env=environment, text=True,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import limits
-from p2pbench.paths import ROOT
+from p2pbench.base.paths import ROOT
+from p2pbench.testbed import limits
 
 MIB = 1 << 20
 # As Linux writes them for no limit.
@@ -109,14 +109,14 @@ def test_groups_of_version_1_allow_cpus_by_two_files(
 
 
 def test_a_process_that_is_held_to_a_cpu_has_one() -> None:
-    code = "from p2pbench import limits; print(limits.cpus())"
+    code = "from p2pbench.testbed import limits; print(limits.cpus())"
     done = subprocess.run(["taskset", "-c", str(min(os.sched_getaffinity(0))), sys.executable, "-c",
                            code], cwd=ROOT / "bench", capture_output=True, text=True)
     assert done.stdout == "1\n", done.stderr
 
 
 def test_a_limit_of_the_shell_counts_for_each_process_by_itself() -> None:
-    code = "from p2pbench import limits; print(*limits._address_space())"
+    code = "from p2pbench.testbed import limits; print(*limits._address_space())"
     done = subprocess.run(["sh", "-c", f"ulimit -v 4194304; exec {sys.executable} -c '{code}'"],
                           cwd=ROOT / "bench", capture_output=True, text=True)
     assert done.stdout.startswith("Limit(size=4294967296, source='`ulimit -v` allows'"), done.stderr

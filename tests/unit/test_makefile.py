@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench.paths import ROOT
+from p2pbench.base.paths import ROOT
 
 TEXT = (ROOT / "Makefile").read_text()
 HELP = (ROOT / "bench" / "help.txt").read_text()

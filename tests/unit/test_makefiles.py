@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench.paths import ROOT
+from p2pbench.base.paths import ROOT
 
 # What people have in their shells who build kernels and programs of their own.
 HOSTILE = {"CC": "false", "CFLAGS": "-O0 -DHOSTILE", "CPPFLAGS": "-DHOSTILE", "CLEAN": "false",

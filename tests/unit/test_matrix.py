@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import load
-from p2pbench.boot import boot_cmdline, setup_args
-from p2pbench.errors import BenchError
-from p2pbench.fio import job_file
-from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
-from p2pbench.qemu import read_shape
+from p2pbench.base.errors import BenchError
+from p2pbench.measure import load
+from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.measure.fio import job_file
+from p2pbench.plan.matrix import matrix_from_json
+from p2pbench.plan.matrix_file import find_matrix, read_matrix
+from p2pbench.testbed.qemu import read_shape
 
 GOOD = """\
 blocks = 4

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import accel, load, preflight
-from p2pbench.errors import BenchError
-from p2pbench.insncount import Instrument
-from p2pbench.matrix import find_matrix, matrix_from_json, read_matrix
-from p2pbench.run import Run
+from p2pbench.base.errors import BenchError
+from p2pbench.measure import load
+from p2pbench.measure.run import Run
+from p2pbench.plan.matrix import matrix_from_json
+from p2pbench.plan.matrix_file import find_matrix, read_matrix
+from p2pbench.testbed import accelerators, preflight
+from p2pbench.testbed.instruments import Instrument
 
 GOOD = """\
 blocks = 2
@@ -198,9 +200,10 @@ def test_it_is_refused_before_a_kernel_is_built(tmp_path: Path,
     def build(_variant: object, _flavour: object) -> None:
         raise AssertionError("a kernel was built")
 
-    monkeypatch.setattr(accel, "asked", lambda: accel.Accelerator("kvm", "asked for by ACCEL"))
+    monkeypatch.setattr(accelerators, "asked",
+                        lambda: accelerators.Accelerator("kvm", "asked for by ACCEL"))
     monkeypatch.setattr(preflight, "check", lambda _kernels: None)
-    monkeypatch.setattr("p2pbench.run.build", build)
+    monkeypatch.setattr("p2pbench.measure.run.build", build)
     run = Run.new(write(tmp_path, 'virtual_time = "required"\n' + GOOD), 1)
     with pytest.raises(BenchError, match="none here: a guest under kvm keeps the host's time"):
         run.prepare(run.remaining())

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench.errors import BenchError
-from p2pbench.matrix import Matrix, matrix_from_json, read_matrix
+from p2pbench.base.errors import BenchError
+from p2pbench.plan.matrix import Matrix, matrix_from_json
+from p2pbench.plan.matrix_file import read_matrix
 
 OWN = """\
 [variants.longer]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from p2pbench import memory, report
+from p2pbench.analysis import memory
+from p2pbench.report import build
 
 GIB = 1 << 30
 SIZES = [64 << 20 << 2 * step for step in range(7)]  # 64 MiB to 256 GiB
@@ -152,6 +153,6 @@ def test_a_run_that_measures_no_memory_has_no_section(synthetic: Any) -> None:
 
 def test_the_report_holds_the_curve(run: Any, tmp_path: Path) -> None:
     run.write(tmp_path)
-    made = report.write(tmp_path)
+    made = build.write(tmp_path)
     assert made["memory"] == section(run)
     assert made["static"] is None

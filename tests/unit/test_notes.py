@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import tree, variants
-from p2pbench.variants import Variant
+from p2pbench.linux import tree, variants
+from p2pbench.linux.variants import Variant
 
 VARIANT = Variant("v", ("s",), False)
 NOTES = "Since the first version: a line.\n\nTo check: another one.\n"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench.errors import BenchError
-from p2pbench.objects import compact, differing, largest_piece, plain_name, read_functions
+from p2pbench.base.errors import BenchError
+from p2pbench.linux.symbols import compact, differing, largest_piece, read_functions
+from p2pbench.records.counts import plain_name
 
 MAP = """\
  .text          0xffffffff81000000      0x100 vmlinux.a(block/bio.o)

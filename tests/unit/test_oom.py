@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import limits
-from p2pbench.oom import OomWatch
+from p2pbench.testbed import limits
+from p2pbench.testbed.oom import OomWatch
 
 V1 = "35 31 0:32 {root} {mount} rw,relatime - cgroup cgroup rw,memory\n"
 V2 = "35 31 0:32 {root} {mount} rw,relatime - cgroup2 cgroup2 rw\n"

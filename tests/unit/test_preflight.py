@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import accel, limits, paths, preflight, program, tree
-from p2pbench.errors import BenchError
-from p2pbench.kernel import Kernel
-from p2pbench.paths import ROOT
-from p2pbench.variants import find_variant
+from p2pbench.base import paths, program
+from p2pbench.base.errors import BenchError
+from p2pbench.base.paths import ROOT
+from p2pbench.linux import tree
+from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.variants import find_variant
+from p2pbench.testbed import accelerators, limits, preflight
 
 GIB = 1 << 30
 
@@ -130,7 +132,7 @@ def test_one_file_system_is_counted_once_and_each_by_what_goes_there(
 def test_an_unknown_accelerator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ACCEL", "kvn")
     with pytest.raises(BenchError, match='ACCEL="kvn".*kvm, tcg'):
-        accel.choose(tmp_path)
+        accelerators.choose(tmp_path)
 
 
 def test_a_kvm_that_hangs_costs_seconds_and_is_named(monkeypatch: pytest.MonkeyPatch,
@@ -141,13 +143,13 @@ def test_a_kvm_that_hangs_costs_seconds_and_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("ACCEL", raising=False)
-    monkeypatch.setattr(accel, "_KVM", tmp_path)
-    monkeypatch.setattr(accel, "_PROBE_S", 0.3)
-    chosen = accel.choose(tmp_path / "bzImage")
+    monkeypatch.setattr(accelerators, "_KVM", tmp_path)
+    monkeypatch.setattr(accelerators, "_PROBE_S", 0.3)
+    chosen = accelerators.choose(tmp_path / "bzImage")
     assert chosen.name == "tcg"
     assert "/dev/kvm is there, but a guest under it hung" in chosen.reason
     hanging.unlink()
-    assert accel.choose(tmp_path / "bzImage") == chosen
+    assert accelerators.choose(tmp_path / "bzImage") == chosen
 
 
 def limited(monkeypatch: pytest.MonkeyPatch, size: int, source: str = "this machine has") -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import lock, paths, program
-from p2pbench.errors import BenchError
+from p2pbench.base import lock, paths, program
+from p2pbench.base.errors import BenchError
 
 from support import HOSTILE, default_signals, wait_gone
 
@@ -31,7 +31,7 @@ def test_a_python_of_ours_has_what_a_user_may_set_and_no_modules_of_the_users(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("P2PBENCH_BASE", "/base.tar.xz")
     monkeypatch.setenv("ACCEL", "tcg")
-    text = ("import os, site; from p2pbench import paths; print(site.ENABLE_USER_SITE, "
+    text = ("import os, site; from p2pbench.base import paths; print(site.ENABLE_USER_SITE, "
             "os.environ['P2PBENCH_BASE'], os.environ['ACCEL'], paths.cache_dir())")
     done = program.run(sys.executable, "-c", text, extra=paths.own_environment())
     assert done.stdout == f"False /base.tar.xz tcg {paths.cache_dir()}\n", done.stderr
@@ -75,7 +75,7 @@ FAMILY = 'trap "" TERM INT HUP; echo $$ >>"$1"; sh -c \'echo $$ >>"$1"; sleep 60
 def test_what_a_program_started_ends_with_the_harness(tmp_path: Path,
                                                       number: signal.Signals) -> None:
     pids = tmp_path / "pids"
-    text = (f"from p2pbench import program\n"
+    text = (f"from p2pbench.base import program\n"
             f"program.run('sh', '-c', {FAMILY!r}, 'sh', {str(pids)!r})\n")
     harness = subprocess.Popen([sys.executable, "-c", text], stderr=subprocess.DEVNULL,
                                preexec_fn=default_signals)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import lock, progress
+from p2pbench.base import lock
+from p2pbench.linux import build_progress
 
 LOG = """\
   SYNC    include/config/auto.conf
@@ -25,30 +26,30 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_line_says_objects_done_of_how_many_and_the_time_left() -> None:
-    assert progress.line("page (bench)", 500, 1500, 100.0) == \
+    assert build_progress.line("page (bench)", 500, 1500, 100.0) == \
         "page (bench): 500 of about 1,500 objects, about 3 min 20 s left"
-    assert progress.line("page (bench)", 1500, 1500, 100.0).endswith("1,500 objects, linking")
-    assert progress.line("page (bench)", 0, 1500, 9.0).endswith("0 of about 1,500 objects")
+    assert build_progress.line("page (bench)", 1500, 1500, 100.0).endswith("1,500 objects, linking")
+    assert build_progress.line("page (bench)", 0, 1500, 9.0).endswith("0 of about 1,500 objects")
 
 
 def test_objects_are_counted_in_the_log_of_make(log: Path) -> None:
-    assert progress.objects_in(log) == 3
-    assert progress.objects_in(log.with_name("none")) == 0
+    assert build_progress.objects_in(log) == 3
+    assert build_progress.objects_in(log.with_name("none")) == 0
 
 
 def test_a_build_can_be_followed_by_other_processes_while_it_runs(log: Path) -> None:
-    assert progress.current() == ""
+    assert build_progress.current() == ""
     with lock.locked("kernels") as hold:
-        progress.announce(hold, "page (bench)", log, 12)
-        assert progress.current().startswith("page (bench): 3 of about 12 objects")
-    assert progress.current() == ""
+        build_progress.announce(hold, "page (bench)", log, 12)
+        assert build_progress.current().startswith("page (bench): 3 of about 12 objects")
+    assert build_progress.current() == ""
 
 
 def test_in_a_log_a_line_is_printed_each_interval(
         log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress, "_LOG_S", 0.05)
-    with lock.locked("kernels") as hold, progress.shown():
-        progress.announce(hold, "page (bench)", log, 12)
+    monkeypatch.setattr(build_progress, "_LOG_S", 0.05)
+    with lock.locked("kernels") as hold, build_progress.shown():
+        build_progress.announce(hold, "page (bench)", log, 12)
         time.sleep(0.5)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 1 and all("3 of about 12 objects" in line for line in lines)

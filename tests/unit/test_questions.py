@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from p2pbench import report
-from p2pbench.comparisons import compare_all
-from p2pbench.matrix import read_matrix
-from p2pbench.metrics import METRICS
-from p2pbench.questions import environment_of, questions
+from p2pbench.analysis.questions import environment_of, questions
+from p2pbench.analysis.verdicts import compare_all
+from p2pbench.plan.matrix_file import read_matrix
+from p2pbench.records.metrics import METRICS
+from p2pbench.report import build
 
 VARIANTS = ("stock", "page", "pageless")
 # As many as p99.9 wants.
@@ -181,7 +181,7 @@ def test_more_instructions_are_worse_and_fewer_are_better(synthetic: Any) -> Non
 
 def test_the_margin_of_instructions_is_its_own(run: Any, tmp_path: Path) -> None:
     run.write(tmp_path)
-    made = report.write(tmp_path)
+    made = build.write(tmp_path)
     cells = {one["name"]: one["cells"][0] for one in made["compares"]}
     assert cells["ordinary-page"]["verdict"] == "equivalent"  # 0.2 % of 0.5 %
     assert cells["ordinary-pageless"]["verdict"] == "worse"  # 2.2 %
@@ -210,7 +210,7 @@ def test_a_count_without_its_evidence_is_invalid(run: Any) -> None:
 
 
 def test_every_report_with_a_second_boot_says_what_its_aa_showed(run: Any, tmp_path: Path) -> None:
-    made = report.build(run.write(tmp_path))
+    made = build.build(run.write(tmp_path))
     assert (made["aa"]["cells"], made["aa"]["alarms"]) == (2, 0)
     assert made["aa"]["insn_spread"] == pytest.approx(1 / 5010)
     assert made["notes"] == [] and made["aa"]["headline"] == "A/A: no alarm in 2 cells"
@@ -224,7 +224,7 @@ def test_aa_cells_that_an_absent_instrument_left_empty_are_not_counted(
         for result in boot["workloads"]:
             if result.get("counts"):
                 result["counts"] |= {"per_io": None, "reason": "the plugin did not load"}
-    made = report.build(run.write(tmp_path))
+    made = build.build(run.write(tmp_path))
     assert (made["aa"]["cells"], made["aa"]["without_pairs"], made["aa"]["alarms"]) == (0, 2, 0)
     assert made["aa"]["headline"] == (
         "A/A: nothing was compared: 2 cells of instructions per I/O have no pair")
@@ -234,11 +234,11 @@ def test_an_aa_alarm_stands_on_top_of_the_report_and_is_no_failure(
         synthetic: Any, tmp_path: Path) -> None:
     run = counted(synthetic, COST | {"page-aa": 5110.0})
     run.write(tmp_path)
-    made = report.write(tmp_path)
+    made = build.write(tmp_path)
     assert (made["aa"]["cells"], made["aa"]["alarms"]) == (2, 2)
-    assert report.exit_status(made) == 0
+    assert build.exit_status(made) == 0
     out = io.StringIO()
-    report.render_terminal(made, Console(file=out, width=200))
+    build.render_terminal(made, Console(file=out, width=200))
     assert out.getvalue().startswith("A/A ALARM: 2 of 2 cells differ from themselves")
     assert "A/A ALARM" in "".join((tmp_path / "report.md").read_text().split("## ")[0])
 
@@ -273,7 +273,7 @@ def test_what_is_counted_twice_alarms_in_few_blocks_too(synthetic: Any, tmp_path
         run = counted(synthetic, COST | {"page-aa": 5010.0 * more}, blocks=4)
         directory = tmp_path / str(more)
         directory.mkdir()
-        made = report.build(run.write(directory))
+        made = build.build(run.write(directory))
         assert (made["aa"]["cells"], made["aa"]["alarms"]) == (2, alarms)
         assert made["aa"]["headline"].startswith("A/A ALARM") == bool(alarms)
 
@@ -297,7 +297,7 @@ TIMES = {"stock": 90_000, "page": 90_000, "page-aa": 90_010, "pageless": 91_000}
 
 def test_in_virtual_time_more_bytes_are_better_and_less_latency(run: Any, tmp_path: Path) -> None:
     in_virtual_time(run, TIMES).write(tmp_path)
-    made = report.write(tmp_path)
+    made = build.write(tmp_path)
     compares = {one["name"]: one["cells"] for one in made["compares"]}
     assert list(compares)[:3] == ["virtual-bar", "latency-bar", "p2p-bar"]
     (cell,) = compares["virtual-bar"]
@@ -322,7 +322,7 @@ def test_a_longer_tail_alone_is_worse(run: Any, tmp_path: Path) -> None:
             for name in ("p999", "max"):
                 boot["workloads"][0]["virtual"]["latency_ns"][name] *= 2
     run.write(tmp_path)
-    verdict, *_ = report.write(tmp_path)["verdict"]
+    verdict, *_ = build.write(tmp_path)["verdict"]
     assert ("against page, equivalent within 0.5 % in the only case; latency (p50, p99, p99.9): of "
             "3 cases 1 worse (worst: read p99.9 +100 % [") in verdict
 
@@ -331,7 +331,7 @@ def test_one_boot_whose_clock_ran_on_leaves_its_cell_without_a_number(
         run: Any, tmp_path: Path) -> None:
     in_virtual_time(run, TIMES)
     run.result("b2-pageless-count", "count-read")["virtual"]["duration_ns"] += 273 * IOS
-    made = report.build(run.write(tmp_path))
+    made = build.build(run.write(tmp_path))
     (cell,) = made["compares"][0]["cells"]
     assert cell["verdict"] == "invalid" and cell["ratio"] is None
     assert cell["reasons"][0].startswith("b2-pageless-count: virtual time: the guest's clock went")
@@ -340,7 +340,7 @@ def test_one_boot_whose_clock_ran_on_leaves_its_cell_without_a_number(
 
 def test_an_alarm_says_of_which_metric_it_is(run: Any, tmp_path: Path) -> None:
     in_virtual_time(run, TIMES | {"page-aa": 92_000})
-    made = report.build(run.write(tmp_path))
+    made = build.build(run.write(tmp_path))
     assert ("throughput in virtual time of page/count count-read worse, p50 latency in virtual "
             "time of page/count count-read worse, ") in made["aa"]["headline"]
 
@@ -349,5 +349,5 @@ def test_a_run_of_one_kernel_against_itself_alone_has_a_report(
         synthetic: Any, tmp_path: Path) -> None:
     run = synthetic({"page/bar": 1e8}, noise=0.01, twice=True)
     run.header["matrix"]["compare"] = []
-    made = report.build(run.write(tmp_path))
+    made = build.build(run.write(tmp_path))
     assert made["aa"]["cells"] == 1 and "better or worse" in made["stopping"]["rates"]

@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 
 import samples
-from p2pbench import index, reference, reports
-from p2pbench.errors import BenchError
-from p2pbench.paths import RESULTS, cache_dir, published
-from p2pbench.schema import validator
+from p2pbench.base.errors import BenchError
+from p2pbench.base.paths import RESULTS, cache_dir, published
+from p2pbench.base.schema import validator
+from p2pbench.report import index, publish, report_file
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def whole() -> dict[str, Any]:
 
 
 def test_the_summary_has_exactly_these_keys(whole: dict[str, Any]) -> None:
-    made = reference.summary(whole)
+    made = publish.summary(whole)
     assert list(made) == ["schema", "environment_class", "base", "cells", "aa", "memory",
                           "ordinary", "series"]
     assert list(made["cells"][0]) == ["provider", "rw", "bs", "iodepth", "metric", "page",
@@ -44,7 +44,7 @@ def test_a_command_in_a_result_names_no_directory_of_the_machine() -> None:
 
 
 def test_the_figures_are_those_of_the_report(whole: dict[str, Any]) -> None:
-    made = reference.summary(whole)
+    made = publish.summary(whole)
     bar = whole["compares"][0]["cells"][0]
     cell = made["cells"][0]
     assert (cell["provider"], cell["ratio"], cell["verdict"]) == (
@@ -62,7 +62,7 @@ def test_the_figures_are_those_of_the_report(whole: dict[str, Any]) -> None:
 
 def test_what_was_timed_in_virtual_time_is_published_with_its_figures(
         whole: dict[str, Any]) -> None:
-    cells = {one["metric"]: one for one in reference.summary(whole)["cells"]
+    cells = {one["metric"]: one for one in publish.summary(whole)["cells"]
              if one["provider"] == "bar" and one["bs"] == 131072 and "virtual" in one["metric"]}
     assert set(cells) == {"virtual", "virtual_p50", "virtual_p99"}
     assert (cells["virtual"]["page"], cells["virtual"]["pageless"]) == (1e6, 993400)
@@ -70,29 +70,29 @@ def test_what_was_timed_in_virtual_time_is_published_with_its_figures(
 
 
 def test_the_ratio_is_that_of_the_pairs_and_the_schema_says_so(whole: dict[str, Any]) -> None:
-    compare = next(one for one in whole["compares"] if reference._is_published(one))
+    compare = next(one for one in whole["compares"] if publish._is_published(one))
     pairs, ratios = compare["cells"][0]["pairs"], (0.5, 1.0, 4.0)
     for pair, base, ratio in zip(pairs, (8.0, 1.0, 2.0), ratios):
         pair["baseline"]["bytes_per_s"], pair["candidate"]["bytes_per_s"] = base, base * ratio
     compare["cells"][0]["ratio"] = 1.0
-    cell = reference.summary(whole)["cells"][0]
+    cell = publish.summary(whole)["cells"][0]
     assert len(pairs) == 3 and (cell["page"], cell["pageless"], cell["ratio"]) == (2.0, 4.0, 1.0)
-    schema = json.loads(reference.SCHEMA_FILE.read_text())
+    schema = json.loads(publish.SCHEMA_FILE.read_text())
     assert "not the quotient of those two medians" in schema["description"]
 
 
 def test_what_was_not_measured_is_null(whole: dict[str, Any]) -> None:
     bare = whole | dict.fromkeys(("aa", "memory", "instructions", "static"))
-    made = reference.summary(bare)
+    made = publish.summary(bare)
     assert [made[key] for key in ("aa", "memory", "ordinary", "series")] == [None] * 4
 
 
 def test_the_schema_refuses_a_key_too_many(whole: dict[str, Any]) -> None:
-    jsonschema.Draft202012Validator.check_schema(json.loads(reference.SCHEMA_FILE.read_text()))
-    made = reference.summary(whole)
+    jsonschema.Draft202012Validator.check_schema(json.loads(publish.SCHEMA_FILE.read_text()))
+    made = publish.summary(whole)
     made["cells"][0]["note"] = ""
     with pytest.raises(jsonschema.ValidationError):
-        validator(reference.SCHEMA_FILE).validate(made)
+        validator(publish.SCHEMA_FILE).validate(made)
 
 
 def test_what_is_counted_has_the_provider_and_the_evidence_of_its_path(
@@ -105,7 +105,7 @@ def test_what_is_counted_has_the_provider_and_the_evidence_of_its_path(
     sides = {side: {"variant": variant, "provider": "count"}
              for side, variant in (("baseline", "page"), ("candidate", "pageless"))}
     counted = [compare["cells"][0] | {"workload": cell["workload"], "metric": "instructions"}]
-    made = reference.summary(whole | {"compares": [compare | sides | {"cells": counted}]})
+    made = publish.summary(whole | {"compares": [compare | sides | {"cells": counted}]})
     assert [one["provider"] for one in made["cells"]] == ["bar"]
     assert made["cells"][0]["evidence"] == {"p2p_requests": 4500, "fallbacks": 0}
 
@@ -116,17 +116,17 @@ def test_a_run_is_published_without_its_raw_output(tmp_path: Path, whole: dict[s
     (run / "report.json").write_text(json.dumps(whole))
     (run / "journal.jsonl").write_text("{}\n")
     (run / "raw").mkdir()
-    reference.publish(run, tmp_path / "6.1")
+    publish.publish(run, tmp_path / "6.1")
     assert sorted(path.name for path in (tmp_path / "6.1").iterdir()) == [
         "memory.svg", "report.html", "report.json", "report.md", "summary.json"]
-    assert reports.read(tmp_path / "6.1") == whole
+    assert report_file.read(tmp_path / "6.1") == whole
 
 
 def test_the_plot_of_the_readme_is_a_file_that_brings_its_colours(
     tmp_path: Path, whole: dict[str, Any]
 ) -> None:
     (tmp_path / "report.json").write_text(json.dumps(whole))
-    reference.publish(tmp_path, tmp_path / "6.1")
+    publish.publish(tmp_path, tmp_path / "6.1")
     text = (tmp_path / "6.1" / "memory.svg").read_text()
     assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
     used, defined = (set(re.findall(pattern, text)) for pattern in (r"var\((--\w+)\)", r"(--\w+):"))
@@ -137,7 +137,7 @@ def test_a_run_with_problems_is_no_reference(tmp_path: Path, whole: dict[str, An
     (tmp_path / "report.json").write_text(json.dumps(
         whole | {"ok": False, "problems": ["1 boot of the plan not run: b0"]}))
     with pytest.raises(BenchError, match="is no reference: 1 boot"):
-        reference.publish(tmp_path, tmp_path / "6.1")
+        publish.publish(tmp_path, tmp_path / "6.1")
 
 
 @pytest.mark.parametrize(("change", "words"), [
@@ -155,7 +155,7 @@ def test_what_nobody_could_repeat_or_trust_is_not_published(
     change(whole)
     (tmp_path / "report.json").write_text(json.dumps(whole))
     with pytest.raises(BenchError, match=words):
-        reference.publish(tmp_path, tmp_path / "6.1")
+        publish.publish(tmp_path, tmp_path / "6.1")
 
 
 def test_the_list_has_every_run_and_names_those_that_cannot_be_read(

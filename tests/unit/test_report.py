@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from p2pbench import report
-from p2pbench.files import WriteError
-from p2pbench.journal import JournalError
+from p2pbench.base.atomic import WriteError
+from p2pbench.records.journal import JournalError
+from p2pbench.report import build
 
 SPEED = {"page/host": 1e8, "page/bar": 0.88e8}
 WORKLOADS = ("randread-4k-qd1", "randwrite-8k-qd2", "randwrite-verify", "pattern-there")
@@ -31,19 +31,19 @@ def terminal(made: dict[str, Any], colour: bool = False) -> str:
     out = io.StringIO()
     console = Console(file=out, width=160, force_terminal=colour,
                       color_system="standard" if colour else None, _environ={})
-    report.render_terminal(made, console)
+    build.render_terminal(made, console)
     return out.getvalue()
 
 
 def made_of(run: Any, directory: Path) -> dict[str, Any]:
     run.write(directory)
-    return report.write(directory)
+    return build.write(directory)
 
 
 def test_a_whole_run_is_ok(run: Any, tmp_path: Path) -> None:
     made = made_of(run, tmp_path)
     assert made["problems"] == []
-    assert report.exit_status(made) == 0
+    assert build.exit_status(made) == 0
 
 
 def test_the_terminal_gives_the_verdict_in_plain_words_first(run: Any, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_markdown_and_html_give_the_verdict_first(run: Any, tmp_path: Path) -> N
 def test_an_invalid_cell_is_red_and_fails_the_run(run: Any, tmp_path: Path) -> None:
     run.result("b2-page-bar").update(status="invalid", reasons=["12 requests fell back"])
     made = made_of(run, tmp_path)
-    assert report.exit_status(made) == 1
+    assert build.exit_status(made) == 1
     shown = terminal(made, colour=True)
     assert shown.startswith("\x1b[1;31mNOT WHOLE: ")
     assert "Evidence INVALID in 1 of 8 cells" in shown
@@ -82,14 +82,14 @@ def test_an_invalid_cell_is_red_and_fails_the_run(run: Any, tmp_path: Path) -> N
 def test_a_planted_loss_is_worse_but_no_failure(run: Any, tmp_path: Path) -> None:
     made = made_of(run, tmp_path)
     assert {cell["verdict"] for cell in made["compares"][0]["cells"]} == {"worse"}
-    assert report.exit_status(made) == 0
+    assert build.exit_status(made) == 0
 
 
 def test_data_that_differ_fail_the_run(run: Any, tmp_path: Path) -> None:
     run.result("b1-page-bar", "randwrite-verify").update(status="failed", error={
         "step": "fio", "expected": "exit 0", "got": "verify: bad magic"})
     made = made_of(run, tmp_path)
-    assert report.exit_status(made) == 1
+    assert build.exit_status(made) == 1
     assert "randwrite verify: data NOT proved in 1 boot (b1-page-bar: fio: expected exit 0, got " \
            "verify: bad magic)" in made["problems"][0]
     assert "proved in every boot of ONLY 3 of 4 cells" in terminal(made)
@@ -100,7 +100,7 @@ def test_a_lost_boot_fails_the_run_and_shows_its_last_console_lines(
 ) -> None:
     run.lose("b4-page-bar")
     made = made_of(run, tmp_path)
-    assert report.exit_status(made) == 1
+    assert build.exit_status(made) == 1
     assert "boot b4-page-bar lost at setup: no answer in 30 s" in made["problems"]
     for text in (terminal(made), *(path.read_text() for path in tmp_path.glob("report.*"))):
         assert "Kernel panic - not syncing: planted" in text
@@ -113,7 +113,7 @@ def test_a_lost_boot_that_was_run_again_is_listed_but_fails_nothing(
     run.lose("b4-page-bar")
     run.boots.append(again)
     made = made_of(run, tmp_path)
-    assert report.exit_status(made) == 0
+    assert build.exit_status(made) == 0
     assert [(boot["boot"], boot["repeated"]) for boot in made["lost"]] == [("b4-page-bar", True)]
     assert "Boot b4-page-bar lost at setup, run again" in terminal(made)
 
@@ -121,7 +121,7 @@ def test_a_lost_boot_that_was_run_again_is_listed_but_fails_nothing(
 def test_a_second_result_of_a_boot_is_called_that_and_not_lost(run: Any, tmp_path: Path) -> None:
     run.boots.append(dict(run.boot("b4-page-bar")))
     made = made_of(run, tmp_path)
-    assert report.exit_status(made) == 0 and made["totals"]["boots"]["repeated"] == 1
+    assert build.exit_status(made) == 0 and made["totals"]["boots"]["repeated"] == 1
     said = "a second result of the same boot, not used"
     assert f"Boot b4-page-bar repeated: {said}" in terminal(made)
     for page in ("report.html", "report.md"):
@@ -133,7 +133,7 @@ def test_a_second_result_of_a_boot_is_called_that_and_not_lost(run: Any, tmp_pat
 def test_a_boot_that_was_not_run_fails_the_run(run: Any, tmp_path: Path) -> None:
     del run.boots[-1]
     made = made_of(run, tmp_path)
-    assert report.exit_status(made) == 1
+    assert build.exit_status(made) == 1
     assert made["problems"] == ["1 boot of the plan not run: b7-page-bar"]
 
 
@@ -146,8 +146,8 @@ def test_a_result_that_is_absent_from_an_ok_boot_fails_the_run(run: Any, tmp_pat
 def test_a_cut_journal_gives_a_report_that_says_so(run: Any, tmp_path: Path) -> None:
     path = run.write(tmp_path)
     path.write_bytes(path.read_bytes()[:-20])
-    made = report.write(tmp_path)
-    assert report.exit_status(made) == 1
+    made = build.write(tmp_path)
+    assert build.exit_status(made) == 1
     assert "the last line was cut" in terminal(made)
 
 
@@ -155,7 +155,7 @@ def test_boots_that_were_deselected_are_not_missed(run: Any, tmp_path: Path) -> 
     run.header["plan"] = [boot for boot in run.header["plan"] if boot["provider"] == "bar"]
     run.boots = [boot for boot in run.boots if boot["provider"] == "bar"]
     made = made_of(run, tmp_path)
-    assert report.exit_status(made) == 0
+    assert build.exit_status(made) == 0
     assert {cell["provider"] for cell in made["cells"]} == {"bar"}
     assert "Nothing compared" in terminal(made)
 
@@ -163,7 +163,7 @@ def test_boots_that_were_deselected_are_not_missed(run: Any, tmp_path: Path) -> 
 def test_a_run_of_which_nothing_is_left_still_has_a_report(run: Any, tmp_path: Path) -> None:
     run.boots = []
     made = made_of(run, tmp_path)
-    assert report.exit_status(made) == 1
+    assert build.exit_status(made) == 1
     assert "No evidence" in terminal(made)
 
 
@@ -171,7 +171,7 @@ def test_the_json_fits_its_schema_and_the_schema_refuses_what_is_not_there(
     run: Any, tmp_path: Path
 ) -> None:
     made_of(run, tmp_path)
-    schema = json.loads(report.SCHEMA_FILE.read_text())
+    schema = json.loads(build.SCHEMA_FILE.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     made = json.loads((tmp_path / "report.json").read_text())
     jsonschema.validate(made, schema)
@@ -296,7 +296,7 @@ def test_provenance_has_no_empty_rows_no_symbols_and_sizes_that_can_be_read(
 def test_the_same_journal_gives_the_same_report(run: Any, tmp_path: Path) -> None:
     made_of(run, tmp_path)
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    report.write(tmp_path)
+    build.write(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
 
 
@@ -315,7 +315,7 @@ def test_a_full_disk_keeps_the_old_report(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(WriteError, match="No space left on device.*make report RUN="):
-        report.write(tmp_path)
+        build.write(tmp_path)
     assert {path.read_text() for path in tmp_path.glob("report.*")} == {"old"}
     assert not list(tmp_path.glob(".*"))
 
@@ -324,14 +324,14 @@ def test_the_command_makes_the_report_again(
     run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.write(tmp_path)
-    assert report.main([str(tmp_path)]) == 0
+    assert build.main([str(tmp_path)]) == 0
     assert (tmp_path / "report.html").is_file()
     assert "worse in all 2 cases" in capsys.readouterr().out
-    assert report.main([str(tmp_path / "none")]) == 2
+    assert build.main([str(tmp_path / "none")]) == 2
     assert "none\": expected the name of a run or the path of its directory (there: " \
         in capsys.readouterr().err
     (tmp_path / "journal.jsonl").unlink()
-    assert report.main([str(tmp_path)]) == 2
+    assert build.main([str(tmp_path)]) == 2
     assert "a published run has its report and no journal" in capsys.readouterr().err
 
 
@@ -339,7 +339,7 @@ def test_a_report_of_another_schema_is_refused(run: Any, tmp_path: Path) -> None
     path = run.write(tmp_path)
     path.write_text(path.read_text().replace("p2pbench-journal-1", "p2pbench-journal-0"))
     with pytest.raises(JournalError, match="p2pbench-journal-0"):
-        report.write(tmp_path)
+        build.write(tmp_path)
 
 
 def test_the_json_has_a_line_for_each_entry_and_all_of_the_report(run: Any,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import repository
+from p2pbench.base import repository
 
 
 def git(directory: Path, *args: str) -> str:

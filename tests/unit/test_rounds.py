@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from p2pbench.evidence import judge
-from p2pbench.rounds import merged
+from p2pbench.measure.rounds import merged
+from p2pbench.records.evidence import judge
 
 Record = dict[str, Any]
 

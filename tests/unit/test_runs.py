@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from p2pbench import compare, report, runs
-from p2pbench.errors import BenchError
-from p2pbench.paths import ROOT
+from p2pbench.base.errors import BenchError
+from p2pbench.base.paths import ROOT
+from p2pbench.records import runs
+from p2pbench.report import build, two_runs
 
 
 @pytest.fixture
@@ -67,9 +68,9 @@ def test_how_a_run_is_named_is_how_it_is_found(run: Path, tmp_path: Path) -> Non
 
 
 def test_each_command_takes_them(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for main in (report.main, lambda words: compare.main([*words, *words])):
+    for main in (build.main, lambda words: two_runs.main([*words, *words])):
         assert main([run.name]) == 2
-        assert "no whole first line" in capsys.readouterr().err or main is not report.main
+        assert "no whole first line" in capsys.readouterr().err or main is not build.main
 
 
 @pytest.mark.parametrize("words", [["report", "RUN=none"], ["compare", "A=none", "B=none"],

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from p2pbench.matrix import Matrix, Workload, read_matrix
-from p2pbench.paths import CONFIGS
-from p2pbench.virtual import ICOUNT
+from p2pbench.base.paths import CONFIGS
+from p2pbench.plan.matrix import Matrix, Workload
+from p2pbench.plan.matrix_file import read_matrix
+from p2pbench.records.virtual_time import ICOUNT
 
 Record = dict[str, Any]
 MAKE = """
 import resource, sys, time
-from p2pbench import report
+from p2pbench.report import build
 began = time.process_time()
-made = report.write(sys.argv[1])
+made = build.write(sys.argv[1])
 print(sum(len(one["cells"]) for one in made["compares"]), made["aa"]["cells"],
       len(made["instructions"]["cells"]), len(made["memory"]["points"]), len(made["problems"]),
       f"{time.process_time() - began:.1f}",

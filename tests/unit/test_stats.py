@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from p2pbench.comparisons import Comparison, compare_all
-from p2pbench.estimate import Interval, blocks_needed, bootstrap, interval_of, verdict_of
+from p2pbench.analysis.estimate import Interval, blocks_needed, bootstrap, interval_of, verdict_of
+from p2pbench.analysis.verdicts import Comparison, compare_all
 
 SEED = (1, 2)
 

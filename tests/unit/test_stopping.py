@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from p2pbench import report, stopping
-from p2pbench.errors import BenchError
-from p2pbench.journal import Journal, JournalError
-from p2pbench.looks import first_decision, looks_of, plan_looks
-from p2pbench.matrix import find_matrix
-from p2pbench.metrics import FAMILIES
-from p2pbench.run import Run
-from p2pbench.significance import ALPHA, fewest_pairs
-from p2pbench.stopping import Budget, in_words, parse_budget
+from p2pbench.analysis.schedule import looks_of, plan_looks
+from p2pbench.analysis.significance import ALPHA, fewest_pairs
+from p2pbench.base.errors import BenchError
+from p2pbench.base.units import in_words, parse_budget
+from p2pbench.measure import stopping
+from p2pbench.measure.run import Run
+from p2pbench.measure.stopping import Budget
+from p2pbench.plan.matrix_file import find_matrix
+from p2pbench.records.journal import Journal, JournalError
+from p2pbench.records.metrics import FAMILIES
+from p2pbench.report import build, stopping_notes
+from p2pbench.report.stopping_notes import first_decision
 
 SPEED = {"page/host": 1e8, "page/bar": 1e8, "page/cmb": 1e8}
 
@@ -84,7 +87,7 @@ def test_looks_that_fall_due_together_are_one_look(run: Any, tmp_path: Path) -> 
 
 def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> None:
     drive(run, tmp_path)
-    made = report.write(tmp_path)
+    made = build.write(tmp_path)
     assert made["ok"], made["problems"]
     assert ("after 3, 5, 8, 12 blocks, as far as it came; intervals are of 98.75 %, better or "
             "worse can be found from 8 blocks on with a p of at most 2.5 % after Holm, since with "
@@ -110,7 +113,7 @@ def test_metrics_that_can_be_decided_at_other_looks_are_named(run: Any, tmp_path
          "provider": "count", "kind": "count", "aa": False} for variant in ("stock", "page")]
     run.header["stopping"] = plan_looks(3, 12, 600.0).shared(
         {"throughput": 48, "instructions": 1, "virtual": 1}).as_json()
-    (note,) = stopping.notes(Journal.create(tmp_path / "journal.jsonl", run.header))
+    (note,) = stopping_notes.notes(Journal.create(tmp_path / "journal.jsonl", run.header))
     assert ("better or worse can be found in wall-clock throughput after 12 blocks with a p of at "
             "most 5 % after Holm, in instructions per I/O from 8 blocks on with a p of at most "
             "2.5 % after Holm, since with fewer no p is that small") in note
@@ -118,17 +121,17 @@ def test_metrics_that_can_be_decided_at_other_looks_are_named(run: Any, tmp_path
 
 def test_a_settled_verdict_stays_whatever_comes_later(run: Any, tmp_path: Path) -> None:
     drive(run, tmp_path)
-    made = report.build(tmp_path / "journal.jsonl")
+    made = build.build(tmp_path / "journal.jsonl")
     assert verdicts(made)["bar"][:2] == ("equivalent", 1)
     assert len(made["compares"][0]["cells"][0]["pairs"]) == 3
     assert verdicts(made)["cmb"][:2] == ("inconclusive", 4)
     assert len(made["compares"][1]["cells"][0]["pairs"]) == 12
-    assert report.build(tmp_path / "journal.jsonl") == made
+    assert build.build(tmp_path / "journal.jsonl") == made
 
 
 def test_intervals_are_as_wide_as_so_many_looks_need(run: Any, tmp_path: Path) -> None:
     drive(run, tmp_path)
-    cell = report.build(tmp_path / "journal.jsonl")["compares"][0]["cells"][0]
+    cell = build.build(tmp_path / "journal.jsonl")["compares"][0]["cells"][0]
     assert cell["interval"]["confidence"] == pytest.approx(1 - ALPHA / 4)
 
 
@@ -139,10 +142,10 @@ def test_a_boot_that_is_lost_before_a_look_and_run_again_after_it_does_not_chang
     run.lose("b1-page-bar")
     run.result("b4-page-cmb")["metrics"]["bytes_per_s"] = 1e8
     journal = drive(run, tmp_path)
-    before = report.build(tmp_path / "journal.jsonl")
+    before = build.build(tmp_path / "journal.jsonl")
     journal.append(made_of | {"workloads": run.boot("b0-page-bar")["workloads"], "status": "ok",
                               "lost": None})
-    after = report.build(tmp_path / "journal.jsonl")
+    after = build.build(tmp_path / "journal.jsonl")
     looked = [look.record["verdicts"] for look in journal.looks]
     assert looked[0]["bar/randread-4k-qd1/throughput"] == "inconclusive"  # two pairs
     assert verdicts(before) == verdicts(after)
@@ -154,7 +157,7 @@ def test_when_all_is_settled_nothing_more_is_run(run: Any, tmp_path: Path) -> No
         run.result(f"b{block}-page-cmb")["metrics"]["bytes_per_s"] = 1e8
     journal = drive(run, tmp_path)
     assert len(journal.boots) == 9 and len(journal.looks) == 1
-    made = report.build(tmp_path / "journal.jsonl")
+    made = build.build(tmp_path / "journal.jsonl")
     assert made["ok"] and made["stopping"]["used_looks"] == 1 and made["stopping"]["open"] == 0
 
 
@@ -162,7 +165,7 @@ def test_a_journal_whose_verdict_is_not_that_of_its_boots_is_a_problem(
         run: Any, tmp_path: Path) -> None:
     path = drive(run, tmp_path).path
     path.write_text(path.read_text().replace('"equivalent"', '"better"'))
-    made = report.build(path)
+    made = build.build(path)
     assert "look 1 called it better, its boots make it equivalent" in made["problems"][0]
 
 
@@ -189,8 +192,8 @@ def test_a_clock_that_jumps_changes_neither_budget_nor_verdict(
         boot["started"] = f"{2031 - number}-01-01T00:00:00+00:00"
     monkeypatch.setattr(time, "time", lambda: -1e9)
     journal = drive(run, jumping)
-    assert stopping.spent_in(journal) == pytest.approx(20.5 * len(journal.boots))
-    even, odd = (report.build(one / "journal.jsonl") for one in (straight, jumping))
+    assert journal.spent_s == pytest.approx(20.5 * len(journal.boots))
+    even, odd = (build.build(one / "journal.jsonl") for one in (straight, jumping))
     assert verdicts(even) == verdicts(odd)
     assert not any("clock" in note for note in even["notes"])
     assert f"the clock was set back between {journal.boots[0]['boot']} (2031-01-01" in "".join(
@@ -201,7 +204,7 @@ def test_time_spent_before_an_interruption_counts(run: Any, tmp_path: Path,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 5.0)
     run.boots = run.boots[:4]
-    budget = Budget(100, stopping.spent_in(drive(run, tmp_path)))
+    budget = Budget(100, drive(run, tmp_path).spent_s)
     assert budget.spent_s() == 82 and budget.holds(18) and not budget.holds(19)
 
 
@@ -210,8 +213,8 @@ def test_time_that_two_boots_shared_counts_once(run: Any, tmp_path: Path) -> Non
     run.boots[2]["took_s"] = 20.5
     run.boots[3]["took_s"] = 0.5
     journal = drive(run, tmp_path)
-    assert stopping.spent_in(journal) == 62
-    assert report.build(journal.path)["totals"]["duration_s"] == 62
+    assert journal.spent_s == 62
+    assert build.build(journal.path)["totals"]["duration_s"] == 62
 
 
 def test_a_boot_that_began_before_the_one_that_ended_first_is_no_jump_of_the_clock(
@@ -219,7 +222,7 @@ def test_a_boot_that_began_before_the_one_that_ended_first_is_no_jump_of_the_clo
     run.boots = run.boots[:2]
     for boot, started, duration_s in zip(run.boots, ("12:00:05", "12:00:00"), (20.5, 25.0)):
         boot.update(started=f"2026-11-23T{started}+00:00", duration_s=duration_s)
-    assert not any("clock" in note for note in report.build(drive(run, tmp_path).path)["notes"])
+    assert not any("clock" in note for note in build.build(drive(run, tmp_path).path)["notes"])
 
 
 def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
@@ -250,7 +253,7 @@ def test_what_the_budget_left_out_is_no_gap(run: Any, tmp_path: Path,
         journal.append(boot)
     monkeypatch.setattr(time, "monotonic", lambda: 5.0)
     stopping.end_by_budget(journal, 4, Budget(600, 590), 60)
-    made = report.build(journal.path)
+    made = build.build(journal.path)
     assert made["ok"], made["problems"]
     assert [cell["missing"] for one in made["compares"] for cell in one["cells"]] == [[], []]
     assert made["totals"]["boots"]["skipped"] == 24
@@ -316,7 +319,7 @@ def test_a_run_says_before_it_begins_when_it_can_decide() -> None:
 
 def test_the_plan_of_a_run_counts_its_cells_by_metric_before_any_data(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("p2pbench.run.RESULTS", tmp_path)
+    monkeypatch.setattr("p2pbench.measure.run.RESULTS", tmp_path)
     for name, cells, twice in (("quick", (10, 13, 2, 34), (10, 13, 0, 22)),
                                ("full", (80, 65, 24, 120), (80, 65, 4, 100))):
         made = Run.new(find_matrix(name), 1, 1200.0)
@@ -348,7 +351,7 @@ def test_a_loss_of_a_half_in_one_of_48_cells_is_worse_after_12_blocks(
     found = [(look.record["blocks"], look.record["verdicts"][name]) for look in journal.looks]
     assert found == [(3, "inconclusive"), (5, "inconclusive"), (8, "inconclusive"), (12, "worse")]
     cells = {cell["workload"]: cell
-             for cell in report.build(journal.path)["compares"][0]["cells"]}
+             for cell in build.build(journal.path)["compares"][0]["cells"]}
     assert cells["randread-1k-qd1"]["look"] == 4
     assert {cell["verdict"] for cell in cells.values()} <= {"worse", "equivalent", "inconclusive"}
     assert sum(cell["verdict"] == "worse" for cell in cells.values()) == 1
@@ -394,9 +397,9 @@ def test_a_boot_of_another_seeds_order_is_refused(run: Any, tmp_path: Path) -> N
 def test_a_look_that_was_cut_is_taken_again(run: Any, tmp_path: Path, keep: int) -> None:
     path = drive(run, tmp_path).path
     lines = path.read_text().splitlines(keepends=True)
-    whole = report.build(path)
+    whole = build.build(path)
     (number, *_) = (i for i, line in enumerate(lines) if '"type":"look"' in line)
     path.write_text("".join(lines[:number]) + lines[number][:keep])
     assert "cut" in Journal.open(path).notes[0]
     drive(run, tmp_path)
-    assert verdicts(report.build(path)) == verdicts(whole)
+    assert verdicts(build.build(path)) == verdicts(whole)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from p2pbench import timing
-from p2pbench.comparisons import compare_all
-from p2pbench.stats import Samples
+from p2pbench.analysis import timing
+from p2pbench.analysis.samples import Samples
+from p2pbench.analysis.verdicts import compare_all
 
 IOS, BLOCKS = 1000, 8
 # Instructions per I/O by function; what else ran was too little to be listed.

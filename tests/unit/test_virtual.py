@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from p2pbench import virtual
-from p2pbench.boot import BootRun
-from p2pbench.matrix import Boot, read_matrix
-from p2pbench.stats import doubts_about
+from p2pbench.analysis.samples import doubts_about
+from p2pbench.measure.boot import BootRun
+from p2pbench.plan.matrix import Boot
+from p2pbench.plan.matrix_file import read_matrix
+from p2pbench.records import virtual_time
 
 MATRIX = """\
 blocks = 1
@@ -46,7 +47,7 @@ def timed(duration_ns: int) -> dict[str, Any]:
     (997_990, "-0.20"), (998_010, ""), (1_000_000, ""), (1_001_990, ""), (1_002_010, "+0.20"),
     (2_000_000, "+100.00")])
 def test_a_clock_may_be_off_by_two_thousandths_either_way(duration_ns: int, percent: str) -> None:
-    doubts = virtual.doubts(timed(duration_ns), {"total": 1_000_000, "ios": IOS}, IOS, 4096)
+    doubts = virtual_time.doubts(timed(duration_ns), {"total": 1_000_000, "ios": IOS}, IOS, 4096)
     assert bool(doubts) == bool(percent)
     for doubt in doubts:
         assert doubt.startswith(f"virtual time: the guest's clock went {duration_ns:,} ns on in "
@@ -56,7 +57,7 @@ def test_a_clock_may_be_off_by_two_thousandths_either_way(duration_ns: int, perc
 @pytest.mark.parametrize("counts", [{}, {"total": 0}, {"per_io": 90.0}])
 def test_without_instructions_there_is_nothing_to_hold_a_clock_against(
         counts: dict[str, Any]) -> None:
-    (doubt,) = virtual.doubts(timed(1_000_000), counts | {"ios": IOS}, IOS, 4096)
+    (doubt,) = virtual_time.doubts(timed(1_000_000), counts | {"ios": IOS}, IOS, 4096)
     assert "no instructions were counted" in doubt
 
 
@@ -69,8 +70,8 @@ def test_without_instructions_there_is_nothing_to_hold_a_clock_against(
 def test_what_was_timed_is_the_workload(counts: dict[str, Any], measured: dict[str, Any],
                                         said: str) -> None:
     whole = {"total": 1_000_000, "ios": IOS}
-    assert virtual.doubts(timed(1_000_000), whole, IOS, 4096) == []
-    (doubt,) = virtual.doubts(timed(1_000_000) | measured, whole | counts, IOS, 4096)
+    assert virtual_time.doubts(timed(1_000_000), whole, IOS, 4096) == []
+    (doubt,) = virtual_time.doubts(timed(1_000_000) | measured, whole | counts, IOS, 4096)
     assert said in doubt
 
 

@@ -1,0 +1,1 @@
+"""From a journal to verdicts: questions, pairs, intervals, p. Knows no machine and no sentence."""

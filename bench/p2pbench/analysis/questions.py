@@ -1,0 +1,215 @@
+"""What a run asks: each compare, workload and metric is a question with a verdict of its own.
+
+The matrix asks its [[compare]] of throughput. What it counts ([[counts]], [[ordinary]]) and what
+it runs against itself (aa) asks by being there:
+
+    virtual-<provider>    throughput in virtual time of the P2P path and of host memory: each
+                          further variant against the first that is listed
+    latency-<provider>    percentiles of the same I/Os
+    instructions          of the same paths
+    ordinary-<variant>    of I/O that has nothing to do with P2P, in the same way
+    aa-...                a cell against itself; a family of its own, since an answer other than
+                          "no difference" says something about the instrument and not the kernels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from p2pbench.records.journal import Cell, Compare, Header, PlannedBoot, Workload
+from p2pbench.records.metrics import (AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, PERCENTILES,
+                                      THROUGHPUT, VIRTUAL)
+from p2pbench.records.virtual_time import least_ios
+
+# Kinds of workload that are counted, and the name of the compare that each makes.
+COUNTED = {"count": "instructions", "ordinary": "ordinary"}
+_TITLES = {"count": "instructions per I/O of the fabric's path, {candidate} against {baseline}",
+           "ordinary": "instructions per ordinary I/O, {candidate} against {baseline}"}
+# What is compared in virtual time of each provider.
+_TIMED = (VIRTUAL, LATENCY)
+_MEMORY = {"host": "host memory", "bar": "peer memory in a PCI BAR",
+           "cmb": "peer memory in the NVMe CMB"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One workload of one compare by one metric; second: a cell against its second boot."""
+
+    compare: Compare
+    workload: Workload
+    metric: str
+    second: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the journal calls it."""
+        return f"{self.compare['name']}/{self.workload['name']}/{self.metric}"
+
+    @property
+    def family(self) -> str:
+        """What Holm corrects together."""
+        return (AA if self.second else "") + METRICS[self.metric].family
+
+
+def questions(header: Header) -> list[Question]:
+    """Every question that the plan of a run can answer."""
+    return (_in_virtual_time(header) + _throughput(header) + _instructions(header)
+            + _against_itself(header))
+
+
+def is_timed(workload: Workload) -> bool:
+    """Whether its throughput means something: verify and pattern cells prove data instead."""
+    return workload["kind"] == "fio" and not workload["verify"]
+
+
+def has_virtual_time(header: Header) -> bool:
+    """Whether the boots that count keep virtual time; one that is only planned is to."""
+    if "provenance" not in header:
+        return True
+    return bool(header["provenance"].get("instrument", {}).get("icount"))
+
+
+def environment_of(header: Header, metric: str) -> str:
+    """The class of the machine that a metric's figures are of: virtual time makes another one."""
+    counted = METRICS[metric].kind == "count"
+    return header["environment_class"] + ("-icount" if counted and has_virtual_time(header) else "")
+
+
+def virtual_metrics(workload: Workload) -> list[str]:
+    """The metrics in virtual time that a workload has I/Os enough for."""
+    if workload["kind"] != "count" or workload.get("ios", 0) < least_ios(workload["bs"]):
+        return []
+    # The I/Os of a batch end together, so that they are one sample of a tail.
+    batches = workload["ios"] // workload["iodepth"]
+    return [VIRTUAL] + [f"{VIRTUAL}_{name}" for name, fewest in PERCENTILES.items()
+                        if batches >= fewest]
+
+
+def compares_of(found: Sequence[Question], header: Header) -> list[Compare]:
+    """The compares of these questions: virtual time first, as it decides most; then those of the
+    matrix, even without any question; then the rest.
+    """
+    timed = [question.compare for question in found
+             if METRICS[question.metric].family in _TIMED]
+    return _unique([*timed, *header["matrix"]["compare"],
+                    *(question.compare for question in found)])
+
+
+def _throughput(header: Header) -> list[Question]:
+    planned = _planned(header, "fio", second=False)
+    return [
+        Question(compare, workload, THROUGHPUT)
+        for compare in header["matrix"]["compare"]
+        if _key(compare["baseline"]) in planned and _key(compare["candidate"]) in planned
+        for workload in header["matrix"]["workloads"]
+        if is_timed(workload)
+        and {compare["baseline"]["provider"], compare["candidate"]["provider"]}
+        <= set(workload["providers"])
+    ]
+
+
+def _in_virtual_time(header: Header) -> list[Question]:
+    """Throughput and latency of what is counted; grouped by metric, provider and candidate."""
+    if not has_virtual_time(header):
+        return []
+    listed = [question for workload in header["matrix"]["workloads"]
+              for metric in virtual_metrics(workload)
+              for question in _of_provider(header, workload, metric)]
+    places = [question.compare["name"] for question in listed]
+    return sorted(listed, key=lambda question: (METRICS[question.metric].family != VIRTUAL,
+                                                places.index(question.compare["name"])))
+
+
+def _of_provider(header: Header, workload: Workload, metric: str) -> Iterator[Question]:
+    cells = counted_cells(header, workload)
+    for candidate in cells[1:]:
+        family = METRICS[metric].family
+        memory, plus, _ = workload.get("device", "").partition("+")
+        more = f"-{candidate['variant']}" if len(cells) > 2 else ""
+        compare = Compare(name=f"{family}-{memory}{'-sqes' if plus else ''}{more}",
+                          title=f"{FAMILIES[family]}, {candidate['variant']} against "
+                                f"{cells[0]['variant']}, {_MEMORY[memory]}"
+                                f"{', queues in the CMB' if plus else ''}",
+                          baseline=cells[0], candidate=candidate)
+        yield Question(compare, workload, metric)
+
+
+def _instructions(header: Header) -> list[Question]:
+    """The first variant that runs a counted workload against each of the others."""
+    found: list[Question] = []
+    for kind, name in COUNTED.items():
+        for workload in header["matrix"]["workloads"]:
+            if workload["kind"] == kind:
+                found += _of_counted(header, workload, name)
+    return sorted(found, key=lambda question: question.compare["name"])
+
+
+def _of_counted(header: Header, workload: Workload, name: str) -> Iterator[Question]:
+    cells = counted_cells(header, workload)
+    for candidate in cells[1:]:
+        sides = {"baseline": cells[0]["variant"], "candidate": candidate["variant"]}
+        only = len(cells) == 2 and workload["kind"] == "count"
+        where = candidate["provider"].removeprefix("count").replace("+", "-")
+        compare = Compare(name=name + where + ("" if only else f"-{candidate['variant']}"),
+                          title=_TITLES[workload["kind"]].format(**sides),
+                          baseline=cells[0], candidate=candidate)
+        yield Question(compare, workload, INSTRUCTIONS)
+
+
+def _against_itself(header: Header) -> list[Question]:
+    found: list[Question] = []
+    for variant, provider in _planned(header, "fio", second=True):
+        compare = _itself(Cell(variant=variant, provider=provider), "aa", "throughput")
+        found += [Question(compare, workload, THROUGHPUT, second=True)
+                  for workload in header["matrix"]["workloads"]
+                  if is_timed(workload) and provider in workload["providers"]]
+    for variant, provider in _planned(header, "count", second=True):
+        found += _counted_twice(header, Cell(variant=variant, provider=provider))
+    return found
+
+
+def _counted_twice(header: Header, cell: Cell) -> Iterator[Question]:
+    """What is counted in a cell, and how long it takes in virtual time, against itself."""
+    workloads = [workload for workload in header["matrix"]["workloads"]
+                 if workload["kind"] in COUNTED and cell in counted_cells(header, workload)]
+    compare = _itself(cell, "aa-instructions", "instructions per I/O")
+    yield from (Question(compare, workload, INSTRUCTIONS, second=True) for workload in workloads)
+    if not has_virtual_time(header):
+        return
+    for family in _TIMED:
+        compare = _itself(cell, f"aa-{family}", FAMILIES[family])
+        yield from (Question(compare, workload, metric, second=True) for workload in workloads
+                    for metric in virtual_metrics(workload) if METRICS[metric].family == family)
+
+
+def _itself(cell: Cell, name: str, what: str) -> Compare:
+    both = f"{cell['variant']}/{cell['provider']}"
+    return Compare(name=f"{name}-{cell['variant']}-{cell['provider']}",
+                   title=f"A/A: {what} of {both} against itself", baseline=cell, candidate=cell)
+
+
+def counted_cells(header: Header, workload: Workload) -> list[Cell]:
+    """The cells that count a workload, in the order in which the matrix lists their variants."""
+    planned = _planned(header, "count", second=False)
+    return [Cell(variant=variant, provider=provider)
+            for name in workload.get("variants", []) for variant, provider in planned
+            if name == variant and provider in workload["providers"]]
+
+
+def _planned(header: Header, kind: str, second: bool) -> dict[tuple[str, str], PlannedBoot]:
+    """The cells that the plan boots with this kind, the second time in a block or the first."""
+    return {(boot["variant"], boot["provider"]): boot for boot in header["plan"]
+            if boot.get("kind", "fio") == kind and boot.get("aa", False) == second}
+
+
+def _key(cell: Cell) -> tuple[str, str]:
+    return cell["variant"], cell["provider"]
+
+
+def _unique(compares: Iterable[Compare]) -> list[Compare]:
+    found: list[Compare] = []
+    for compare in compares:
+        if compare not in found:
+            found.append(compare)
+    return found

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, places, files, units, programs; no word of p2p."""

@@ -1,0 +1,1 @@
+"""From patches to kernels: bases, variants, trees, builds, and what differs between builds."""

@@ -1,0 +1,1 @@
+"""From boots to a journal: a run, its boots, its budget."""

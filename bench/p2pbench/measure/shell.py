@@ -1,0 +1,59 @@
+"""A booted guest with everything set up, and a prompt on its console."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from p2pbench.base.errors import BenchError
+from p2pbench.linux.kernel import build, expected
+from p2pbench.linux.variants import Variant
+from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.testbed import accelerators, preflight
+from p2pbench.testbed.channel import AgentError, ChannelLost
+from p2pbench.testbed.qemu import Guest, LostMachine, Pace, read_shape
+
+# A person may stay as long as they like.
+_DAYS_S = 7 * 24 * 3600.0
+
+
+def _restore_terminal(state: str) -> None:
+    subprocess.run(["stty", state], stdin=sys.stdin, check=False)
+
+
+def run(variant: Variant, flavour: str, provider: str) -> None:
+    """Boot, set the provider up, and hand the console to the user until the shell ends."""
+    if provider != "host" and not variant.rxe_p2p:
+        raise BenchError(f'variant "{variant.name}" cannot use provider "{provider}": its rxe is '
+                         "no P2P client (use PROVIDER=host)")
+    if not sys.stdin.isatty():
+        raise BenchError("a shell needs a terminal on its standard input")
+    preflight.check_memory({provider: read_shape("qemu").memory})
+    preflight.check([expected(variant, flavour)])
+    kernel = build(variant, flavour)
+    state = subprocess.run(["stty", "-g"], stdin=sys.stdin, capture_output=True,
+                           text=True).stdout.strip()
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            guest = Guest(kernel, accelerators.choose(kernel.bzimage), read_shape("qemu"), Pace(),
+                          Path(directory) / "console", boot_cmdline(), interactive=True)
+            with guest:
+                _prompt(guest, provider)
+    except (LostMachine, AgentError) as error:
+        raise BenchError(str(error)) from None
+    finally:
+        _restore_terminal(state)
+
+
+def _prompt(guest: Guest, provider: str) -> None:
+    try:
+        made = guest.channel.order("setup", setup_args(provider), 120)
+        print(f"provider {provider}: the target's disk is {made['backing_dev']}, the fabric's "
+              f"{made['fabric_dev']}, over {made['rdma_dev']} on {made['netdev']}; `exit` or "
+              "Ctrl-A X ends the guest", flush=True)
+        guest.channel.order("shell", deadline_s=_DAYS_S)
+    except ChannelLost as error:
+        lost = guest.lost(error)
+        if "exit status" in lost.lost.reason or "killed" in lost.lost.reason \
+                or "panicked" in lost.lost.reason:
+            raise lost from None

@@ -1,0 +1,1 @@
+"""The journal and its words: the wall between what makes the data and what reads it."""

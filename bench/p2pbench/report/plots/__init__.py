@@ -1,0 +1,1 @@
+"""The plots of a report, each an <svg> element of its page."""

@@ -1,0 +1,1 @@
+"""Where it boots: QEMU, its guest's image, what counts in it, and what must be there."""

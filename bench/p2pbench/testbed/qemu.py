@@ -1,0 +1,327 @@
+"""The QEMU testbed: start a guest, talk to its agent, and never leave a process behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+
+from p2pbench.base.errors import BenchError
+from p2pbench.base.paths import CONFIGS
+from p2pbench.base.program import environment, find_tool
+from p2pbench.base.toml_file import LocatedToml, integer
+from p2pbench.base.units import size
+from p2pbench.linux.kernel import Kernel
+from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.channel import Channel, ChannelLost
+from p2pbench.testbed.initramfs import AGENT_PORT, build_image
+from p2pbench.testbed.oom import OomWatch
+
+NVME_SERIAL = "p2pbench"
+BAR_PCI_ID = "1af4:1110"
+BAR_NUMBER = 2
+# A boot to a ready agent that takes this long is normal under TCG; deadlines
+# are for a machine of that speed and scale with how slow the first boot was.
+_NOMINAL_BOOT_S = 5.0
+_FIRST_BOOT_DEADLINE_S = 180.0
+_BOOT_DEADLINE_S = 40.0
+_CONSOLE_LINES = 40
+_BAR_BELOW_THE_HOLE = 256 << 30
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The guest's sizes, from configs/testbed/*.toml: bytes, and the number of CPUs."""
+
+    memory: int
+    cpus: int
+    disk: int
+    cmb: int
+    bar: int
+
+    def with_bar(self, size: int) -> "Shape":
+        """Return the shape with a BAR of that many bytes, and memory for the pages behind it.
+
+        0 leaves it as it is. A struct page is 64 bytes for 4 KiB; a quarter as much again
+        is left for what the kernel needs to register them. The largest BAR leaves no room
+        for a CMB beside it.
+        """
+        if not size:
+            return self
+        return replace(self, bar=size, cmb=0, memory=self.memory + size // 64 * 5 // 4)
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a guest has otherwise than configs/testbed draws it.
+
+    apart: "bar" or "nic", a device below a root port of its own, or "disk", on the root
+    bus, so that it meets its peers in the host bridge; trusted: the CPU is one whose host
+    bridge the kernel trusts with that. iommu: "intel" or "amd", DMA passes an IOMMU of
+    theirs. subsystem: the NVMe controller is one of several of a subsystem, which makes
+    its disk a multipath one. iops: what the disk does a second at most, so that requests wait.
+    """
+
+    apart: str = ""
+    trusted: bool = True
+    iommu: str = ""
+    subsystem: bool = False
+    iops: int = 0
+
+    def machine(self) -> list[str]:
+        """Return the options that must come before the other devices."""
+        return ["-device", f"{self.iommu}-iommu,intremap=off"] if self.iommu else []
+
+    def drive(self) -> str:
+        """Return what the options of the disk's drive are followed by."""
+        return f",throttling.iops-total={self.iops}" if self.iops else ""
+
+    def cpu(self) -> str:
+        """Return what the name of the CPU is followed by."""
+        if not self.apart:
+            return ""
+        return ",vendor=AuthenticAMD,family=23" if self.trusted else ",vendor=GenuineIntel,family=6"
+
+    def port(self, device: str, number: int, options: str = "") -> list[str]:
+        """Return the port that a device is below; its id is d and the number."""
+        if self.apart == device:
+            return ["-device", f"pcie-root-port,id=d{number},chassis={number + 2},slot={number}"
+                               f"{options}"]
+        return ["-device", f"xio3130-downstream,id=d{number},bus=up0,chassis={number + 2},"
+                           f"slot={number}"]
+
+    def nic(self, device: str) -> list[str]:
+        """Return the NIC, which the device describes but for its place.
+
+        It is not up without DMA, and QEMU 7.2 has AMD's IOMMU know devices on the root bus only.
+        """
+        return ["-device", f"{device},bus={'pcie.0' if self.iommu == 'amd' else 'd1'}"]
+
+    def nvme(self, device: str) -> list[str]:
+        """Return the NVMe controller, which the device describes but for its place."""
+        device += f",bus={'pcie.0' if self.apart == 'disk' else 'd0'}"
+        if self.subsystem:
+            return ["-device", "nvme-subsys,id=subsys0,nqn=p2pbench",
+                    "-device", f"{device},subsys=subsys0"]
+        return ["-device", device]
+
+
+@dataclass
+class Pace:
+    """How fast this machine is: the first boot sets it, every deadline uses it.
+
+    Boots that run beside each other share it.
+    """
+
+    scale: float = 1.0
+    boots: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def boot_deadline_s(self) -> float:
+        """Return how long a boot may take."""
+        return _BOOT_DEADLINE_S * self.scale if self.boots else _FIRST_BOOT_DEADLINE_S
+
+    def booted(self, seconds: float) -> None:
+        """Learn from a boot."""
+        with self._lock:
+            if not self.boots:
+                self.scale = max(1.0, seconds / _NOMINAL_BOOT_S)
+            self.boots += 1
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What is known of a machine that was lost."""
+
+    stage: str
+    reason: str
+    console: list[str] = field(default_factory=list)
+
+
+class LostMachine(Exception):
+    """The guest panicked, hung or was killed: not the same as a step that failed."""
+
+    def __init__(self, lost: Lost) -> None:
+        self.lost = lost
+        super().__init__(f"lost the machine in stage \"{lost.stage}\": {lost.reason}")
+
+
+def read_shape(name: str) -> Shape:
+    """Read configs/testbed/<name>.toml."""
+    path = CONFIGS / "testbed" / f"{name}.toml"
+    if not path.is_file():
+        have = ", ".join(sorted(entry.stem for entry in path.parent.glob("*.toml")))
+        raise BenchError(f'unknown testbed "{name}" (configs/testbed has: {have})')
+    toml = LocatedToml(path)
+    fields = {"memory": size, "cpus": integer(1), "disk": size, "cmb": size, "bar": size}
+    return Shape(**toml.table((), toml.data, fields, tuple(fields)))
+
+
+class Guest:
+    """One booted guest; a context manager that ends the guest whatever happens inside."""
+
+    def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
+                 console: Path, cmdline: str = "", interactive: bool = False,
+                 namespace: str = "", board: Board = Board(), plugin: str = "",
+                 icount: str = "") -> None:
+        self.kernel = kernel
+        self.console = console
+        self.boot_s = 0.0
+        self.command: list[str] = []
+        self._accelerator = accelerator
+        self._shape = shape
+        self._pace = pace
+        self._cmdline = cmdline
+        self._interactive = interactive
+        self._namespace = namespace
+        self._plugin = plugin
+        self._icount = icount
+        self._board = board
+        self._qemu: subprocess.Popen[bytes] | None = None
+        self._killed = False
+        self._oom = OomWatch()
+        ours, self._theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        self.channel.scale = pace.scale
+
+    def __enter__(self) -> "Guest":
+        try:
+            self._start()
+            self._wait_ready()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._end()
+
+    def kill(self) -> None:
+        """End the guest from another thread, started or not; for the one that runs it, it is lost.
+        """
+        self._killed = True
+        if self._qemu:
+            self._qemu.kill()
+
+    def lost(self, error: ChannelLost) -> LostMachine:
+        """Turn a lost channel into a lost machine: how QEMU ended, and the console's last lines."""
+        reason = error.reason
+        code = None
+        if self._qemu:
+            try:
+                code = self._qemu.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                reason += "; QEMU was still running and was killed"
+        lines = self._console_lines()
+        panic = [line for line in lines if "Kernel panic" in line]
+        if panic:
+            reason = f"the guest's kernel panicked: {panic[0].split('] ', 1)[-1]}"
+        elif code is not None and code < 0:
+            reason = f"QEMU was killed by {signal.Signals(-code).name}"
+            memory = self._oom.explanation() if -code == signal.SIGKILL else ""
+            reason += f": {memory}" if memory else ""
+        elif code is not None:
+            said = [line for line in lines if "reboot: Power down" not in line]
+            what = (f"QEMU ended with exit status {code}" if code else
+                    "the guest powered off" if len(said) < len(lines) else "the guest reset")
+            reason = f"{what}: {(said or ['no word'])[-1]}"
+        return LostMachine(Lost(error.stage, reason, lines[-_CONSOLE_LINES:]))
+
+    def _console_lines(self) -> list[str]:
+        """Return the lines of the guest's console and of QEMU's own messages."""
+        try:
+            text = self.console.read_text(errors="replace")
+        except OSError:
+            return []
+        return [line.rstrip("\r") for line in text.splitlines() if line.strip()]
+
+    def _start(self) -> None:
+        disk = os.memfd_create("p2pbench-disk")
+        try:
+            os.ftruncate(disk, self._shape.disk)
+            self.command = self._command(disk, self._theirs.fileno())
+            # setpriv: QEMU must not outlive a harness that is killed with SIGKILL.
+            with self.console.open("wb") as stream:
+                output = None if self._interactive else stream
+                self._qemu = subprocess.Popen(
+                    ["setpriv", "--pdeathsig", "KILL", *self.command], env=environment(),
+                    stdin=None if self._interactive else subprocess.DEVNULL, stdout=output,
+                    stderr=output, pass_fds=(disk, self._theirs.fileno()),
+                    process_group=None if self._interactive else 0)
+        except OSError as error:
+            raise BenchError(f"cannot start QEMU: {error}") from None
+        finally:
+            os.close(disk)
+            self._theirs.close()
+        if self._killed:
+            self._qemu.kill()
+
+    def _wait_ready(self) -> None:
+        started = time.monotonic()
+        try:
+            self.channel.wait_ready(self._pace.boot_deadline_s())
+        except ChannelLost as error:
+            raise self.lost(error) from None
+        self.boot_s = time.monotonic() - started
+        self._pace.booted(self.boot_s)
+        self.channel.scale = self._pace.scale
+
+    def _end(self) -> None:
+        self.channel.close()
+        if self._qemu and self._qemu.poll() is None:
+            self._qemu.kill()
+        if self._qemu:
+            self._qemu.wait()
+
+    def _command(self, disk: int, channel: int) -> list[str]:
+        """Return QEMU's command line; the topology is drawn in configs/testbed/qemu.toml."""
+        shape = self._shape
+        # Without ERMS a copy moves words: with it, each byte of a copy to the
+        # CMB would be an emulated access of its own.
+        cpu = "host" if self._accelerator.name == "kvm" else "max,-erms,-fsrm"
+        cpu += self._board.cpu()
+        reserve = max(shape.bar, 1 << 30)
+        # From 7.1 on, a q35 with an AMD processor reserves the last 12 GiB below 1 TiB
+        # for HyperTransport. TCG's addresses end there, and so does a BAR of 512 GiB.
+        machine = "pc-q35-7.0" if shape.bar > _BAR_BELOW_THE_HOLE else "q35"
+        # A guest that gets no CPU for some ticks takes its timer for broken, and panics.
+        # quiet is first, or the early console has all that the kernel says until then.
+        # The agent is as patient as we are, but has no order yet that could say so.
+        cmdline = ("quiet console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic nokaslr "
+                   f"no_timer_check P2PAGENT_SCALE="
+                   f"{self._pace.boot_deadline_s() / _BOOT_DEADLINE_S:.1f} "
+                   f"{self._cmdline}").rstrip()
+        serial = "mon:stdio" if self._interactive else "stdio"
+        return [
+            str(find_tool("qemu-system-x86_64")), "-nodefaults", "-no-user-config", "-display",
+            "none", "-no-reboot", "-machine", machine, "-accel", self._accelerator.option,
+            "-cpu", cpu, "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
+            "-serial", serial, "-kernel", str(self.kernel.bzimage),
+            "-initrd", str(build_image(self.kernel)), "-append", cmdline,
+            *self._board.machine(),
+            "-device", f"pcie-root-port,id=rp0,chassis=1,pref64-reserve={reserve}",
+            "-device", "x3130-upstream,id=up0,bus=rp0",
+            "-device", "xio3130-downstream,id=d0,bus=up0,chassis=2,slot=0",
+            *self._board.port("nic", 1),
+            *self._board.port("bar", 2, f",pref64-reserve={reserve}"),
+            "-drive", f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
+                      f"aio=threads,file.locking=off{self._board.drive()}",
+            *self._board.nvme(f"nvme,id=nvme0,serial={NVME_SERIAL},"
+                              f"cmb_size_mb={shape.cmb >> 20}"),
+            "-device", f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
+            # vmxnet3 leaves the CPU alone while nothing is sent: e1000e's driver looks at
+            # its link every 2 s, and the busy wait in it is as long as some I/Os.
+            "-netdev", "user,id=net,restrict=on", *self._board.nic("vmxnet3,netdev=net"),
+            "-object", f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",
+            "-device", "ivshmem-plain,memdev=bar,bus=d2",
+            "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channel}",
+            "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
+            "-device", "virtio-rng-pci",
+            *(["-plugin", self._plugin] if self._plugin else []),
+            *(["-icount", self._icount] if self._icount else []),
+        ]
