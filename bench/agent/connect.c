@@ -20,14 +20,14 @@
 
 static bool block_device_ready(void *arg)
 {
-	struct setup *s = arg;
+	struct state *s = arg;
 
 	return nvme_disk_of(s->args.nqn, s->fabric_dev);
 }
 
 static bool is_disconnected(void *arg)
 {
-	struct setup *s = arg;
+	struct state *s = arg;
 	char path[PATH_MAX];
 	bool found = false;
 	glob_t g;
@@ -41,7 +41,7 @@ static bool is_disconnected(void *arg)
 	return !found;
 }
 
-static int connect_undo(struct setup *s, struct failure *f)
+static int connect_undo(struct state *s, struct failure *f)
 {
 	const char *const argv[] = { "nvme", "disconnect", "-n", s->args.nqn,
 		NULL };
@@ -54,7 +54,7 @@ static int connect_undo(struct setup *s, struct failure *f)
 	return wait_until(is_disconnected, s, DISCONNECT_S, f);
 }
 
-int connect_setup(struct setup *s, struct failure *f)
+int connect_setup(struct state *s, struct failure *f)
 {
 	char svc[16], queues[16];
 	const char *const argv[] = { "nvme", "connect", "-t", "rdma",
@@ -67,7 +67,7 @@ int connect_setup(struct setup *s, struct failure *f)
 	snprintf(svc, sizeof(svc), "%u", (unsigned int)s->args.svc);
 	snprintf(queues, sizeof(queues), "%u",
 		 (unsigned int)s->args.nr_io_queues);
-	setup_made(s, "disconnect", connect_undo);	/* half a connection, too */
+	undo_push(s, "disconnect", connect_undo);	/* half a connection, too */
 	if (command_do("connect", argv, CONNECT_S, f))
 		return -1;
 	expect(f, "connect", "a block device of %s with a size",

@@ -3,8 +3,8 @@
 #ifndef P2PAGENT_CONNECT_H
 #define P2PAGENT_CONNECT_H
 
-#include "setup.h"
+#include "state.h"
 
-int connect_setup(struct setup *s, struct failure *f);
+int connect_setup(struct state *s, struct failure *f);
 
 #endif

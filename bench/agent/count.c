@@ -74,7 +74,7 @@ static int count_measured(const struct count_args *args, struct io *io,
 }
 
 /* The instrument counts nothing but the I/Os: the evidence is taken round it. */
-static int count_proved(const struct setup *s, const struct count_args *args,
+static int count_proved(const struct state *s, const struct count_args *args,
 			struct io *io, const struct deadline *d,
 			struct counted *c, struct failure *f)
 {
@@ -89,7 +89,7 @@ static int count_proved(const struct setup *s, const struct count_args *args,
 	return ret || !c->evidence ? -1 : 0;
 }
 
-static int count_ios(const struct setup *s, const struct count_args *args,
+static int count_ios(const struct state *s, const struct count_args *args,
 		     struct io *io, json_t **result, struct failure *f)
 {
 	struct deadline d = deadline_in(args->deadline_s);
@@ -109,7 +109,7 @@ static int count_ios(const struct setup *s, const struct count_args *args,
 	return ret;
 }
 
-static int count_on(const struct setup *s, const struct count_args *args,
+static int count_on(const struct state *s, const struct count_args *args,
 		    json_t **result, struct failure *f)
 {
 	struct io io = {
@@ -130,7 +130,7 @@ static int count_on(const struct setup *s, const struct count_args *args,
 }
 
 /* Counts with another scheduler of a disk, and puts the old one back. */
-static int count_scheduled(const struct setup *s, const char *disk,
+static int count_scheduled(const struct state *s, const char *disk,
 			   const struct count_args *args, json_t **result,
 			   struct failure *f)
 {
@@ -149,10 +149,10 @@ static int count_scheduled(const struct setup *s, const char *disk,
 }
 
 /* An ordinary disk: a setup that is nothing but a disk, for its counters. */
-static int count_ordinary(const struct setup *s, const struct count_args *args,
+static int count_ordinary(const struct state *s, const struct count_args *args,
 			  json_t **result, struct failure *f)
 {
-	struct setup plain = { .complete = true, .args.nqn = "" };
+	struct state plain = { .complete = true, .args.nqn = "" };
 
 	expect(f, "count", "a disk that no target uses: order \"teardown\" first");
 	if (s->undos)
@@ -162,7 +162,7 @@ static int count_ordinary(const struct setup *s, const struct count_args *args,
 	return count_scheduled(&plain, plain.fabric_dev, args, result, f);
 }
 
-int count_run(const struct setup *s, const struct count_args *args,
+int count_run(const struct state *s, const struct count_args *args,
 	      json_t **result, struct failure *f)
 {
 	progress(args->name);

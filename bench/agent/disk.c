@@ -13,7 +13,7 @@
 int disk_find(const struct count_args *args, char disk[DEV_NAME_LEN],
 	      struct failure *f)
 {
-	struct setup plain = { .args.nvme_serial = args->nvme_serial };
+	struct state plain = { .args.nvme_serial = args->nvme_serial };
 	char path[PATH_MAX];
 
 	if (!strcmp(args->device, "nvme")) {

@@ -3,7 +3,8 @@
 #ifndef P2PAGENT_DISK_H
 #define P2PAGENT_DISK_H
 
-#include "setup.h"
+#include "order.h"
+#include "state.h"
 
 /* Ordinary I/O: an args.device other than "fabric". Its name in disk. */
 int disk_find(const struct count_args *args, char disk[DEV_NAME_LEN],

@@ -94,7 +94,7 @@ static bool is_quiet(void *arg)
 	return q->times >= QUIET_TIMES;
 }
 
-int evidence_settle(const struct setup *s, struct failure *f)
+int evidence_settle(const struct state *s, struct failure *f)
 {
 	struct quiet q = { .disk = s->fabric_dev };
 
@@ -103,7 +103,7 @@ int evidence_settle(const struct setup *s, struct failure *f)
 }
 
 /* Without the attributes this kernel does not count: known stays false. */
-static int p2p_stat_read(const struct setup *s, struct p2p_stat *p,
+static int p2p_stat_read(const struct state *s, struct p2p_stat *p,
 			 struct failure *f)
 {
 	char path[PATH_MAX];
@@ -186,7 +186,7 @@ static void sampler_stop(struct evidence *e)
 	e->sampling = false;
 }
 
-int evidence_begin(struct evidence *e, const struct setup *s, long period_ns,
+int evidence_begin(struct evidence *e, const struct state *s, long period_ns,
 		   struct failure *f)
 {
 	*e = (struct evidence) { .setup = s, .period_ns = period_ns };
@@ -239,7 +239,7 @@ static json_t *pool_json(const struct evidence *e, const struct pool *after)
 
 json_t *evidence_end(struct evidence *e, struct failure *f)
 {
-	const struct setup *s = e->setup;
+	const struct state *s = e->setup;
 	struct p2p_stat p2p;
 	struct io_stat io;
 	struct pool after = { };

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <pthread.h>
 
-#include "setup.h"
+#include "state.h"
 #include "types.h"
 
 struct io_stat {
@@ -25,7 +25,7 @@ struct p2p_stat {
 };
 
 /* The fabric disk is new: wait until the scan for partitions is over. */
-int evidence_settle(const struct setup *s, struct failure *f);
+int evidence_settle(const struct state *s, struct failure *f);
 
 /* /sys/class/block/<disk>/stat, added to what is in *io */
 int io_stat_parse(const char *line, struct io_stat *io);
@@ -37,7 +37,7 @@ int io_stat_parse(const char *line, struct io_stat *io);
 #define SAMPLE_NONE		-1
 
 struct evidence {
-	const struct setup *setup;
+	const struct state *setup;
 	long period_ns;
 	struct io_stat io;
 	struct p2p_stat p2p;
@@ -49,7 +49,7 @@ struct evidence {
 	pthread_t sampler;
 };
 
-int evidence_begin(struct evidence *e, const struct setup *s, long period_ns,
+int evidence_begin(struct evidence *e, const struct state *s, long period_ns,
 		   struct failure *f);
 /* Has the sampler found the pool in use? True also where there is no pool. */
 bool evidence_pool_seen(struct evidence *e);

@@ -69,7 +69,7 @@ static json_t *fio_json(const struct command *c, const struct workdir *w,
 	return json;
 }
 
-static int fio_measure(const struct setup *s, const char *name,
+static int fio_measure(const struct state *s, const char *name,
 		       struct command *c, const struct workdir *w,
 		       json_t **result, struct failure *f)
 {
@@ -87,7 +87,7 @@ static int fio_measure(const struct setup *s, const char *name,
 	return ret || !evidence ? -1 : 0;
 }
 
-int fio_run(const struct setup *s, const struct fio_args *args,
+int fio_run(const struct state *s, const struct fio_args *args,
 	    json_t **result, struct failure *f)
 {
 	struct workdir w;

@@ -6,9 +6,9 @@
 #include <jansson.h>
 
 #include "order.h"
-#include "setup.h"
+#include "state.h"
 
-int fio_run(const struct setup *s, const struct fio_args *args,
+int fio_run(const struct state *s, const struct fio_args *args,
 	    json_t **result, struct failure *f);
 
 #endif

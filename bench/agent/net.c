@@ -33,7 +33,7 @@ static bool is_pci_ethernet(const char *netdev)
 }
 
 /* The interface that was asked for, or the PCI ethernet of lowest address. */
-static int net_find(struct setup *s, struct failure *f)
+static int net_find(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX], pci[PCI_NAME_LEN], best[PCI_NAME_LEN] = "";
 	const char *asked = s->args.netdev;
@@ -58,7 +58,7 @@ static int net_find(struct setup *s, struct failure *f)
 	return s->netdev[0] ? 0 : got(f, "none");
 }
 
-int net_refuse(struct setup *s, struct failure *f)
+int net_refuse(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 
@@ -70,7 +70,7 @@ int net_refuse(struct setup *s, struct failure *f)
 	return 0;
 }
 
-static int link_undo(struct setup *s, struct failure *f)
+static int link_undo(struct state *s, struct failure *f)
 {
 	const char *const argv[] = { "ip", "link", "set", "dev", s->netdev,
 		"mtu", s->old_mtu, s->was_up ? "up" : "down", NULL };
@@ -85,7 +85,7 @@ static bool has_carrier(void *arg)
 	return line_is(net_path(path, arg, "carrier"), "1");
 }
 
-static int link_setup(struct setup *s, struct failure *f)
+static int link_setup(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX], mtu[16], flags[32];
 	const char *const argv[] = { "ip", "link", "set", "dev", s->netdev,
@@ -97,14 +97,14 @@ static int link_setup(struct setup *s, struct failure *f)
 		  sizeof(s->old_mtu));
 	read_line(net_path(path, s->netdev, "flags"), flags, sizeof(flags));
 	s->was_up = strtoul(flags, NULL, 0) & IFF_UP;
-	setup_made(s, "restore the link", link_undo);
+	undo_push(s, "restore the link", link_undo);
 	if (command_do("link up", argv, TOOL_S, f))
 		return -1;
 	expect(f, "link up", "carrier on %s", s->netdev);
 	return wait_until(has_carrier, s->netdev, LINK_S, f);
 }
 
-static int addr_undo(struct setup *s, struct failure *f)
+static int addr_undo(struct state *s, struct failure *f)
 {
 	const char *const argv[] = { "ip", "addr", "del", s->args.addr, "dev",
 		s->netdev, NULL };
@@ -112,7 +112,7 @@ static int addr_undo(struct setup *s, struct failure *f)
 	return command_do("remove the address", argv, TOOL_S, f);
 }
 
-static int addr_setup(struct setup *s, struct failure *f)
+static int addr_setup(struct state *s, struct failure *f)
 {
 	const char *const show[] = { "ip", "-o", "addr", "show", "dev",
 		s->netdev, NULL };
@@ -133,7 +133,7 @@ static int addr_setup(struct setup *s, struct failure *f)
 		return 0;	/* not made by us: it stays */
 	if (command_do("address", add, TOOL_S, f))
 		return -1;
-	setup_made(s, "remove the address", addr_undo);
+	undo_push(s, "remove the address", addr_undo);
 	return 0;
 }
 
@@ -175,7 +175,7 @@ static bool rxe_has_gid(void *arg)
 	return found;
 }
 
-static int rxe_undo(struct setup *s, struct failure *f)
+static int rxe_undo(struct state *s, struct failure *f)
 {
 	const char *const argv[] = { "rdma", "link", "delete", RDMA_DEV, NULL };
 
@@ -183,7 +183,7 @@ static int rxe_undo(struct setup *s, struct failure *f)
 	return command_do("rdma link delete", argv, TOOL_S, f);
 }
 
-static int rxe_setup(struct setup *s, struct failure *f)
+static int rxe_setup(struct state *s, struct failure *f)
 {
 	const char *const argv[] = { "rdma", "link", "add", RDMA_DEV, "type",
 		"rxe", "netdev", s->netdev, NULL };
@@ -191,7 +191,7 @@ static int rxe_setup(struct setup *s, struct failure *f)
 	progress("rdma link add");
 	if (command_do("rdma link add", argv, TOOL_S, f))
 		return -1;
-	setup_made(s, "rdma link delete", rxe_undo);
+	undo_push(s, "rdma link delete", rxe_undo);
 	expect(f, "rdma link add", RDMA_DEV " with its port ACTIVE");
 	if (wait_until(rxe_is_active, NULL, LINK_S, f))
 		return -1;
@@ -199,7 +199,7 @@ static int rxe_setup(struct setup *s, struct failure *f)
 	return wait_until(rxe_has_gid, s->host, LINK_S, f);
 }
 
-int net_setup(struct setup *s, struct failure *f)
+int net_setup(struct state *s, struct failure *f)
 {
 	return link_setup(s, f) || addr_setup(s, f) || rxe_setup(s, f);
 }

@@ -3,9 +3,9 @@
 #ifndef P2PAGENT_NET_H
 #define P2PAGENT_NET_H
 
-#include "setup.h"
+#include "state.h"
 
-int net_refuse(struct setup *s, struct failure *f);
-int net_setup(struct setup *s, struct failure *f);
+int net_refuse(struct state *s, struct failure *f);
+int net_setup(struct state *s, struct failure *f);
 
 #endif

@@ -113,7 +113,7 @@ static int check_unused(const char *disk, struct failure *f)
 	return 0;
 }
 
-int nvme_find_backing(struct setup *s, struct failure *f)
+int nvme_find_backing(struct state *s, struct failure *f)
 {
 	char ctrl[PATH_MAX], path[PATH_MAX], nqn[256];
 

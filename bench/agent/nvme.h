@@ -3,10 +3,10 @@
 #ifndef P2PAGENT_NVME_H
 #define P2PAGENT_NVME_H
 
-#include "setup.h"
+#include "state.h"
 
 /* Finds the target's own device, by its controller's serial. */
-int nvme_find_backing(struct setup *s, struct failure *f);
+int nvme_find_backing(struct state *s, struct failure *f);
 
 /* The first disk of a subsystem that has a size and a device node. */
 bool nvme_disk_of(const char *nqn, char disk[DEV_NAME_LEN]);

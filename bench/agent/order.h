@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "failure.h"
+#include "state.h"
 #include "types.h"
 
 enum arg_type {
@@ -30,28 +31,6 @@ struct arg {
 /* fills into (zeroed by the caller) from args, an object; -1: *f says why */
 int args_decode(const struct arg *table, json_t *args, void *into,
 		struct failure *f);
-
-struct bar_args {
-	const char *pci;	/* NULL: no "bar" given */
-	u64 bar;
-	u64 offset;
-	u64 size;
-};
-
-struct setup_args {
-	const char *provider;
-	const char *until;	/* "provider": nothing is made to use it */
-	const char *nvme_serial;
-	struct bar_args bar;
-	const char *module;
-	const char *netdev;
-	u64 mtu;
-	const char *addr;
-	u64 svc;
-	const char *nqn;
-	u64 inline_data_size;
-	u64 nr_io_queues;
-};
 
 struct fio_args {
 	const char *name;

@@ -33,7 +33,7 @@ struct verb {
 	bool last;		/* nothing is read after it */
 };
 
-static struct setup setup;
+static struct state state;
 
 static int run_info(const struct order *o, const union any_args *a,
 		    json_t **result, struct failure *f)
@@ -55,14 +55,14 @@ static int run_setup(const struct order *o, const union any_args *a,
 		     json_t **result, struct failure *f)
 {
 	return setup_args_check(&a->setup, f) ||
-	       setup_run(&setup, o->args, &a->setup, result, f);
+	       setup_run(&state, o->args, &a->setup, result, f);
 }
 
 static int run_fio(const struct order *o, const union any_args *a,
 		   json_t **result, struct failure *f)
 {
 	(void)o;
-	return fio_run(&setup, &a->fio, result, f);
+	return fio_run(&state, &a->fio, result, f);
 }
 
 static int run_count(const struct order *o, const union any_args *a,
@@ -70,7 +70,7 @@ static int run_count(const struct order *o, const union any_args *a,
 {
 	(void)o;
 	return count_args_check(&a->count, f) ||
-	       count_run(&setup, &a->count, result, f);
+	       count_run(&state, &a->count, result, f);
 }
 
 static int run_pattern(const struct order *o, const union any_args *a,
@@ -78,7 +78,7 @@ static int run_pattern(const struct order *o, const union any_args *a,
 {
 	(void)o;
 	return pattern_args_check(&a->pattern, f) ||
-	       pattern_run(&setup, &a->pattern, result, f);
+	       pattern_run(&state, &a->pattern, result, f);
 }
 
 /* What no other order does: a line of shell, for a test that needs one. */
@@ -116,7 +116,7 @@ static int run_teardown(const struct order *o, const union any_args *a,
 {
 	(void)o;
 	(void)a;
-	return setup_teardown(&setup, result, f);
+	return setup_teardown(&state, result, f);
 }
 
 static int run_kernel_log(const struct order *o, const union any_args *a,
@@ -246,11 +246,11 @@ int orders_end(void)
 	int ret;
 
 	stop_ignore();
-	ret = setup_teardown(&setup, &result, &f);
+	ret = setup_teardown(&state, &result, &f);
 	if (ret)
 		fprintf(stderr, "p2pagent: teardown: %s: expected %s, got %s\n",
 			f.step, f.expected, f.got);
 	json_decref(result);
-	json_decref(setup.args_json);
+	json_decref(state.args_json);
 	return ret ? 1 : 0;
 }

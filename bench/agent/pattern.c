@@ -183,7 +183,7 @@ static int pattern_repeat(const struct ends *ends, int target_fd,
 	return ret;
 }
 
-static int pattern_open(const struct setup *s, const struct pattern_args *a,
+static int pattern_open(const struct state *s, const struct pattern_args *a,
 			struct evidence *e, struct failure *f)
 {
 	bool from_target = !strcmp(a->direction, "target-to-fabric");
@@ -219,7 +219,7 @@ close_target:
 	return ret;
 }
 
-int pattern_run(const struct setup *s, const struct pattern_args *args,
+int pattern_run(const struct state *s, const struct pattern_args *args,
 		json_t **result, struct failure *f)
 {
 	struct failure later;

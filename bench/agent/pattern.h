@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "order.h"
-#include "setup.h"
+#include "state.h"
 #include "types.h"
 
 /* The bytes that belong to [offset, offset + len); both multiples of 8. */
@@ -15,7 +15,7 @@ void pattern_fill(void *buf, size_t len, u64 seed, u64 offset);
 size_t pattern_differs(const void *buf, size_t len, u64 seed,
 		       u64 offset);
 
-int pattern_run(const struct setup *s, const struct pattern_args *args,
+int pattern_run(const struct state *s, const struct pattern_args *args,
 		json_t **result, struct failure *f);
 
 #endif

@@ -18,8 +18,8 @@
 
 struct provider {
 	const char *name;
-	int (*refuse)(struct setup *s, struct failure *f);
-	int (*setup)(struct setup *s, struct failure *f);
+	int (*refuse)(struct state *s, struct failure *f);
+	int (*setup)(struct state *s, struct failure *f);
 };
 
 static char *pci_path(char *path, const char *pci, const char *attr)
@@ -40,7 +40,7 @@ int pool_read(const char *pci, struct pool *pool, struct failure *f)
 
 static bool pool_is_back(void *arg)
 {
-	struct setup *s = arg;
+	struct state *s = arg;
 	struct failure f;
 	struct pool now;
 
@@ -49,7 +49,7 @@ static bool pool_is_back(void *arg)
 }
 
 /* Everything that was taken from the pool has to come back to it. */
-static int pool_undo(struct setup *s, struct failure *f)
+static int pool_undo(struct state *s, struct failure *f)
 {
 	u64 before = s->pool.available;
 	struct failure waited;
@@ -69,7 +69,7 @@ static int pool_undo(struct setup *s, struct failure *f)
 	return 0;
 }
 
-static int pool_setup(struct setup *s, struct failure *f)
+static int pool_setup(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX], line[16];
 
@@ -83,17 +83,17 @@ static int pool_setup(struct setup *s, struct failure *f)
 		  sizeof(line));
 	if (strcmp(line, "1"))
 		return got(f, "published = \"%s\"", line);
-	setup_made(s, "pool", pool_undo);
+	undo_push(s, "pool", pool_undo);
 	return 0;
 }
 
-static int cmb_setup(struct setup *s, struct failure *f)
+static int cmb_setup(struct state *s, struct failure *f)
 {
 	snprintf(s->p2p_device, sizeof(s->p2p_device), "%s", s->backing_pci);
 	return pool_setup(s, f);
 }
 
-static int bar_refuse(struct setup *s, struct failure *f)
+static int bar_refuse(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX], driver[64];
 
@@ -109,7 +109,7 @@ static int bar_refuse(struct setup *s, struct failure *f)
 	return 0;
 }
 
-static int rmmod(struct setup *s, struct failure *f)
+static int rmmod(struct state *s, struct failure *f)
 {
 	(void)s;
 	expect(f, "rmmod", "the kernel to unload " MODULE);
@@ -118,7 +118,7 @@ static int rmmod(struct setup *s, struct failure *f)
 	return 0;
 }
 
-static int insmod(struct setup *s, struct failure *f)
+static int insmod(struct state *s, struct failure *f)
 {
 	const struct bar_args *b = &s->args.bar;
 	char params[128];
@@ -135,11 +135,11 @@ static int insmod(struct setup *s, struct failure *f)
 	close(fd);
 	if (ret)
 		return got(f, "%s", strerror(ret));
-	setup_made(s, "rmmod", rmmod);
+	undo_push(s, "rmmod", rmmod);
 	return 0;
 }
 
-static int override_undo(struct setup *s, struct failure *f)
+static int override_undo(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 	int ret;
@@ -150,7 +150,7 @@ static int override_undo(struct setup *s, struct failure *f)
 	return ret ? got(f, "%s", strerror(-ret)) : 0;
 }
 
-static int removal_read(struct setup *s, struct failure *f)
+static int removal_read(struct state *s, struct failure *f)
 {
 	struct removal *r = &s->removal;
 	const struct { const char *name; u64 *value; } params[] = {
@@ -171,7 +171,7 @@ static int removal_read(struct setup *s, struct failure *f)
 }
 
 /* Timed: what it costs to take the memory back is a result of its own. */
-static int unbind(struct setup *s, struct failure *f)
+static int unbind(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 	s64 start;
@@ -187,7 +187,7 @@ static int unbind(struct setup *s, struct failure *f)
 	return removal_read(s, f);
 }
 
-static int bind(struct setup *s, struct failure *f)
+static int bind(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX], me[64], said[400];
 	int ret;
@@ -198,7 +198,7 @@ static int bind(struct setup *s, struct failure *f)
 	ret = write_line(path, MODULE);
 	if (ret)
 		return got(f, "%s", strerror(-ret));
-	setup_made(s, "driver_override", override_undo);
+	undo_push(s, "driver_override", override_undo);
 
 	expect(f, "bind", MODULE " to accept %s", s->p2p_device);
 	path_in(path, roots.sysfs, "bus/pci/drivers/" MODULE "/bind");
@@ -207,11 +207,11 @@ static int bind(struct setup *s, struct failure *f)
 	kernel_said(me, said, sizeof(said));
 	if (ret)
 		return got(f, "%s; kernel log: %s", strerror(-ret), said);
-	setup_made(s, "unbind", unbind);
+	undo_push(s, "unbind", unbind);
 	return 0;
 }
 
-static int registration_read(struct setup *s, struct failure *f)
+static int registration_read(struct state *s, struct failure *f)
 {
 	struct registration *r = &s->registration;
 	const struct { const char *attr; u64 *value; } attrs[] = {
@@ -232,7 +232,7 @@ static int registration_read(struct setup *s, struct failure *f)
 	return 0;
 }
 
-static int bar_setup(struct setup *s, struct failure *f)
+static int bar_setup(struct state *s, struct failure *f)
 {
 	struct zones before, after;
 
@@ -245,7 +245,7 @@ static int bar_setup(struct setup *s, struct failure *f)
 	return pool_setup(s, f);
 }
 
-static int nothing(struct setup *s, struct failure *f)
+static int nothing(struct state *s, struct failure *f)
 {
 	(void)s;
 	(void)f;
@@ -267,12 +267,12 @@ const struct provider *provider_named(const char *name)
 	return NULL;
 }
 
-int provider_refuse(struct setup *s, struct failure *f)
+int provider_refuse(struct state *s, struct failure *f)
 {
 	return s->provider->refuse(s, f);
 }
 
-int provider_setup(struct setup *s, struct failure *f)
+int provider_setup(struct state *s, struct failure *f)
 {
 	return s->provider->setup(s, f);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What stands on this machine: built step by step, and undone in reverse. */
-#include <assert.h>
+/* The steps from a bare machine to a fabric disk, and back. */
 #include <string.h>
 
 #include "channel.h"
@@ -11,26 +10,19 @@
 #include "setup.h"
 #include "target.h"
 
-void setup_made(struct setup *s, const char *step,
-		int (*fn)(struct setup *s, struct failure *f))
-{
-	assert(s->undos < MAX_UNDO);
-	s->undo[s->undos++] = (struct undo) { .step = step, .fn = fn };
-}
-
 /* Nothing of ours may exist before: what was there is not ours to remove. */
-static int setup_refuse(struct setup *s, struct failure *f)
+static int setup_refuse(struct state *s, struct failure *f)
 {
 	progress("check that nothing is in the way");
 	return provider_refuse(s, f) || target_refuse(s, f) || net_refuse(s, f);
 }
 
-static bool provider_only(const struct setup *s)
+static bool provider_only(const struct state *s)
 {
 	return !strcmp(s->args.until, "provider");
 }
 
-static int setup_steps(struct setup *s, struct failure *f)
+static int setup_steps(struct state *s, struct failure *f)
 {
 	int ret = nvme_find_backing(s, f) ||
 		  setup_refuse(s, f) ||
@@ -69,7 +61,7 @@ static json_t *register_json(const struct registration *r)
 			 "page_tables", (json_int_t)r->page_tables);
 }
 
-static json_t *setup_json(const struct setup *s)
+static json_t *setup_json(const struct state *s)
 {
 	const char *p2p = s->p2p_device[0] ? s->p2p_device : NULL;
 
@@ -91,7 +83,7 @@ static json_t *setup_json(const struct setup *s)
 			 "register", register_json(&s->registration));
 }
 
-int setup_run(struct setup *s, json_t *args_json, const struct setup_args *args,
+int setup_run(struct state *s, json_t *args_json, const struct setup_args *args,
 	      json_t **result, struct failure *f)
 {
 	expect(f, "setup", "nothing set up before");
@@ -99,7 +91,7 @@ int setup_run(struct setup *s, json_t *args_json, const struct setup_args *args,
 		return got(f, "\"%s\" made by the last setup: teardown first",
 			   s->undo[s->undos - 1].step);
 	json_decref(s->args_json);
-	*s = (struct setup) {
+	*s = (struct state) {
 		.args_json = json_incref(args_json),
 		.args = *args,
 		.provider = provider_named(args->provider),
@@ -112,33 +104,6 @@ int setup_run(struct setup *s, json_t *args_json, const struct setup_args *args,
 	return 0;
 }
 
-/*
- * Takes back what was made, the latest first. A step that fails does not keep
- * the others from being taken back, but stays on the list for the next time;
- * the first failure is the one that is told.
- */
-static int setup_undo(struct setup *s, struct failure *first)
-{
-	struct undo failed[MAX_UNDO];
-	int nr_failed = 0;
-
-	while (s->undos) {
-		struct undo undo = s->undo[--s->undos];
-		struct failure f = { };
-
-		progress(undo.step);
-		expect(&f, undo.step, "to undo it");
-		if (!undo.fn(s, &f))
-			continue;
-		if (!nr_failed)
-			*first = f;
-		failed[nr_failed++] = undo;
-	}
-	while (nr_failed)
-		s->undo[s->undos++] = failed[--nr_failed];
-	return s->undos ? -1 : 0;
-}
-
 static json_t *removal_json(const struct removal *r)
 {
 	if (!r->ns)
@@ -149,12 +114,12 @@ static json_t *removal_json(const struct removal *r)
 			 "free_pages_after", (json_int_t)r->free_pages_after);
 }
 
-int setup_teardown(struct setup *s, json_t **result, struct failure *f)
+int setup_teardown(struct state *s, json_t **result, struct failure *f)
 {
 	int ret;
 
 	s->complete = false;
-	ret = setup_undo(s, f);
+	ret = undo_all(s, f);
 	*result = json_pack("{s:o, s:o, s:o}",
 			    "pool", pool_json(&s->pool, false),
 			    "remove_ns", s->removal.ns ?

@@ -12,32 +12,32 @@
 #include "files.h"
 #include "target.h"
 
-static char *subsys_path(char *path, const struct setup *s, const char *attr)
+static char *subsys_path(char *path, const struct state *s, const char *attr)
 {
 	return path_in(path, roots.configfs, "nvmet/subsystems/%s/%s",
 		       s->args.nqn, attr);
 }
 
-char *target_ns_path(char *path, const struct setup *s, const char *attr)
+char *target_ns_path(char *path, const struct state *s, const char *attr)
 {
 	return path_in(path, roots.configfs, "nvmet/subsystems/%s/namespaces/1/%s",
 		       s->args.nqn, attr);
 }
 
 /* The port's number is its service's, to stay clear of others' ports 1, 2… */
-static char *port_path(char *path, const struct setup *s, const char *attr)
+static char *port_path(char *path, const struct state *s, const char *attr)
 {
 	return path_in(path, roots.configfs, "nvmet/ports/%u/%s",
 		       (unsigned int)s->args.svc, attr);
 }
 
-static char *link_path(char *path, const struct setup *s)
+static char *link_path(char *path, const struct state *s)
 {
 	return path_in(path, roots.configfs, "nvmet/ports/%u/subsystems/%s",
 		       (unsigned int)s->args.svc, s->args.nqn);
 }
 
-static int refuse_service(struct setup *s, struct failure *f)
+static int refuse_service(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX], svc[16];
 	glob_t g;
@@ -57,7 +57,7 @@ static int refuse_service(struct setup *s, struct failure *f)
 	return 0;
 }
 
-int target_refuse(struct setup *s, struct failure *f)
+int target_refuse(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 
@@ -99,39 +99,39 @@ static int set(const char *step, const char *path, struct failure *f,
 	return ret ? got(f, "%s", strerror(-ret)) : 0;
 }
 
-static int subsys_undo(struct setup *s, struct failure *f)
+static int subsys_undo(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 
 	return remove_dir("nvmet subsystem", subsys_path(path, s, ""), f);
 }
 
-static int subsys_setup(struct setup *s, struct failure *f)
+static int subsys_setup(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 
 	if (make_dir("nvmet subsystem", subsys_path(path, s, ""), f))
 		return -1;
-	setup_made(s, "nvmet subsystem", subsys_undo);
+	undo_push(s, "nvmet subsystem", subsys_undo);
 	return set("nvmet subsystem",
 		   subsys_path(path, s, "attr_allow_any_host"), f, "1");
 }
 
-static int ns_undo(struct setup *s, struct failure *f)
+static int ns_undo(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 
 	return remove_dir("nvmet namespace", target_ns_path(path, s, ""), f);
 }
 
-static int ns_setup(struct setup *s, struct failure *f)
+static int ns_setup(struct state *s, struct failure *f)
 {
 	static const char step[] = "nvmet namespace";
 	char path[PATH_MAX];
 
 	if (make_dir(step, target_ns_path(path, s, ""), f))
 		return -1;
-	setup_made(s, step, ns_undo);
+	undo_push(s, step, ns_undo);
 	if (set(step, target_ns_path(path, s, "device_path"), f, "%s/%s",
 		roots.devfs, s->backing_dev))
 		return -1;
@@ -142,7 +142,7 @@ static int ns_setup(struct setup *s, struct failure *f)
 	return set(step, target_ns_path(path, s, "enable"), f, "1");
 }
 
-static int port_undo(struct setup *s, struct failure *f)
+static int port_undo(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 
@@ -150,14 +150,14 @@ static int port_undo(struct setup *s, struct failure *f)
 }
 
 /* Inline data comes first: a write below its size never uses peer memory. */
-static int port_setup(struct setup *s, struct failure *f)
+static int port_setup(struct state *s, struct failure *f)
 {
 	static const char step[] = "nvmet port";
 	char path[PATH_MAX];
 
 	if (make_dir(step, port_path(path, s, ""), f))
 		return -1;
-	setup_made(s, step, port_undo);
+	undo_push(s, step, port_undo);
 	return set(step, port_path(path, s, "param_inline_data_size"), f, "%u",
 		   (unsigned int)s->args.inline_data_size) ||
 	       set(step, port_path(path, s, "addr_trtype"), f, "rdma") ||
@@ -168,7 +168,7 @@ static int port_setup(struct setup *s, struct failure *f)
 		   (unsigned int)s->args.svc);
 }
 
-static int enable_undo(struct setup *s, struct failure *f)
+static int enable_undo(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 
@@ -177,7 +177,7 @@ static int enable_undo(struct setup *s, struct failure *f)
 }
 
 /* The link enables the port: nvmet-rdma listens from here on. */
-static int enable_setup(struct setup *s, struct failure *f)
+static int enable_setup(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX], subsys[PATH_MAX];
 
@@ -186,11 +186,11 @@ static int enable_setup(struct setup *s, struct failure *f)
 	       subsys_path(subsys, s, ""));
 	if (symlink(subsys, path))
 		return got(f, "%s", strerror(errno));
-	setup_made(s, "nvmet port link", enable_undo);
+	undo_push(s, "nvmet port link", enable_undo);
 	return 0;
 }
 
-int target_setup(struct setup *s, struct failure *f)
+int target_setup(struct state *s, struct failure *f)
 {
 	return subsys_setup(s, f) || ns_setup(s, f) || port_setup(s, f) ||
 	       enable_setup(s, f);

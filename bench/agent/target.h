@@ -3,12 +3,12 @@
 #ifndef P2PAGENT_TARGET_H
 #define P2PAGENT_TARGET_H
 
-#include "setup.h"
+#include "state.h"
 
-int target_refuse(struct setup *s, struct failure *f);
-int target_setup(struct setup *s, struct failure *f);
+int target_refuse(struct state *s, struct failure *f);
+int target_setup(struct state *s, struct failure *f);
 
 /* Path of an attribute of our namespace. */
-char *target_ns_path(char *path, const struct setup *s, const char *attr);
+char *target_ns_path(char *path, const struct state *s, const char *attr);
 
 #endif
