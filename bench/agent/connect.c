@@ -8,8 +8,8 @@
 #include "command.h"
 #include "connect.h"
 #include "deadline.h"
-#include "evidence.h"
 #include "files.h"
+#include "io_stat.h"
 #include "nvme.h"
 
 #define CONNECT_S	60
@@ -73,5 +73,5 @@ int connect_setup(struct state *s, struct failure *f)
 	expect(f, "connect", "a block device of %s with a size",
 	       s->args.nqn);
 	return wait_until(block_device_ready, s, BLOCK_DEVICE_S, f) ||
-	       evidence_settle(s, f);
+	       io_stat_settle(s->fabric_dev, f);
 }

@@ -60,37 +60,38 @@ static int count_measured(const struct count_args *args, struct io *io,
 			  const struct deadline *d, struct counted *c,
 			  struct failure *f)
 {
-	struct failure later;
+	struct failure read_f;
 	s64 start = now_ns();
-	int ret;
+	int ret, read;
 
 	instrument_begin(&c->instrument);
 	ret = io_run(io, args->ios, c->latency_ns, d, f);
 	instrument_end(&c->instrument);
 	c->duration_ns = now_ns() - start;
-	if (instrument_read(&c->instrument, ret ? &later : f))
-		ret = -1;
-	return ret;
+	read = instrument_read(&c->instrument, &read_f);
+	return failure_first(ret, f, read, &read_f);
 }
 
 /* The instrument counts nothing but the I/Os: the evidence is taken round it. */
-static int count_proved(const struct state *s, const struct count_args *args,
-			struct io *io, const struct deadline *d,
-			struct counted *c, struct failure *f)
+static int count_proved(const struct evidence_sources *from,
+			const struct count_args *args, struct io *io,
+			const struct deadline *d, struct counted *c,
+			struct failure *f)
 {
-	struct failure later;
+	struct failure end_f;
 	struct evidence e;
-	int ret;
+	int ret, end;
 
-	if (evidence_begin(&e, s, args->sample ? SAMPLE_COUNTED_NS : SAMPLE_NONE, f))
+	if (evidence_begin(&e, from, f))
 		return -1;
 	ret = count_measured(args, io, d, c, f);
-	c->evidence = evidence_end(&e, ret ? &later : f);
-	return ret || !c->evidence ? -1 : 0;
+	end = evidence_end(&e, &c->evidence, &end_f);
+	return failure_first(ret, f, end, &end_f);
 }
 
-static int count_ios(const struct state *s, const struct count_args *args,
-		     struct io *io, json_t **result, struct failure *f)
+static int count_ios(const struct evidence_sources *from,
+		     const struct count_args *args, struct io *io,
+		     json_t **result, struct failure *f)
 {
 	struct deadline d = deadline_in(args->deadline_s);
 	struct counted c = { .latency_ns = latency_alloc(args->ios, f) };
@@ -98,7 +99,7 @@ static int count_ios(const struct state *s, const struct count_args *args,
 
 	if (c.latency_ns && !io_run(io, warm_up_ios(io), NULL, &d, f) &&
 	    !instrument_open(&c.instrument, args->instrument, f)) {
-		ret = count_proved(s, args, io, &d, &c, f);
+		ret = count_proved(from, args, io, &d, &c, f);
 		instrument_close(&c.instrument);
 	}
 	if (!ret)
@@ -109,8 +110,9 @@ static int count_ios(const struct state *s, const struct count_args *args,
 	return ret;
 }
 
-static int count_on(const struct state *s, const struct count_args *args,
-		    json_t **result, struct failure *f)
+static int count_on(const struct evidence_sources *from,
+		    const struct count_args *args, json_t **result,
+		    struct failure *f)
 {
 	struct io io = {
 		.bs = args->bs,
@@ -122,44 +124,60 @@ static int count_on(const struct state *s, const struct count_args *args,
 	char path[PATH_MAX];
 	int ret;
 
-	if (io_open(&io, path_in(path, roots.devfs, "%s", s->fabric_dev), f))
+	if (io_open(&io, path_in(path, roots.devfs, "%s", from->disk), f))
 		return -1;
-	ret = count_ios(s, args, &io, result, f);
+	ret = count_ios(from, args, &io, result, f);
 	io_close(&io);
 	return ret;
 }
 
 /* Counts with another scheduler of a disk, and puts the old one back. */
-static int count_scheduled(const struct state *s, const char *disk,
-			   const struct count_args *args, json_t **result,
-			   struct failure *f)
+static int count_scheduled(const struct evidence_sources *from,
+			   const char *disk, const struct count_args *args,
+			   json_t **result, struct failure *f)
 {
 	char old[DEV_NAME_LEN], ours[DEV_NAME_LEN];
-	struct failure later;
-	int ret;
+	struct failure back_f;
+	int ret, back;
 
 	if (!args->scheduler[0])
-		return count_on(s, args, result, f);
+		return count_on(from, args, result, f);
 	if (disk_scheduler(disk, args->scheduler, old, f))
 		return -1;
-	ret = count_on(s, args, result, f);
-	if (disk_scheduler(disk, old, ours, ret ? &later : f))
-		ret = -1;
-	return ret;
+	ret = count_on(from, args, result, f);
+	back = disk_scheduler(disk, old, ours, &back_f);
+	return failure_first(ret, f, back, &back_f);
 }
 
-/* An ordinary disk: a setup that is nothing but a disk, for its counters. */
 static int count_ordinary(const struct state *s, const struct count_args *args,
 			  json_t **result, struct failure *f)
 {
-	struct state plain = { .complete = true, .args.nqn = "" };
+	char disk[DEV_NAME_LEN];
+	struct evidence_sources from = {
+		.disk = disk,
+		.nqn = "",
+		.p2p_device = "",
+		.period_ns = SAMPLE_NONE,
+	};
 
 	expect(f, "count", "a disk that no target uses: order \"teardown\" first");
 	if (s->undos)
 		return got(f, "a setup");
-	if (disk_find(args, plain.fabric_dev, f))
+	if (disk_find(args->device, args->nvme_serial, disk, f))
 		return -1;
-	return count_scheduled(&plain, plain.fabric_dev, args, result, f);
+	return count_scheduled(&from, disk, args, result, f);
+}
+
+static int count_fabric(const struct state *s, const struct count_args *args,
+			json_t **result, struct failure *f)
+{
+	struct evidence_sources from =
+		evidence_sources(s, args->sample ? SAMPLE_COUNTED_NS : SAMPLE_NONE);
+
+	expect(f, "count", "a machine that is set up");
+	if (!s->complete)
+		return got(f, "none: order \"setup\" first");
+	return count_scheduled(&from, s->backing.name, args, result, f);
 }
 
 int count_run(const struct state *s, const struct count_args *args,
@@ -168,8 +186,5 @@ int count_run(const struct state *s, const struct count_args *args,
 	progress(args->name);
 	if (is_ordinary(args))
 		return count_ordinary(s, args, result, f);
-	expect(f, "count", "a machine that is set up");
-	if (!s->complete)
-		return got(f, "none: order \"setup\" first");
-	return count_scheduled(s, s->backing_dev, args, result, f);
+	return count_fabric(s, args, result, f);
 }

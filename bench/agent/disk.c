@@ -4,22 +4,21 @@
 #include <string.h>
 
 #include "disk.h"
-#include "files.h"
 #include "nvme.h"
 
 #define STEP		"scheduler"
 #define NULL_BLK	"nullb0"
 
-int disk_find(const struct count_args *args, char disk[DEV_NAME_LEN],
-	      struct failure *f)
+int disk_find(const char *device, const char *nvme_serial,
+	      char disk[DEV_NAME_LEN], struct failure *f)
 {
-	struct state plain = { .args.nvme_serial = args->nvme_serial };
+	struct nvme_disk nvme;
 	char path[PATH_MAX];
 
-	if (!strcmp(args->device, "nvme")) {
-		if (nvme_find_backing(&plain, f))
+	if (!strcmp(device, "nvme")) {
+		if (nvme_find_unused(nvme_serial, &nvme, f))
 			return -1;
-		snprintf(disk, DEV_NAME_LEN, "%s", plain.backing_dev);
+		snprintf(disk, DEV_NAME_LEN, "%s", nvme.name);
 		return 0;
 	}
 	expect(f, "find the disk", "%s, of null_blk",

@@ -3,12 +3,12 @@
 #ifndef P2PAGENT_DISK_H
 #define P2PAGENT_DISK_H
 
-#include "order.h"
-#include "state.h"
+#include "failure.h"
+#include "files.h"
 
-/* Ordinary I/O: an args.device other than "fabric". Its name in disk. */
-int disk_find(const struct count_args *args, char disk[DEV_NAME_LEN],
-	      struct failure *f);
+/* The name of a disk for ordinary I/O; device: "nvme" (with a serial) or "null_blk" */
+int disk_find(const char *device, const char *nvme_serial,
+	      char disk[DEV_NAME_LEN], struct failure *f);
 
 /* Leaves the scheduler that it replaces in old. */
 int disk_scheduler(const char *disk, const char *name, char old[DEV_NAME_LEN],

@@ -6,16 +6,10 @@
 #include <jansson.h>
 #include <pthread.h>
 
+#include "io_stat.h"
+#include "pool.h"
 #include "state.h"
 #include "types.h"
-
-struct io_stat {
-	u64 reads;
-	u64 read_bytes;
-	u64 writes;
-	u64 write_bytes;
-	u64 in_flight;
-};
 
 struct p2p_stat {
 	bool known;		/* this kernel counts */
@@ -24,21 +18,22 @@ struct p2p_stat {
 	u64 fallbacks;
 };
 
-/* The fabric disk is new: wait until the scan for partitions is over. */
-int evidence_settle(const struct state *s, struct failure *f);
-
-/* /sys/class/block/<disk>/stat, added to what is in *io */
-int io_stat_parse(const char *line, struct io_stat *io);
-
 /* How often the pool is sampled: rarely where speed is measured. */
 #define SAMPLE_MEASURED_NS	10000000
 #define SAMPLE_COUNTED_NS	200000000	/* each costs instructions */
 #define SAMPLE_UNMEASURED_NS	0	/* all the time */
 #define SAMPLE_NONE		-1
 
+/* What is read; "" where this machine has none of it. */
+struct evidence_sources {
+	const char *disk;	/* has counters of I/O */
+	const char *nqn;	/* its namespace has counters of P2PDMA */
+	const char *p2p_device;	/* its pool has a level */
+	long period_ns;		/* of the samples of that level */
+};
+
 struct evidence {
-	const struct state *setup;
-	long period_ns;
+	struct evidence_sources from;
 	struct io_stat io;
 	struct p2p_stat p2p;
 	struct pool pool;
@@ -49,12 +44,18 @@ struct evidence {
 	pthread_t sampler;
 };
 
-int evidence_begin(struct evidence *e, const struct state *s, long period_ns,
+/* All that a setup has of them. */
+struct evidence_sources evidence_sources(const struct state *s, long period_ns);
+
+int evidence_begin(struct evidence *e, const struct evidence_sources *from,
 		   struct failure *f);
 /* Has the sampler found the pool in use? True also where there is no pool. */
 bool evidence_pool_seen(struct evidence *e);
 
-/* Always ends what evidence_begin() began; NULL: *f says why */
-json_t *evidence_end(struct evidence *e, struct failure *f);
+/*
+ * Always ends what evidence_begin() began. *json: {"p2p", "device", "pool"}, null
+ * where there is no such source; on failure NULL.
+ */
+int evidence_end(struct evidence *e, json_t **json, struct failure *f);
 
 #endif

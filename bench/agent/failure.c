@@ -25,3 +25,11 @@ int got(struct failure *f, const char *fmt, ...)
 	va_end(ap);
 	return -1;
 }
+
+int failure_first(int first, struct failure *f, int later,
+		  const struct failure *later_f)
+{
+	if (!first && later)
+		*f = *later_f;
+	return first || later ? -1 : 0;
+}

@@ -7,6 +7,8 @@
 
 #include "types.h"
 
+#define DEV_NAME_LEN	32	/* of a disk, or a network interface */
+
 struct roots {
 	const char *sysfs;
 	const char *procfs;

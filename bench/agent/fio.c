@@ -69,27 +69,28 @@ static json_t *fio_json(const struct command *c, const struct workdir *w,
 	return json;
 }
 
-static int fio_measure(const struct state *s, const char *name,
+static int fio_measure(const struct evidence_sources *from, const char *name,
 		       struct command *c, const struct workdir *w,
 		       json_t **result, struct failure *f)
 {
-	struct failure later;
+	struct failure end_f;
 	struct evidence e;
 	json_t *evidence;
-	int ret;
+	int ret, end;
 
-	if (evidence_begin(&e, s, SAMPLE_MEASURED_NS, f))
+	if (evidence_begin(&e, from, f))
 		return -1;
 	expect(f, "fio", "fio to run \"%s\" to its end", name);
 	ret = command_run(c, f);
-	evidence = evidence_end(&e, ret ? &later : f);
+	end = evidence_end(&e, &evidence, &end_f);
 	*result = fio_json(c, w, evidence);
-	return ret || !evidence ? -1 : 0;
+	return failure_first(ret, f, end, &end_f);
 }
 
 int fio_run(const struct state *s, const struct fio_args *args,
 	    json_t **result, struct failure *f)
 {
+	struct evidence_sources from = evidence_sources(s, SAMPLE_MEASURED_NS);
 	struct workdir w;
 	char output[80], dev[PATH_MAX];
 	const char *const argv[] = { "fio", "--output-format=json", output,
@@ -110,7 +111,7 @@ int fio_run(const struct state *s, const struct fio_args *args,
 	snprintf(output, sizeof(output), "--output=%s", w.output);
 	snprintf(dev, sizeof(dev), "DEV=%s/%s", roots.devfs, s->fabric_dev);
 	if (!ret)
-		ret = fio_measure(s, args->name, &c, &w, result, f);
+		ret = fio_measure(&from, args->name, &c, &w, result, f);
 	command_free(&c);
 	workdir_deinit(&w);
 	return ret;

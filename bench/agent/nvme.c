@@ -113,18 +113,18 @@ static int check_unused(const char *disk, struct failure *f)
 	return 0;
 }
 
-int nvme_find_backing(struct state *s, struct failure *f)
+int nvme_find_unused(const char *serial, struct nvme_disk *disk,
+		     struct failure *f)
 {
 	char ctrl[PATH_MAX], path[PATH_MAX], nqn[256];
 
 	progress(STEP);
-	if (find_ctrl(s->args.nvme_serial, ctrl, f))
+	if (find_ctrl(serial, ctrl, f))
 		return -1;
-	read_line(path_in(path, ctrl, "address"), s->backing_pci,
-		  sizeof(s->backing_pci));
+	read_line(path_in(path, ctrl, "address"), disk->pci, sizeof(disk->pci));
 	read_line(path_in(path, ctrl, "subsysnqn"), nqn, sizeof(nqn));
 	expect(f, STEP, "a namespace of %s (%s) with a size", ctrl, nqn);
-	if (!nvme_disk_of(nqn, s->backing_dev))
+	if (!nvme_disk_of(nqn, disk->name))
 		return got(f, "none");
-	return check_unused(s->backing_dev, f);
+	return check_unused(disk->name, f);
 }

@@ -3,10 +3,22 @@
 #ifndef P2PAGENT_NVME_H
 #define P2PAGENT_NVME_H
 
-#include "state.h"
+#include "failure.h"
+#include "files.h"
+#include "pci.h"
+#include "types.h"
 
-/* Finds the target's own device, by its controller's serial. */
-int nvme_find_backing(struct state *s, struct failure *f);
+struct nvme_disk {
+	char name[DEV_NAME_LEN];	/* nvme0n1 */
+	char pci[PCI_NAME_LEN];
+};
+
+/*
+ * Finds the disk of the PCI controller with this serial ("": of the only one). A
+ * disk that somebody uses is a failure.
+ */
+int nvme_find_unused(const char *serial, struct nvme_disk *disk,
+		     struct failure *f);
 
 /* The first disk of a subsystem that has a size and a device node. */
 bool nvme_disk_of(const char *nqn, char disk[DEV_NAME_LEN]);

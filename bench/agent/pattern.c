@@ -195,7 +195,7 @@ static int pattern_open(const struct state *s, const struct pattern_args *a,
 	int target_fd, fabric_fd, ret = -1;
 	void *buf;
 
-	path_in(target, roots.devfs, "%s", s->backing_dev);
+	path_in(target, roots.devfs, "%s", s->backing.name);
 	path_in(fabric, roots.devfs, "%s", s->fabric_dev);
 	target_fd = open_direct(target, f);
 	if (target_fd < 0)
@@ -222,17 +222,22 @@ close_target:
 int pattern_run(const struct state *s, const struct pattern_args *args,
 		json_t **result, struct failure *f)
 {
-	struct failure later;
+	struct evidence_sources from =
+		evidence_sources(s, args->sample ? SAMPLE_UNMEASURED_NS : SAMPLE_NONE);
+	struct failure end_f;
 	struct evidence e;
 	json_t *evidence;
-	int ret;
+	int ret, end;
 
 	progress(STEP);
-	if (evidence_begin(&e, s, args->sample ? SAMPLE_UNMEASURED_NS : SAMPLE_NONE, f))
+	expect(f, STEP, "a machine that is set up");
+	if (!s->complete)
+		return got(f, "none: order \"setup\" first");
+	if (evidence_begin(&e, &from, f))
 		return -1;
 	ret = pattern_open(s, args, &e, f);
-	evidence = evidence_end(&e, ret ? &later : f);
+	end = evidence_end(&e, &evidence, &end_f);
 	*result = json_pack("{s:I, s:o}", "bytes", (json_int_t)args->bytes,
 			    "evidence", evidence ? evidence : json_null());
-	return ret || !evidence ? -1 : 0;
+	return failure_first(ret, f, end, &end_f);
 }

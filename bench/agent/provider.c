@@ -27,17 +27,6 @@ static char *pci_path(char *path, const char *pci, const char *attr)
 	return path_in(path, roots.sysfs, "bus/pci/devices/%s/%s", pci, attr);
 }
 
-int pool_read(const char *pci, struct pool *pool, struct failure *f)
-{
-	char path[PATH_MAX];
-
-	expect(f, "pool", "a pool of peer memory of %s", pci);
-	if (read_u64(pci_path(path, pci, "p2pmem/size"), &pool->size) ||
-	    read_u64(pci_path(path, pci, "p2pmem/available"), &pool->available))
-		return got(f, "no %s", path);
-	return 0;
-}
-
 static bool pool_is_back(void *arg)
 {
 	struct state *s = arg;
@@ -89,7 +78,7 @@ static int pool_setup(struct state *s, struct failure *f)
 
 static int cmb_setup(struct state *s, struct failure *f)
 {
-	snprintf(s->p2p_device, sizeof(s->p2p_device), "%s", s->backing_pci);
+	snprintf(s->p2p_device, sizeof(s->p2p_device), "%s", s->backing.pci);
 	return pool_setup(s, f);
 }
 

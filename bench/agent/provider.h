@@ -9,7 +9,4 @@ const struct provider *provider_named(const char *name);
 int provider_refuse(struct state *s, struct failure *f);
 int provider_setup(struct state *s, struct failure *f);
 
-/* The pool of a PCI device, as the kernel publishes it in p2pmem/ */
-int pool_read(const char *pci, struct pool *pool, struct failure *f);
-
 #endif

@@ -24,7 +24,7 @@ static bool provider_only(const struct state *s)
 
 static int setup_steps(struct state *s, struct failure *f)
 {
-	int ret = nvme_find_backing(s, f) ||
+	int ret = nvme_find_unused(s->args.nvme_serial, &s->backing, f) ||
 		  setup_refuse(s, f) ||
 		  provider_setup(s, f);
 
@@ -74,8 +74,8 @@ static json_t *setup_json(const struct state *s)
 	return json_pack("{s:s, s:s?, s:s+, s:s, s:s+, s:s, s:s, s:o, s:o}",
 			 "provider", s->args.provider,
 			 "p2p_device", p2p,
-			 "backing_dev", "/dev/", s->backing_dev,
-			 "backing_pci", s->backing_pci,
+			 "backing_dev", "/dev/", s->backing.name,
+			 "backing_pci", s->backing.pci,
 			 "fabric_dev", "/dev/", s->fabric_dev,
 			 "netdev", s->netdev,
 			 "rdma_dev", RDMA_DEV,

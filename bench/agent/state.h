@@ -6,10 +6,11 @@
 #include <jansson.h>
 
 #include "failure.h"
+#include "nvme.h"
 #include "pci.h"
+#include "pool.h"
 #include "types.h"
 
-#define DEV_NAME_LEN	32
 #define MAX_UNDO	16
 #define RDMA_DEV	"rxe0"
 
@@ -42,11 +43,6 @@ struct undo {
 	int (*fn)(struct state *s, struct failure *f);
 };
 
-struct pool {
-	u64 size;
-	u64 available;
-};
-
 struct registration {
 	u64 ns;
 	u64 free_pages_before;
@@ -72,8 +68,7 @@ struct state {
 	const struct provider *provider;
 	char host[64];			/* args.addr without the prefix */
 
-	char backing_dev[DEV_NAME_LEN];		/* nvme0n1 */
-	char backing_pci[PCI_NAME_LEN];
+	struct nvme_disk backing;
 	char p2p_device[PCI_NAME_LEN];		/* "": host memory */
 	char fabric_dev[DEV_NAME_LEN];		/* nvme1n1 */
 	char netdev[DEV_NAME_LEN];

@@ -18,10 +18,15 @@ static char *subsys_path(char *path, const struct state *s, const char *attr)
 		       s->args.nqn, attr);
 }
 
-char *target_ns_path(char *path, const struct state *s, const char *attr)
+char *target_ns_path(char *path, const char *nqn, const char *attr)
 {
 	return path_in(path, roots.configfs, "nvmet/subsystems/%s/namespaces/1/%s",
-		       s->args.nqn, attr);
+		       nqn, attr);
+}
+
+static char *ns_path(char *path, const struct state *s, const char *attr)
+{
+	return target_ns_path(path, s->args.nqn, attr);
 }
 
 /* The port's number is its service's, to stay clear of others' ports 1, 2… */
@@ -121,7 +126,7 @@ static int ns_undo(struct state *s, struct failure *f)
 {
 	char path[PATH_MAX];
 
-	return remove_dir("nvmet namespace", target_ns_path(path, s, ""), f);
+	return remove_dir("nvmet namespace", ns_path(path, s, ""), f);
 }
 
 static int ns_setup(struct state *s, struct failure *f)
@@ -129,17 +134,17 @@ static int ns_setup(struct state *s, struct failure *f)
 	static const char step[] = "nvmet namespace";
 	char path[PATH_MAX];
 
-	if (make_dir(step, target_ns_path(path, s, ""), f))
+	if (make_dir(step, ns_path(path, s, ""), f))
 		return -1;
 	undo_push(s, step, ns_undo);
-	if (set(step, target_ns_path(path, s, "device_path"), f, "%s/%s",
-		roots.devfs, s->backing_dev))
+	if (set(step, ns_path(path, s, "device_path"), f, "%s/%s",
+		roots.devfs, s->backing.name))
 		return -1;
 	if (s->p2p_device[0] &&
-	    set(step, target_ns_path(path, s, "p2pmem"), f, "%s",
+	    set(step, ns_path(path, s, "p2pmem"), f, "%s",
 		s->p2p_device))
 		return -1;
-	return set(step, target_ns_path(path, s, "enable"), f, "1");
+	return set(step, ns_path(path, s, "enable"), f, "1");
 }
 
 static int port_undo(struct state *s, struct failure *f)

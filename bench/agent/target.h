@@ -8,7 +8,7 @@
 int target_refuse(struct state *s, struct failure *f);
 int target_setup(struct state *s, struct failure *f);
 
-/* Path of an attribute of our namespace. */
-char *target_ns_path(char *path, const struct state *s, const char *attr);
+/* Path of an attribute of the namespace of a subsystem of ours. */
+char *target_ns_path(char *path, const char *nqn, const char *attr);
 
 #endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The pool of peer memory of a PCI device, as the kernel publishes it. */
+#ifndef P2PAGENT_POOL_H
+#define P2PAGENT_POOL_H
+
+#include "failure.h"
+#include "types.h"
+
+struct pool {
+	u64 size;
+	u64 available;
+};
+
+int pool_read(const char *pci, struct pool *pool, struct failure *f);
+
+#endif
