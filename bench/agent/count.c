@@ -4,13 +4,69 @@
 #include <string.h>
 
 #include "channel.h"
-#include "count.h"
 #include "disk.h"
 #include "evidence.h"
 #include "files.h"
 #include "instrument.h"
 #include "io.h"
 #include "latency.h"
+#include "state.h"
+#include "verb.h"
+
+#define MAX_IOS		0x400000	/* 32 MiB of latencies */
+
+struct count_args {
+	const char *name;
+	const char *device;
+	const char *nvme_serial;
+	const char *scheduler;	/* of that, or the target's disk; "": as it is */
+	const char *rw;
+	u64 bs;
+	u64 iodepth;		/* I/Os that are submitted at once */
+	u64 ios;
+	u64 seed;
+	u64 sample;		/* 0: nobody looks at the pool meanwhile */
+	const char *instrument;
+	double deadline_s;
+};
+
+static const struct arg count_args[] = {
+	{ ARG_FIELD(struct count_args, name), .type = ARG_STRING,
+	  .required = true },
+	{ ARG_FIELD(struct count_args, device), .type = ARG_STRING,
+	  .text = "fabric", .choices = "fabric|null_blk|nvme" },
+	{ ARG_FIELD(struct count_args, nvme_serial), .type = ARG_STRING,
+	  .text = "p2pbench" },
+	{ ARG_FIELD(struct count_args, scheduler), .type = ARG_STRING, .text = "",
+	  .choices = "none|mq-deadline" },
+	{ ARG_FIELD(struct count_args, rw), .type = ARG_STRING, .required = true,
+	  .choices = "read|write|randread|randwrite" },
+	{ ARG_FIELD(struct count_args, bs), .type = ARG_UINT, .number = 4096,
+	  .min = 512, .max = 16 << 20 },
+	{ ARG_FIELD(struct count_args, iodepth), .type = ARG_UINT, .number = 1,
+	  .min = 1, .max = IO_MAX_BATCH },
+	{ ARG_FIELD(struct count_args, ios), .type = ARG_UINT, .number = 1000,
+	  .min = 1, .max = MAX_IOS },
+	{ ARG_FIELD(struct count_args, seed), .type = ARG_UINT, .number = 1,
+	  .min = 1 },
+	{ ARG_FIELD(struct count_args, sample), .type = ARG_UINT, .number = 1,
+	  .max = 1 },
+	{ ARG_FIELD(struct count_args, instrument), .type = ARG_STRING,
+	  .text = "none", .choices = "none|marks|perf" },
+	{ ARG_FIELD(struct count_args, deadline_s), .type = ARG_SECONDS,
+	  .number = 600 },
+	{ }
+};
+
+static int count_check(const void *args, struct failure *f)
+{
+	const struct count_args *a = args;
+
+	expect(f, ORDER_STEP, "argument \"bs\": a multiple of 512");
+	if (a->bs % 512)
+		return got(f, "%llu", a->bs);
+	return 0;
+}
 
 /*
  * Before the count: caches of the kernel fill, pages get their first touch.
@@ -180,11 +236,25 @@ static int count_fabric(const struct state *s, const struct count_args *args,
 	return count_scheduled(&from, s->backing.name, args, result, f);
 }
 
-int count_run(const struct state *s, const struct count_args *args,
-	      json_t **result, struct failure *f)
+/*
+ * The answer: "ios" and "bytes" of the args, "duration_ns" of the I/Os in all,
+ * "latency_ns" as of latency_json(), "instructions" or null, "evidence". Times
+ * are by this machine's clock; what ran to warm up is in none of the figures.
+ */
+static int count_run(struct call *call, struct failure *f)
 {
+	const struct count_args *args = call->args;
+
 	progress(args->name);
 	if (is_ordinary(args))
-		return count_ordinary(s, args, result, f);
-	return count_fabric(s, args, result, f);
+		return count_ordinary(call->state, args, &call->result, f);
+	return count_fabric(call->state, args, &call->result, f);
 }
+
+const struct verb count_verb = {
+	.name = "count",
+	.args = count_args,
+	.args_size = sizeof(struct count_args),
+	.check = count_check,
+	.run = count_run,
+};

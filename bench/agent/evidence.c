@@ -151,7 +151,7 @@ static json_t *io_json(const struct evidence *e, const struct io_stat *after)
 			 (json_int_t)(b->write_bytes - a->write_bytes));
 }
 
-static json_t *pool_json(const struct evidence *e, const struct pool *after)
+static json_t *level_json(const struct evidence *e, const struct pool *after)
 {
 	if (!e->from.p2p_device[0])
 		return json_null();
@@ -177,6 +177,6 @@ int evidence_end(struct evidence *e, json_t **json, struct failure *f)
 		return -1;
 	*json = json_pack("{s:o, s:o, s:o}", "p2p", p2p_json(&e->p2p, &p2p),
 			  "device", io_json(e, &io),
-			  "pool", pool_json(e, &pool));
+			  "pool", level_json(e, &pool));
 	return 0;
 }

@@ -12,7 +12,22 @@
 #include "command.h"
 #include "evidence.h"
 #include "files.h"
-#include "fio.h"
+#include "state.h"
+#include "verb.h"
+
+struct fio_args {
+	const char *name;
+	const char *job;
+	double deadline_s;
+};
+
+static const struct arg fio_args[] = {
+	{ ARG_FIELD(struct fio_args, name), .type = ARG_STRING, .required = true },
+	{ ARG_FIELD(struct fio_args, job), .type = ARG_STRING, .required = true },
+	{ ARG_FIELD(struct fio_args, deadline_s), .type = ARG_SECONDS,
+	  .number = 600 },
+	{ }
+};
 
 /* A directory of its own: fio also writes state files where it runs. */
 struct workdir {
@@ -87,9 +102,10 @@ static int fio_measure(const struct evidence_sources *from, const char *name,
 	return failure_first(ret, f, end, &end_f);
 }
 
-int fio_run(const struct state *s, const struct fio_args *args,
-	    json_t **result, struct failure *f)
+static int fio_run(struct call *call, struct failure *f)
 {
+	const struct fio_args *args = call->args;
+	const struct state *s = call->state;
 	struct evidence_sources from = evidence_sources(s, SAMPLE_MEASURED_NS);
 	struct workdir w;
 	char output[80], dev[PATH_MAX];
@@ -111,8 +127,15 @@ int fio_run(const struct state *s, const struct fio_args *args,
 	snprintf(output, sizeof(output), "--output=%s", w.output);
 	snprintf(dev, sizeof(dev), "DEV=%s/%s", roots.devfs, s->fabric_dev);
 	if (!ret)
-		ret = fio_measure(&from, args->name, &c, &w, result, f);
+		ret = fio_measure(&from, args->name, &c, &w, &call->result, f);
 	command_free(&c);
 	workdir_deinit(&w);
 	return ret;
 }
+
+const struct verb fio_verb = {
+	.name = "fio",
+	.args = fio_args,
+	.args_size = sizeof(struct fio_args),
+	.run = fio_run,
+};

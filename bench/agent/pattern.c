@@ -12,12 +12,51 @@
 #include "evidence.h"
 #include "files.h"
 #include "pattern.h"
+#include "state.h"
 #include "stop.h"
+#include "verb.h"
 
 #define ALIGNMENT	4096
 #define STEP		"pattern"
 #define SEEN_S		2	/* for the pool to be seen in use */
 #define SHOWN		16	/* bytes of a difference */
+
+#define MAX_BYTES	0x40000000	/* 1 GiB */
+
+struct pattern_args {
+	u64 bytes;
+	u64 block;
+	u64 seed;
+	const char *direction;
+	u64 sample;		/* as above */
+};
+
+static const struct arg pattern_args[] = {
+	{ ARG_FIELD(struct pattern_args, bytes), .type = ARG_UINT,
+	  .number = 4 << 20, .min = 512, .max = MAX_BYTES },
+	{ ARG_FIELD(struct pattern_args, block), .type = ARG_UINT,
+	  .number = 64 << 10, .min = 512, .max = 16 << 20 },
+	{ ARG_FIELD(struct pattern_args, seed), .type = ARG_UINT, .number = 1 },
+	{ ARG_FIELD(struct pattern_args, direction), .type = ARG_STRING,
+	  .required = true, .choices = "target-to-fabric|fabric-to-target" },
+	{ ARG_FIELD(struct pattern_args, sample), .type = ARG_UINT, .number = 1,
+	  .max = 1 },
+	{ }
+};
+
+static int pattern_check(const void *args, struct failure *f)
+{
+	const struct pattern_args *a = args;
+
+	expect(f, ORDER_STEP, "argument \"block\": a multiple of 512");
+	if (a->block % 512)
+		return got(f, "%llu", a->block);
+	expect(f, ORDER_STEP, "argument \"bytes\": a multiple of \"block\" (%llu)",
+	       a->block);
+	if (a->bytes % a->block)
+		return got(f, "%llu", a->bytes);
+	return 0;
+}
 
 /* splitmix64: every word depends on the seed and on its own place */
 static u64 pattern_word(u64 seed, u64 offset)
@@ -219,9 +258,10 @@ close_target:
 	return ret;
 }
 
-int pattern_run(const struct state *s, const struct pattern_args *args,
-		json_t **result, struct failure *f)
+static int pattern_run(struct call *call, struct failure *f)
 {
+	const struct pattern_args *args = call->args;
+	const struct state *s = call->state;
 	struct evidence_sources from =
 		evidence_sources(s, args->sample ? SAMPLE_UNMEASURED_NS : SAMPLE_NONE);
 	struct failure end_f;
@@ -237,7 +277,16 @@ int pattern_run(const struct state *s, const struct pattern_args *args,
 		return -1;
 	ret = pattern_open(s, args, &e, f);
 	end = evidence_end(&e, &evidence, &end_f);
-	*result = json_pack("{s:I, s:o}", "bytes", (json_int_t)args->bytes,
-			    "evidence", evidence ? evidence : json_null());
+	call->result = json_pack("{s:I, s:o}",
+				 "bytes", (json_int_t)args->bytes,
+				 "evidence", evidence ? evidence : json_null());
 	return failure_first(ret, f, end, &end_f);
 }
+
+const struct verb pattern_verb = {
+	.name = "pattern",
+	.args = pattern_args,
+	.args_size = sizeof(struct pattern_args),
+	.check = pattern_check,
+	.run = pattern_run,
+};

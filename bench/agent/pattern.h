@@ -3,10 +3,6 @@
 #ifndef P2PAGENT_PATTERN_H
 #define P2PAGENT_PATTERN_H
 
-#include <jansson.h>
-
-#include "order.h"
-#include "state.h"
 #include "types.h"
 
 /* The bytes that belong to [offset, offset + len); both multiples of 8. */
@@ -14,8 +10,5 @@ void pattern_fill(void *buf, size_t len, u64 seed, u64 offset);
 /* Where buf differs first, from its beginning; len: nowhere. */
 size_t pattern_differs(const void *buf, size_t len, u64 seed,
 		       u64 offset);
-
-int pattern_run(const struct state *s, const struct pattern_args *args,
-		json_t **result, struct failure *f);
 
 #endif

@@ -4,22 +4,19 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "deadline.h"
 #include "files.h"
 #include "pid1.h"
-#include "stop.h"
+#include "verb.h"
 
 #define PORT_NAME	"org.p2pbench.agent"
 #define PORT_S		30
@@ -116,43 +113,6 @@ int pid1_channel(void)
 	return fd;
 }
 
-static void shell_exec(void)
-{
-	int fd;
-
-	setsid();
-	stop_unblock_in_child();
-	fd = open("/dev/console", O_RDWR);
-	ioctl(fd, TIOCSCTTY, 1);
-	dup2(fd, STDIN_FILENO);
-	dup2(fd, STDOUT_FILENO);
-	dup2(fd, STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
-	execlp("busybox", "sh", NULL);
-	_exit(127);
-}
-
-int pid1_shell(struct failure *f)
-{
-	int status = 0;
-	pid_t pid;
-
-	expect(f, "shell", "a shell on the console, as PID 1");
-	if (!is_pid1())
-		return got(f, "PID %d: this is not a guest of ours", getpid());
-	pid = fork();
-	if (pid < 0)
-		return got(f, "%s", strerror(errno));
-	if (!pid)
-		shell_exec();
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return got(f, "no busybox that could be run");
-	return 0;
-}
-
 void pid1_poweroff(void)
 {
 	sync();
@@ -160,3 +120,9 @@ void pid1_poweroff(void)
 		reboot(RB_POWER_OFF);
 	exit(0);
 }
+
+/* serve() ends with it, and what the agent does then is up to main(). */
+const struct verb poweroff_verb = {
+	.name = "poweroff",
+	.last = true,
+};

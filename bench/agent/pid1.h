@@ -5,14 +5,12 @@
 
 #include <stdnoreturn.h>
 
-#include "failure.h"
 #include "types.h"
 
 bool is_pid1(void);
 void pid1_mounts(void);
 void pid1_lo_up(void);
 int pid1_channel(void);		/* the port, once the harness is at its other end */
-int pid1_shell(struct failure *f);
 noreturn void pid1_poweroff(void);
 
 #endif

@@ -16,3 +16,11 @@ int pool_read(const char *pci, struct pool *pool, struct failure *f)
 		return got(f, "no %s", path);
 	return 0;
 }
+
+json_t *pool_json(const struct pool *pool)
+{
+	if (!pool->size)
+		return json_null();
+	return json_pack("{s:I, s:I}", "size", (json_int_t)pool->size,
+			 "available", (json_int_t)pool->available);
+}

@@ -3,6 +3,8 @@
 #ifndef P2PAGENT_POOL_H
 #define P2PAGENT_POOL_H
 
+#include <jansson.h>
+
 #include "failure.h"
 #include "types.h"
 
@@ -12,5 +14,6 @@ struct pool {
 };
 
 int pool_read(const char *pci, struct pool *pool, struct failure *f);
+json_t *pool_json(const struct pool *pool);	/* null: no pool */
 
 #endif

@@ -10,7 +10,8 @@
 #include "channel.h"
 #include "deadline.h"
 #include "files.h"
-#include "machine.h"
+#include "kernel_log.h"
+#include "memory.h"
 #include "provider.h"
 
 #define MODULE		"p2p_provider"
@@ -178,7 +179,7 @@ static int unbind(struct state *s, struct failure *f)
 
 static int bind(struct state *s, struct failure *f)
 {
-	char path[PATH_MAX], me[64], said[400];
+	char path[PATH_MAX], us[64], line[400];
 	int ret;
 
 	progress("bind");
@@ -192,10 +193,10 @@ static int bind(struct state *s, struct failure *f)
 	expect(f, "bind", MODULE " to accept %s", s->p2p_device);
 	path_in(path, roots.sysfs, "bus/pci/drivers/" MODULE "/bind");
 	ret = write_line(path, s->p2p_device);
-	snprintf(me, sizeof(me), MODULE " %s", s->p2p_device);
-	kernel_said(me, said, sizeof(said));
+	snprintf(us, sizeof(us), MODULE " %s", s->p2p_device);
+	kernel_log_last(us, line, sizeof(line));
 	if (ret)
-		return got(f, "%s; kernel log: %s", strerror(-ret), said);
+		return got(f, "%s; kernel log: %s", strerror(-ret), line);
 	undo_push(s, "unbind", unbind);
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The steps from a bare machine to a fabric disk, and back. */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "channel.h"
@@ -7,8 +8,85 @@
 #include "net.h"
 #include "nvme.h"
 #include "provider.h"
-#include "setup.h"
+#include "state.h"
 #include "target.h"
+#include "verb.h"
+
+#define MAX_NQN		223	/* NVMe base specification */
+
+static const struct arg bar_table[] = {
+	{ ARG_FIELD(struct bar_args, pci), .type = ARG_STRING, .required = true },
+	{ ARG_FIELD(struct bar_args, bar), .type = ARG_UINT, .number = 2, .max = 5 },
+	{ ARG_FIELD(struct bar_args, offset), .type = ARG_UINT },
+	{ ARG_FIELD(struct bar_args, size), .type = ARG_UINT },
+	{ }
+};
+
+static const struct arg setup_args[] = {
+	{ ARG_FIELD(struct setup_args, provider), .type = ARG_STRING,
+	  .required = true, .choices = "host|cmb|bar" },
+	{ ARG_FIELD(struct setup_args, until), .type = ARG_STRING,
+	  .text = "connect", .choices = "provider|connect" },
+	{ ARG_FIELD(struct setup_args, nvme_serial), .type = ARG_STRING,
+	  .text = "p2pbench" },
+	{ ARG_FIELD(struct setup_args, bar), .type = ARG_OBJECT,
+	  .fields = bar_table },
+	{ ARG_FIELD(struct setup_args, module), .type = ARG_STRING,
+	  .text = "/lib/p2pbench/p2p_provider.ko" },
+	{ ARG_FIELD(struct setup_args, netdev), .type = ARG_STRING, .text = "" },
+	{ ARG_FIELD(struct setup_args, mtu), .type = ARG_UINT, .number = 4200,
+	  .min = 256, .max = 65535 },
+	{ ARG_FIELD(struct setup_args, addr), .type = ARG_STRING,
+	  .text = "192.168.77.1/24" },
+	{ ARG_FIELD(struct setup_args, svc), .type = ARG_UINT, .number = 4420,
+	  .min = 1, .max = 65535 },
+	{ ARG_FIELD(struct setup_args, nqn), .type = ARG_STRING,
+	  .text = "nqn.2026-01.org.p2pbench:target" },
+	{ ARG_FIELD(struct setup_args, inline_data_size), .type = ARG_UINT,
+	  .max = 1 << 20 },
+	{ ARG_FIELD(struct setup_args, nr_io_queues), .type = ARG_UINT,
+	  .number = 2, .min = 1, .max = 1024 },
+	{ }
+};
+
+static int addr_check(const char *addr, struct failure *f)
+{
+	char host[64];
+	size_t len = strcspn(addr, "/");
+	unsigned char bin[16];
+
+	expect(f, ORDER_STEP, "argument \"addr\": ADDRESS/PREFIX");
+	if (!addr[len] || len >= sizeof(host))
+		return got(f, "\"%s\"", addr);
+	memcpy(host, addr, len);
+	host[len] = '\0';
+	if (inet_pton(AF_INET, host, bin) != 1 &&
+	    inet_pton(AF_INET6, host, bin) != 1)
+		return got(f, "\"%s\"", addr);
+	return 0;
+}
+
+static int setup_check(const void *args, struct failure *f)
+{
+	const struct setup_args *a = args;
+	struct pci_match match;
+
+	expect(f, ORDER_STEP, "argument \"nqn\": 1 to %d bytes, no slash", MAX_NQN);
+	if (!a->nqn[0] || strlen(a->nqn) > MAX_NQN || strchr(a->nqn, '/'))
+		return got(f, "\"%s\"", a->nqn);
+	expect(f, ORDER_STEP, "argument \"netdev\": an interface's name, or \"\"");
+	if (strlen(a->netdev) > 15 || strchr(a->netdev, '/'))
+		return got(f, "\"%s\"", a->netdev);
+	if (addr_check(a->addr, f))
+		return -1;
+	expect(f, ORDER_STEP, "argument \"bar\" with provider \"bar\"");
+	if (!strcmp(a->provider, "bar") && !a->bar.pci)
+		return got(f, "none of that name");
+	expect(f, ORDER_STEP, "argument \"pci\": VENDOR:DEVICE or DOMAIN:BUS:SLOT.FN");
+	if (a->bar.pci && pci_match_parse(a->bar.pci, &match))
+		return got(f, "\"%s\"", a->bar.pci);
+	return 0;
+}
 
 /* Nothing of ours may exist before: what was there is not ours to remove. */
 static int setup_refuse(struct state *s, struct failure *f)
@@ -35,15 +113,11 @@ static int setup_steps(struct state *s, struct failure *f)
 	       connect_setup(s, f);
 }
 
-static json_t *pool_json(const struct pool *pool, bool published)
+static json_t *published_json(const struct pool *pool)
 {
-	json_t *json;
+	json_t *json = pool_json(pool);
 
-	if (!pool->size)
-		return json_null();
-	json = json_pack("{s:I, s:I}", "size", (json_int_t)pool->size,
-			 "available", (json_int_t)pool->available);
-	if (published)
+	if (json_is_object(json))
 		json_object_set_new(json, "published", json_true());
 	return json;
 }
@@ -69,7 +143,7 @@ static json_t *setup_json(const struct state *s)
 		return json_pack("{s:s, s:s?, s:o, s:o}",
 				 "provider", s->args.provider,
 				 "p2p_device", p2p,
-				 "pool", pool_json(&s->pool, true),
+				 "pool", published_json(&s->pool),
 				 "register", register_json(&s->registration));
 	return json_pack("{s:s, s:s?, s:s+, s:s, s:s+, s:s, s:s, s:o, s:o}",
 			 "provider", s->args.provider,
@@ -79,20 +153,22 @@ static json_t *setup_json(const struct state *s)
 			 "fabric_dev", "/dev/", s->fabric_dev,
 			 "netdev", s->netdev,
 			 "rdma_dev", RDMA_DEV,
-			 "pool", pool_json(&s->pool, true),
+			 "pool", published_json(&s->pool),
 			 "register", register_json(&s->registration));
 }
 
-int setup_run(struct state *s, json_t *args_json, const struct setup_args *args,
-	      json_t **result, struct failure *f)
+static int setup_run(struct call *call, struct failure *f)
 {
+	const struct setup_args *args = call->args;
+	struct state *s = call->state;
+
 	expect(f, "setup", "nothing set up before");
 	if (s->undos)
 		return got(f, "\"%s\" made by the last setup: teardown first",
 			   s->undo[s->undos - 1].step);
 	json_decref(s->args_json);
 	*s = (struct state) {
-		.args_json = json_incref(args_json),
+		.args_json = json_incref(call->json),
 		.args = *args,
 		.provider = provider_named(args->provider),
 	};
@@ -100,30 +176,14 @@ int setup_run(struct state *s, json_t *args_json, const struct setup_args *args,
 	if (setup_steps(s, f))
 		return -1;
 	s->complete = !provider_only(s);
-	*result = setup_json(s);
+	call->result = setup_json(s);
 	return 0;
 }
 
-static json_t *removal_json(const struct removal *r)
-{
-	if (!r->ns)
-		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I}", "ns", (json_int_t)r->ns,
-			 "unbind_ns", (json_int_t)r->unbind_ns,
-			 "free_pages_before", (json_int_t)r->free_pages_before,
-			 "free_pages_after", (json_int_t)r->free_pages_after);
-}
-
-int setup_teardown(struct state *s, json_t **result, struct failure *f)
-{
-	int ret;
-
-	s->complete = false;
-	ret = undo_all(s, f);
-	*result = json_pack("{s:o, s:o, s:o}",
-			    "pool", pool_json(&s->pool, false),
-			    "remove_ns", s->removal.ns ?
-			    json_integer(s->removal.ns) : json_null(),
-			    "remove", removal_json(&s->removal));
-	return ret;
-}
+const struct verb setup_verb = {
+	.name = "setup",
+	.args = setup_args,
+	.args_size = sizeof(struct setup_args),
+	.check = setup_check,
+	.run = setup_run,
+};

@@ -5,13 +5,15 @@
 #include <string.h>
 
 #include "deadline.h"
-#include "evidence.h"
 #include "instrument.h"
+#include "io_stat.h"
+#include "kernel_log.h"
 #include "latency.h"
-#include "machine.h"
+#include "memory.h"
 #include "order.h"
 #include "pattern.h"
 #include "pci.h"
+#include "verb.h"
 
 #define TEST(name)	static void name(void)
 #define CHECK(condition)	check(condition, #condition, __LINE__)
@@ -238,19 +240,26 @@ TEST(kmsg_record_becomes_a_line)
 	CHECK(kmsg_format("no record", line, sizeof(line)));
 }
 
-/* What decoding args for setup says: "" when they are right. */
-static const char *setup_says(const char *args)
+/* What a verb says to arguments: "" when they are right. */
+static const char *verb_says(const struct verb *verb, const char *args)
 {
 	static char text[sizeof(struct failure)];
-	struct setup_args a = { };
+	void *decoded = calloc(1, verb->args_size);
 	json_t *json = json_loads(args, 0, NULL);
 	struct failure f;
 
 	text[0] = '\0';
-	if (args_decode(setup_table, json, &a, &f) || setup_args_check(&a, &f))
+	if (args_decode(verb->args, json, decoded, &f) ||
+	    verb->check(decoded, &f))
 		snprintf(text, sizeof(text), "%s|%s", f.expected, f.got);
 	json_decref(json);
+	free(decoded);
 	return text;
+}
+
+static const char *setup_says(const char *args)
+{
+	return verb_says(&setup_verb, args);
 }
 
 static bool setup_refuses(const char *args, const char *expected,
@@ -340,17 +349,21 @@ TEST(order_that_is_none_is_refused)
 	CHECK(order_refused("{\"id\": 1, \"order\": \"info\", \"args\": []}", "an array"));
 }
 
+static const char *pattern_says(int bytes, int block)
+{
+	char args[128];
+
+	snprintf(args, sizeof(args),
+		 "{\"direction\": \"fabric-to-target\", \"bytes\": %d, \"block\": %d}",
+		 bytes, block);
+	return verb_says(&pattern_verb, args);
+}
+
 TEST(pattern_arguments_fit_together)
 {
-	struct pattern_args a = { .bytes = 8192, .block = 4096 };
-	struct failure f;
-
-	CHECK(!pattern_args_check(&a, &f));
-	a.bytes = 8191;
-	CHECK(pattern_args_check(&a, &f));
-	a.bytes = 8192;
-	a.block = 1000;
-	CHECK(pattern_args_check(&a, &f));
+	CHECK(!pattern_says(8192, 4096)[0]);
+	CHECK(strstr(pattern_says(8191, 4096), "|8191"));
+	CHECK(strstr(pattern_says(8192, 1000), "|1000"));
 }
 
 TEST(counter_that_shared_the_pmu_is_not_exact)
