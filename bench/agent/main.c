@@ -13,13 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "files.h"
-#include "info.h"
-#include "pid1.h"
+#include "lib/channel.h"
+#include "lib/deadline.h"
+#include "lib/files.h"
+#include "lib/stop.h"
+#include "machine/info.h"
+#include "machine/pid1.h"
 #include "serve.h"
-#include "stop.h"
 
 #define TOOLS_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "order.h"
+#include "lib/channel.h"
+#include "lib/deadline.h"
+#include "lib/order.h"
+#include "lib/stop.h"
+#include "lib/verb.h"
 #include "serve.h"
-#include "state.h"
-#include "stop.h"
-#include "verb.h"
+#include "setup/state.h"
 
 static const struct verb *const verbs[] = {
 	&info_verb,

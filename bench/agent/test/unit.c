@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deadline.h"
-#include "instrument.h"
-#include "io_stat.h"
-#include "kernel_log.h"
-#include "latency.h"
-#include "memory.h"
-#include "order.h"
-#include "pattern.h"
-#include "pci.h"
-#include "verb.h"
+#include "lib/deadline.h"
+#include "lib/order.h"
+#include "lib/verb.h"
+#include "machine/kernel_log.h"
+#include "machine/memory.h"
+#include "setup/io_stat.h"
+#include "setup/pci.h"
+#include "work/instrument.h"
+#include "work/latency.h"
+#include "work/pattern.h"
 
 #define TEST(name)	static void name(void)
 #define CHECK(condition)	check(condition, #condition, __LINE__)
