@@ -13,13 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "deadline.h"
-#include "files.h"
-#include "machine.h"
-#include "orders.h"
-#include "pid1.h"
-#include "stop.h"
+#include "lib/channel.h"
+#include "lib/deadline.h"
+#include "lib/files.h"
+#include "lib/stop.h"
+#include "machine/info.h"
+#include "machine/pid1.h"
+#include "serve.h"
 
 #define TOOLS_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -128,8 +128,8 @@ int main(int argc, char **argv)
 	else
 		stdio_channel();
 	say_ready();
-	orders_serve();
-	ret = orders_end();
+	serve();
+	ret = serve_end();
 	channel_close();
 	if (is_pid1())
 		pid1_poweroff();

@@ -43,6 +43,7 @@ def setup_args(provider: str) -> dict[str, Any]:
     return {"provider": "bar" if memory else provider.removesuffix(SQES),
             "until": "provider" if memory else "connect",
             "nvme_serial": NVME_SERIAL, "module": MODULE,
+            "netdev": "eth0",  # the guest has one network card, and no udev to rename it
             "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
 
 

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The steps from a bare machine to a fabric disk, and back. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "lib/channel.h"
+#include "lib/verb.h"
+#include "setup/connect.h"
+#include "setup/net.h"
+#include "setup/nvme.h"
+#include "setup/provider.h"
+#include "setup/state.h"
+#include "setup/target.h"
+
+#define MAX_NQN		223	/* NVMe base specification */
+
+static const struct arg bar_table[] = {
+	{ ARG_FIELD(struct bar_args, pci), .type = ARG_STRING, .required = true },
+	{ ARG_FIELD(struct bar_args, bar), .type = ARG_UINT, .number = 2, .max = 5 },
+	{ ARG_FIELD(struct bar_args, offset), .type = ARG_UINT },
+	{ ARG_FIELD(struct bar_args, size), .type = ARG_UINT },
+	{ }
+};
+
+static const struct arg setup_args[] = {
+	{ ARG_FIELD(struct setup_args, provider), .type = ARG_STRING,
+	  .required = true, .choices = "host|cmb|bar" },
+	{ ARG_FIELD(struct setup_args, until), .type = ARG_STRING,
+	  .text = "connect", .choices = "provider|connect" },
+	{ ARG_FIELD(struct setup_args, nvme_serial), .type = ARG_STRING,
+	  .text = "p2pbench" },
+	{ ARG_FIELD(struct setup_args, bar), .type = ARG_OBJECT,
+	  .fields = bar_table },
+	{ ARG_FIELD(struct setup_args, module), .type = ARG_STRING,
+	  .text = "/lib/p2pbench/p2p_provider.ko" },
+	{ ARG_FIELD(struct setup_args, netdev), .type = ARG_STRING, .text = "" },
+	{ ARG_FIELD(struct setup_args, mtu), .type = ARG_UINT, .number = 4200,
+	  .min = 256, .max = 65535 },
+	{ ARG_FIELD(struct setup_args, addr), .type = ARG_STRING,
+	  .text = "192.168.77.1/24" },
+	{ ARG_FIELD(struct setup_args, svc), .type = ARG_UINT, .number = 4420,
+	  .min = 1, .max = 65535 },
+	{ ARG_FIELD(struct setup_args, nqn), .type = ARG_STRING,
+	  .text = "nqn.2026-01.org.p2pbench:target" },
+	{ ARG_FIELD(struct setup_args, inline_data_size), .type = ARG_UINT,
+	  .max = 1 << 20 },
+	{ ARG_FIELD(struct setup_args, nr_io_queues), .type = ARG_UINT,
+	  .number = 2, .min = 1, .max = 1024 },
+	{ }
+};
+
+static int addr_check(const char *addr, struct failure *f)
+{
+	char host[64];
+	size_t len = strcspn(addr, "/");
+	unsigned char bin[16];
+
+	expect(f, ORDER_STEP, "argument \"addr\": ADDRESS/PREFIX");
+	if (!addr[len] || len >= sizeof(host))
+		return got(f, "\"%s\"", addr);
+	memcpy(host, addr, len);
+	host[len] = '\0';
+	if (inet_pton(AF_INET, host, bin) != 1 &&
+	    inet_pton(AF_INET6, host, bin) != 1)
+		return got(f, "\"%s\"", addr);
+	return 0;
+}
+
+static int setup_check(const void *args, struct failure *f)
+{
+	const struct setup_args *a = args;
+	struct pci_match match;
+
+	expect(f, ORDER_STEP, "argument \"nqn\": 1 to %d bytes, no slash", MAX_NQN);
+	if (!a->nqn[0] || strlen(a->nqn) > MAX_NQN || strchr(a->nqn, '/'))
+		return got(f, "\"%s\"", a->nqn);
+	expect(f, ORDER_STEP, "argument \"netdev\": an interface's name, or \"\"");
+	if (strlen(a->netdev) > 15 || strchr(a->netdev, '/'))
+		return got(f, "\"%s\"", a->netdev);
+	if (addr_check(a->addr, f))
+		return -1;
+	expect(f, ORDER_STEP, "argument \"bar\" with provider \"bar\"");
+	if (!strcmp(a->provider, "bar") && !a->bar.pci)
+		return got(f, "none of that name");
+	expect(f, ORDER_STEP, "argument \"pci\": VENDOR:DEVICE or DOMAIN:BUS:SLOT.FN");
+	if (a->bar.pci && pci_match_parse(a->bar.pci, &match))
+		return got(f, "\"%s\"", a->bar.pci);
+	return 0;
+}
+
+/* Nothing of ours may exist before: what was there is not ours to remove. */
+static int setup_refuse(struct state *s, struct failure *f)
+{
+	progress("check that nothing is in the way");
+	return provider_refuse(s, f) || target_refuse(s, f) || net_refuse(s, f);
+}
+
+static bool provider_only(const struct state *s)
+{
+	return !strcmp(s->args.until, "provider");
+}
+
+static int setup_steps(struct state *s, struct failure *f)
+{
+	int ret = nvme_find_unused(s->args.nvme_serial, &s->backing, f) ||
+		  setup_refuse(s, f) ||
+		  provider_setup(s, f);
+
+	if (ret || provider_only(s))
+		return ret;
+	return net_setup(s, f) ||
+	       target_setup(s, f) ||
+	       connect_setup(s, f);
+}
+
+static json_t *published_json(const struct pool *pool)
+{
+	json_t *json = pool_json(pool);
+
+	if (json_is_object(json))
+		json_object_set_new(json, "published", json_true());
+	return json;
+}
+
+static json_t *register_json(const struct registration *r)
+{
+	if (!r->ns)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "ns", (json_int_t)r->ns,
+			 "free_pages_before", (json_int_t)r->free_pages_before,
+			 "free_pages_after", (json_int_t)r->free_pages_after,
+			 "device_zone_pages", (json_int_t)r->device_zone_pages,
+			 "granule", (json_int_t)r->granule,
+			 "page_tables", (json_int_t)r->page_tables);
+}
+
+static json_t *setup_json(const struct state *s)
+{
+	const char *p2p = s->p2p_device[0] ? s->p2p_device : NULL;
+
+	if (provider_only(s))
+		return json_pack("{s:s, s:s?, s:o, s:o}",
+				 "provider", s->args.provider,
+				 "p2p_device", p2p,
+				 "pool", published_json(&s->pool),
+				 "register", register_json(&s->registration));
+	return json_pack("{s:s, s:s?, s:s+, s:s, s:s+, s:s, s:s, s:o, s:o}",
+			 "provider", s->args.provider,
+			 "p2p_device", p2p,
+			 "backing_dev", "/dev/", s->backing.name,
+			 "backing_pci", s->backing.pci,
+			 "fabric_dev", "/dev/", s->fabric_dev,
+			 "netdev", s->netdev,
+			 "rdma_dev", RDMA_DEV,
+			 "pool", published_json(&s->pool),
+			 "register", register_json(&s->registration));
+}
+
+static int setup_run(struct call *call, struct failure *f)
+{
+	const struct setup_args *args = call->args;
+	struct state *s = call->state;
+
+	expect(f, "setup", "nothing set up before");
+	if (s->undos)
+		return got(f, "\"%s\" made by the last setup: teardown first",
+			   s->undo[s->undos - 1].step);
+	json_decref(s->args_json);
+	*s = (struct state) {
+		.args_json = json_incref(call->json),
+		.args = *args,
+		.provider = provider_named(args->provider),
+	};
+	strncat(s->host, args->addr, strcspn(args->addr, "/"));
+	if (setup_steps(s, f))
+		return -1;
+	s->complete = !provider_only(s);
+	call->result = setup_json(s);
+	return 0;
+}
+
+const struct verb setup_verb = {
+	.name = "setup",
+	.args = setup_args,
+	.args_size = sizeof(struct setup_args),
+	.check = setup_check,
+	.run = setup_run,
+};

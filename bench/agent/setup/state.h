@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What stands on this machine, and how each part of it is taken back. */
+#ifndef P2PAGENT_STATE_H
+#define P2PAGENT_STATE_H
+
+#include <jansson.h>
+
+#include "lib/failure.h"
+#include "lib/types.h"
+#include "setup/nvme.h"
+#include "setup/pci.h"
+#include "setup/pool.h"
+
+#define MAX_UNDO	16
+#define RDMA_DEV	"rxe0"
+
+struct bar_args {
+	const char *pci;	/* NULL: no "bar" given */
+	u64 bar;
+	u64 offset;
+	u64 size;
+};
+
+struct setup_args {
+	const char *provider;
+	const char *until;	/* "provider": nothing is made to use it */
+	const char *nvme_serial;
+	struct bar_args bar;
+	const char *module;
+	const char *netdev;
+	u64 mtu;
+	const char *addr;
+	u64 svc;
+	const char *nqn;
+	u64 inline_data_size;
+	u64 nr_io_queues;
+};
+
+struct state;
+
+struct undo {
+	const char *step;
+	int (*fn)(struct state *s, struct failure *f);
+};
+
+struct registration {
+	u64 ns;
+	u64 free_pages_before;
+	u64 free_pages_after;
+	u64 device_zone_pages;
+	u64 granule;			/* of the pool, in bytes */
+	u64 page_tables;		/* pages that map this memory alone */
+};
+
+struct removal {
+	u64 ns;				/* of the peer memory */
+	u64 unbind_ns;			/* of all that the device had */
+	u64 free_pages_before;
+	u64 free_pages_after;
+};
+
+struct provider;
+
+struct state {
+	bool complete;			/* setup came to its end */
+	json_t *args_json;		/* args' strings live here */
+	struct setup_args args;
+	const struct provider *provider;
+	char host[64];			/* args.addr without the prefix */
+
+	struct nvme_disk backing;
+	char p2p_device[PCI_NAME_LEN];		/* "": host memory */
+	char fabric_dev[DEV_NAME_LEN];		/* nvme1n1 */
+	char netdev[DEV_NAME_LEN];
+	char old_mtu[DEV_NAME_LEN];
+	bool was_up;
+
+	struct pool pool;		/* right after registering */
+	struct registration registration;
+	struct removal removal;		/* ns 0: nothing was removed */
+
+	struct undo undo[MAX_UNDO];
+	int undos;
+};
+
+/* Remember how to take back the step that was just done. */
+void undo_push(struct state *s, const char *step,
+	       int (*fn)(struct state *s, struct failure *f));
+/*
+ * Takes back what stands, the latest first. A step that fails does not keep the
+ * others from being taken back, but stays on the list for the next time; *f says
+ * why the first of them failed.
+ */
+int undo_all(struct state *s, struct failure *f);
+
+#endif
