@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from p2pbench.analysis.questions import Question
 from p2pbench.records.evidence import judge, judge_ordinary
 from p2pbench.records.journal import (Boot, Cell, Header, Metrics, PlannedBoot, Workload,
                                       WorkloadResult)
-from p2pbench.records.metrics import INSTRUCTIONS, METRICS, THROUGHPUT, VIRTUAL, percentile_of
+from p2pbench.records.metrics import METRICS
 from p2pbench.records.virtual_time import doubts as virtual_doubts
 
 PlannedPair = tuple[PlannedBoot, PlannedBoot]
@@ -178,17 +178,7 @@ def value_of(sample: Sample, metric: str) -> float:
 
 def _figure(sample: Sample, metric: str) -> float | None:
     """The same, or None where the boot has none of this metric."""
-    if metric == THROUGHPUT:
-        return sample.metrics["bytes_per_s"] if sample.metrics else None
-    result = cast("dict[str, Any]", sample.result)
-    if metric == INSTRUCTIONS:
-        return (result.get("counts") or {}).get("per_io")
-    virtual = result.get("virtual")
-    if not virtual:
-        return None
-    if metric == VIRTUAL:
-        return float(virtual["bytes"] / virtual["duration_ns"] * 1e9)
-    return cast("float | None", virtual["latency_ns"][percentile_of(metric)])
+    return METRICS[metric].value(cast("Mapping[str, Any]", sample.result or {}))
 
 
 def _measured(sample: Sample, metric: str) -> Sample:

@@ -29,7 +29,7 @@ from p2pbench.analysis.samples import Gap, Pair, Samples, pair_up, planned_pairs
 from p2pbench.analysis.schedule import looks_of
 from p2pbench.analysis.significance import holm, p_of_each
 from p2pbench.records.journal import Boot, Header, Look
-from p2pbench.records.metrics import METRICS, WITH_AA
+from p2pbench.records.metrics import METRICS, with_aa
 
 
 class Rates(NamedTuple):
@@ -98,7 +98,7 @@ def answers(samples: Samples, asked: Sequence[Question], settled: Mapping[str, C
     """The answers at a look to the questions that are still open."""
     looks = looks_of(samples.header)
     found: list[Comparison] = []
-    for family in WITH_AA:
+    for family in with_aa():
         mine = [question for question in asked if question.family == family]
         before = [settled[question.name] for question in mine if question.name in settled]
         still = sum(one.verdict == "equivalent" for one in before)

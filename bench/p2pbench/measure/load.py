@@ -30,12 +30,11 @@ def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:
 
     nvmet then takes host memory for some of them, and its cell becomes invalid.
     """
-    pools = {"cmb": shape.cmb, "bar": shape.bar}
     notes = []
     for workload in matrix.workloads:
         if workload.kind != "fio":
             continue
-        for provider, pool in pools.items():
+        for provider, pool in shape.pools().items():
             if provider in workload.providers and in_flight(workload) > pool:
                 notes.append(f"{workload.name} has {amount(in_flight(workload))} in flight, the "
                              f"pool of {provider} is {amount(pool)}: nvmet may fall back to host "

@@ -29,7 +29,7 @@ from p2pbench.plan.matrix import REQUIRED, Boot, Matrix, matrix_from_json
 from p2pbench.plan.matrix_file import read_matrix
 from p2pbench.records.journal import SCHEMA, Journal
 from p2pbench.records.kinds import COUNT
-from p2pbench.records.metrics import WITH_AA
+from p2pbench.records.metrics import with_aa
 from p2pbench.records.runs import JOURNAL, find_run, named
 from p2pbench.testbed import accelerators, instruments, limits, preflight, provenance
 from p2pbench.testbed.accelerators import Accelerator
@@ -123,7 +123,7 @@ class Run:
     def cells(self) -> dict[str, int]:
         """How many cells the plan compares, by the family that Holm corrects together."""
         families = [question.family for question in questions(self._header_of(self.plan))]
-        return {family: families.count(family) for family in WITH_AA}
+        return {family: families.count(family) for family in with_aa()}
 
     def blocks_of_cells(self, family: str) -> list[tuple[int, int]]:
         """In how many blocks each cell is compared: of the plan, and as far as a budget may go."""

@@ -13,7 +13,7 @@ from p2pbench.base.toml_file import Key, LocatedToml, Parser, integer, listed, o
 from p2pbench.base.units import duration, percent, short, size
 from p2pbench.plan.matrix import REQUIRED, WANTED, Compare, Matrix, Workload, name_of
 from p2pbench.plan.matrix_variants import kernel_in, read_defined, variant_in
-from p2pbench.records.kinds import COUNT, PROVIDERS, SQES
+from p2pbench.records.kinds import COUNT, PROVIDERS, SQES, is_peer
 from p2pbench.records.metrics import MARGINS
 from p2pbench.records.virtual_time import least_ios
 
@@ -66,7 +66,7 @@ def _boots(toml: LocatedToml, blocks: int) -> tuple[tuple[dict[str, str], ...], 
             where = ("boots", index, "providers")
             if pair in pairs:
                 raise toml.error(where, f"{pair['variant']} with {provider} stands twice")
-            if provider != "host" and not kernel_in(toml, entry["variant"]).rxe_p2p:
+            if is_peer(provider) and not kernel_in(toml, entry["variant"]).rxe_p2p:
                 raise toml.error(where, f'variant "{entry["variant"]}" cannot use provider '
                                  f'"{provider}": its rxe is no P2P client (allowed: host)')
             pairs.append(pair)
@@ -202,7 +202,7 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
         variants = tuple(entry["variants"])
         providers = entry.get("providers", ["bar"])
         for variant in variants:
-            if providers != ["host"] and not kernel_in(toml, variant).rxe_p2p:
+            if any(map(is_peer, providers)) and not kernel_in(toml, variant).rxe_p2p:
                 raise toml.error(("counts", index, "variants"), f'variant "{variant}" cannot use '
                                  "peer memory: its rxe is no P2P client")
         devices = _with_sqes(toml, ("counts", index, "cmb_sqes"), entry, providers)
@@ -248,7 +248,7 @@ def _count_boot(device: str) -> str:
 def _with_sqes(toml: LocatedToml, key: Key, entry: dict[str, Any],
                providers: Sequence[str]) -> list[str]:
     """Return the providers of an entry with their variations."""
-    if "host" in providers and any(entry.get("cmb_sqes", [])):
+    if not all(map(is_peer, providers)) and any(entry.get("cmb_sqes", [])):
         raise toml.error(key, "queues in the CMB are a variation of the providers cmb and bar, not "
                          "of host")
     return [provider + SQES * sqes for sqes in entry.get("cmb_sqes", [False])

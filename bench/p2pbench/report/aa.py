@@ -14,6 +14,7 @@ from p2pbench.analysis.estimate import verdict_of
 from p2pbench.analysis.verdicts import Comparison
 from p2pbench.base import units
 from p2pbench.records.journal import Compare
+from p2pbench.records.kinds import COUNT
 from p2pbench.records.metrics import INSTRUCTIONS, METRICS
 from p2pbench.report import wording
 
@@ -53,7 +54,7 @@ def _alarming(found: Sequence[Comparison]) -> list[Comparison]:
 
 def _is_beyond(one: Comparison) -> bool:
     """Whether the whole interval of what was counted lies beyond the margin, on either side."""
-    return METRICS[one.question.metric].kind == "count" and (
+    return METRICS[one.question.metric].kind == COUNT and (
         verdict_of(one.interval, one.margin) in ("better", "worse"))
 
 

@@ -31,7 +31,8 @@ from p2pbench.base.paths import RESULTS, ROOT
 from p2pbench.base.repository import NO_COMMIT
 from p2pbench.base.schema import problem
 from p2pbench.records.journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
-from p2pbench.records.metrics import figure_of
+from p2pbench.records.kinds import is_peer
+from p2pbench.records.metrics import METRICS
 from p2pbench.records.runs import JOURNAL, find_run, named
 from p2pbench.report import (aa, index, junit, render, report_file, stopping_notes, summary,
                              terminal, wording)
@@ -300,7 +301,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 def _paired(sample: Sample, metric: str) -> dict[str, Any]:
     """A sample of a pair, with the figure that was compared."""
-    return _sample(sample) | {figure_of(metric): value_of(sample, metric)}
+    return _sample(sample) | {METRICS[metric].figure: value_of(sample, metric)}
 
 
 def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
@@ -406,7 +407,7 @@ def _not_run(samples: Samples, boots: Iterable[Boot]) -> list[str]:
 def _totals(samples: Samples, boots: Sequence[Boot], journal: Journal,
             cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     status = [boot["status"] for boot in boots]
-    peer = [cell for cell in cells if cell["provider"] != "host"]
+    peer = [cell for cell in cells if is_peer(cell["provider"])]
     evidence = [cell["evidence"] for cell in peer if cell["evidence"]]
     return {
         "boots": {

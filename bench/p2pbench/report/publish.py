@@ -20,7 +20,7 @@ from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import RESULTS, SCHEMAS, shown
 from p2pbench.base.repository import NO_COMMIT
 from p2pbench.base.schema import validator
-from p2pbench.records.metrics import figure_of
+from p2pbench.records.metrics import METRICS
 from p2pbench.records.runs import find_run, named
 from p2pbench.report import index, render, report_file
 from p2pbench.report.plots.all_plots import variants_of
@@ -115,7 +115,7 @@ def _is_published(compare: Record) -> bool:
 
 def _cell(report: Record, compare: Record, cell: Record) -> dict[str, Any]:
     interval, metric = cell["interval"], cell["metric"]
-    figure = figure_of(metric)
+    figure = METRICS[metric].figure
     counted = _counted(report, cell["workload"])
     return {
         "provider": counted["device"] if counted else compare["baseline"]["provider"],

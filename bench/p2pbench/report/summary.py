@@ -15,7 +15,7 @@ from typing import Any
 from p2pbench.analysis.estimate import least_found
 from p2pbench.analysis.schedule import Looks, looks_from
 from p2pbench.base import units
-from p2pbench.records.kinds import PERF
+from p2pbench.records.kinds import PERF, is_peer
 from p2pbench.records.metrics import (AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT,
                                       VIRTUAL)
 from p2pbench.report import wording
@@ -91,8 +91,8 @@ def _is_answered(report: Record) -> bool:
 def _of_candidate(baseline: str, candidate: str, cells: Sequence[Record]) -> str:
     """Whether it costs throughput through peer memory, first; then host memory, and latency."""
     timed = [cell for cell in cells if cell["metric"] == VIRTUAL]
-    peer = [cell for cell in timed if cell["device"] != "host"]
-    host = [cell for cell in timed if cell["device"] == "host"]
+    peer = [cell for cell in timed if is_peer(cell["device"])]
+    host = [cell for cell in timed if not is_peer(cell["device"])]
     parts = [_answer(baseline, candidate, peer or host, "peer" if peer else "host")]
     if peer and host:
         parts.append(f"host memory: {_decided(host)}")
@@ -128,7 +128,7 @@ def _decided(cells: Sequence[Record]) -> str:
 def _latencies(cells: Sequence[Record]) -> list[str]:
     """The percentiles of latency together: the tail is what a user feels."""
     measured = {cell["metric"] for cell in cells}
-    percentiles = [METRICS[metric].shown.split()[0] for metric in METRICS if metric in measured]
+    percentiles = [metric.percentile for name, metric in METRICS.items() if name in measured]
     return [f"latency ({', '.join(percentiles)}): {_decided(cells)}"] if cells else []
 
 
@@ -158,7 +158,7 @@ def _on_the_wall(report: Record) -> str:
 
 def _is_peer(compare: Record) -> bool:
     sides = compare["baseline"], compare["candidate"]
-    return bool(sides[0]["provider"] == sides[1]["provider"] != "host"
+    return bool(sides[0]["provider"] == sides[1]["provider"] and is_peer(sides[0]["provider"])
                 and sides[0]["variant"] != sides[1]["variant"])
 
 
@@ -219,7 +219,7 @@ def _peer_work(report: Record) -> str:
     section = report["instructions"]
     if section and section["absent"]:
         return f"Instructions per I/O were not counted: {section['absent'].rstrip('.')}."
-    cells = [cell for cell in of_kind(report, "p2p") if cell["device"] != "host"]
+    cells = [cell for cell in of_kind(report, "p2p") if is_peer(cell["device"])]
     by_perf = section and section["instrument"] == PERF
     told = []
     for candidate, found in _paired(report, cells).items():

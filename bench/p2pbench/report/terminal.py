@@ -14,6 +14,7 @@ from rich.text import Text
 
 from p2pbench.base import units
 from p2pbench.base.paths import shown
+from p2pbench.records.kinds import is_peer
 from p2pbench.records.metrics import FAMILIES, METRICS
 from p2pbench.report import wording
 from p2pbench.report.select import of_kind, ratios
@@ -198,7 +199,7 @@ def _evidence(report: Mapping[str, Any], console: Console) -> None:
     for heading in ("requests", "bytes", "fallbacks", "valid"):
         table.add_column(heading, justify="right", no_wrap=True)
     for cell in report["cells"]:
-        if cell["provider"] != "host":
+        if is_peer(cell["provider"]):
             bad = cell["states"]["ok"] < sum(cell["states"].values())
             table.add_row(f"{_name(cell)} {wording.label(cell['workload'])}", *_evidence_row(cell),
                           style="red" if bad else None)

@@ -26,7 +26,7 @@ from p2pbench.analysis.estimate import verdict_of
 from p2pbench.base import atomic, command, units
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import RESULTS, shown
-from p2pbench.records.metrics import METRICS, THROUGHPUT, figure_of
+from p2pbench.records.metrics import METRICS, THROUGHPUT
 from p2pbench.records.runs import find_run
 from p2pbench.report import (comparable, index, provenance_rows, render, report_file, summary,
                              terminal, wording)
@@ -93,7 +93,7 @@ def figures_of(report: Report) -> dict[Key, Figures]:
             key = Key(THROUGHPUT, cell["variant"], cell["provider"], cell["workload"])
             found[key] = _figures(cell["samples"], "bytes_per_s")
     for key, samples in _counted(report["compares"]).items():
-        found[key] = _figures(samples.values(), figure_of(key.metric))
+        found[key] = _figures(samples.values(), METRICS[key.metric].figure)
     return {key: one for key, one in found.items() if one.values or one.reasons}
 
 
