@@ -1,17 +1,7 @@
 """pytest as the orchestrator of a run: options, plan, progress, and the report at the end."""
 
 # What may go wrong from here on ends in one line; the rest takes a second to import.
-from p2pbench.base import command, output, signals, units
-from p2pbench.base.errors import BenchError
-from p2pbench.base.units import in_words
-from p2pbench.linux import build_progress
-from p2pbench.measure.run import Estimate, Run
-from p2pbench.plan.matrix import Boot
-from p2pbench.plan.matrix_file import find_matrix
-from p2pbench.records.metrics import FAMILIES
-from p2pbench.records.runs import named
-from p2pbench.report import build, junit
-from p2pbench.report.stopping_notes import first_decision
+from p2pbench.base import output, signals
 
 output.keep_going()
 signals.end_at_once()
@@ -27,7 +17,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-
+from p2pbench.base import command, units
+from p2pbench.base.errors import BenchError
+from p2pbench.base.units import in_words
+from p2pbench.linux import build_progress
+from p2pbench.measure.run import Estimate, Run
+from p2pbench.plan.matrix import Boot
+from p2pbench.plan.matrix_file import find_matrix
+from p2pbench.records.metrics import FAMILIES
+from p2pbench.records.runs import named
+from p2pbench.report import build, junit
+from p2pbench.report.stopping_notes import first_decision
 
 # The boots that run now, in the line that shows how far they are.
 _SHOWN = 2
