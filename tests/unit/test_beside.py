@@ -175,6 +175,7 @@ class Journal:
     def __init__(self) -> None:
         self.boots: list[str] = []
         self.skipped: dict[str, str] = {}
+        self.spent_s = 0.0
 
     def append(self, record: Record) -> None:
         self.boots.append(record["boot"])
@@ -256,7 +257,6 @@ def test_a_run_with_a_budget_begins_no_block_before_its_look(
         guests, _ = drive(run, monkeypatch)
         return [{boot.partition("-")[0] for boot in boots} for boots in guests.together]
 
-    monkeypatch.setattr("p2pbench.records.journal.Journal.spent_s", 0.0)
     assert {"b0", "b1"} in blocks(None)
     assert {"b0", "b1"} not in blocks(600.0)
 
