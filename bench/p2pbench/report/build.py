@@ -1,12 +1,11 @@
 """The report of a run, made from its journal alone: report.json (the truth), .md, .html, and
 junit.xml for a CI.
 
-`python3 -m p2pbench.report.build results/<run>` makes it again and prints the summary.
+`p2pbench report results/<run>` makes it again and prints the summary.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
 import os
@@ -25,7 +24,7 @@ from p2pbench.analysis.questions import compares_of, counted_cells, is_timed
 from p2pbench.analysis.samples import Sample, Samples, value_of
 from p2pbench.analysis.schedule import looks_of
 from p2pbench.analysis.verdicts import Comparison
-from p2pbench.base import atomic, command, units
+from p2pbench.base import atomic, units
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import RESULTS, ROOT
 from p2pbench.base.repository import NO_COMMIT
@@ -33,7 +32,7 @@ from p2pbench.base.schema import problem
 from p2pbench.records.journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
 from p2pbench.records.kinds import is_peer
 from p2pbench.records.metrics import METRICS
-from p2pbench.records.runs import JOURNAL, find_run, named
+from p2pbench.records.runs import JOURNAL, named
 from p2pbench.report import (aa, index, junit, render, report_file, stopping_notes, summary,
                              terminal, wording)
 from p2pbench.report.garbage import seldom_collected
@@ -159,20 +158,14 @@ def render_terminal(report: Mapping[str, Any], console: Console,
     terminal.render(report, console, directory or RESULTS / str(report["run"]))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the report of a run again; the exit status is that of the run."""
-    parser = argparse.ArgumentParser(
-        prog="p2pbench.report.build",
-        description="make the report of a run again, from its journal")
-    parser.add_argument("run", help="its name, or the path of its directory")
-    given: str = parser.parse_args(arguments).run
-    try:
-        report, refused = conclude(find_run(given), Console())
-    except BenchError as error:
-        refused = str(error)
+def remake(run_dir: Path) -> int:
+    """Make the report of a run again, keep it and show it; return the exit status of the run.
+
+    Raises BenchError if there is none to make, and when it was shown but could not be kept.
+    """
+    report, refused = conclude(run_dir, Console())
     if refused:
-        print(f"error: {refused}", file=sys.stderr)
-        return command.FAILED
+        raise BenchError(refused)
     return exit_status(report)
 
 
@@ -530,7 +523,3 @@ def _without_commit(header: Header) -> list[str]:
 
 def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: record[key] for key in keys}
-
-
-if __name__ == "__main__":
-    sys.exit(command.run(main))

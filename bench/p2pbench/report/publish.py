@@ -1,4 +1,4 @@
-"""What of a run is published: `python3 -m p2pbench.report.publish results/<run>`.
+"""What of a run is published: `p2pbench reference results/<run>`.
 
 Its report in three forms, summary.json, a table for programs (summary.schema.json), and memory.svg,
 the plot that the README shows, go to results/reference/<base>/; journal, consoles and fio's raw
@@ -7,22 +7,20 @@ output stay where they are.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from p2pbench.base import atomic, command
+from p2pbench.base import atomic
 from p2pbench.base.errors import BenchError
-from p2pbench.base.paths import RESULTS, SCHEMAS, shown
+from p2pbench.base.paths import RESULTS, SCHEMAS
 from p2pbench.base.repository import NO_COMMIT
 from p2pbench.base.schema import validator
 from p2pbench.records.metrics import METRICS
-from p2pbench.records.runs import find_run, named
-from p2pbench.report import index, render, report_file
+from p2pbench.records.runs import named
+from p2pbench.report import render, report_file
 from p2pbench.report.plots.all_plots import variants_of
 from p2pbench.report.plots.curves import memory_svg
 from p2pbench.report.standalone_svg import standalone
@@ -85,21 +83,6 @@ def _refuse(report: Record) -> None:
     if reasons:
         raise BenchError(f"{report['run']} is no reference: {reasons[0]}; mend that, then "
                          "resume it or run it again")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish a run; 0 when its files are written, 2 when not."""
-    parser = argparse.ArgumentParser(prog="p2pbench.report.publish", description=__doc__)
-    parser.add_argument("run", help="its name, or the path of its directory")
-    given: str = parser.parse_args(arguments).run
-    try:
-        for path in publish(find_run(given)):
-            print(shown(path))
-        index.write(RESULTS)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
 
 
 def _release(report: Record) -> str:
@@ -184,7 +167,3 @@ def _series(listed: Iterable[Record]) -> dict[str, int] | None:
         if one["name"] == PAGELESS:
             return {key: one[key] for key in ("patches", "insertions", "deletions")}
     return None
-
-
-if __name__ == "__main__":
-    sys.exit(command.run(main))
