@@ -17,22 +17,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from p2pbench.records.journal import Cell, Compare, Header, PlannedBoot, Workload
-from p2pbench.records.kinds import COUNT, FIO, PROVIDERS, SQES
+from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PROVIDERS, SQES
 from p2pbench.records.metrics import (AA, BY_COMPARE, BY_PATH, BY_PROVIDER, FAMILIES, METRICS,
                                       VIRTUAL, Metric, asked)
+from p2pbench.records.records import CompareRecord, Header, PlannedBoot, Side, WorkloadRecord
 from p2pbench.records.virtual_time import least_ios
 
 # Kinds of workload that are counted: through the fabric, and of an ordinary disk.
-COUNTED = ("count", "ordinary")
+COUNTED = (COUNT, ORDINARY)
 
 
 @dataclass(frozen=True)
 class Question:
     """One workload of one compare by one metric; second: a cell against its second boot."""
 
-    compare: Compare
-    workload: Workload
+    compare: CompareRecord
+    workload: WorkloadRecord
     metric: str
     second: bool = False
 
@@ -53,7 +53,7 @@ def questions(header: Header) -> list[Question]:
             + _against_itself(header))
 
 
-def is_timed(workload: Workload) -> bool:
+def is_timed(workload: WorkloadRecord) -> bool:
     """Whether its throughput means something: verify and pattern cells prove data instead."""
     return workload["kind"] == FIO and not workload["verify"]
 
@@ -71,16 +71,16 @@ def environment_of(header: Header, metric: str) -> str:
     return header["environment_class"] + ("-icount" if counted and has_virtual_time(header) else "")
 
 
-def virtual_metrics(workload: Workload) -> list[str]:
+def virtual_metrics(workload: WorkloadRecord) -> list[str]:
     """The metrics in virtual time that a workload has I/Os enough for."""
-    if workload["kind"] != "count" or workload.get("ios", 0) < least_ios(workload["bs"]):
+    if workload["kind"] != COUNT or workload.get("ios", 0) < least_ios(workload["bs"]):
         return []
     # The I/Os of a batch end together, so that they are one sample of a tail.
     batches = workload["ios"] // workload["iodepth"]
     return [metric.name for metric in asked(BY_PROVIDER) if batches >= metric.fewest]
 
 
-def compares_of(found: Sequence[Question], header: Header) -> list[Compare]:
+def compares_of(found: Sequence[Question], header: Header) -> list[CompareRecord]:
     """The compares of these questions: virtual time first, as it decides most; then those of the
     matrix, even without any question; then the rest.
     """
@@ -117,18 +117,18 @@ def _in_virtual_time(header: Header) -> list[Question]:
                                                 places.index(question.compare["name"])))
 
 
-def _of_provider(header: Header, workload: Workload, metric: str) -> Iterator[Question]:
-    cells = counted_cells(header, workload)
-    for candidate in cells[1:]:
+def _of_provider(header: Header, workload: WorkloadRecord, metric: str) -> Iterator[Question]:
+    sides = counted_sides(header, workload)
+    for candidate in sides[1:]:
         family = METRICS[metric].family
         device = workload.get("device", "")
         memory, queues = device.removesuffix(SQES), device.endswith(SQES)
-        more = f"-{candidate['variant']}" if len(cells) > 2 else ""
-        compare = Compare(name=f"{family}-{memory}{'-sqes' if queues else ''}{more}",
-                          title=f"{FAMILIES[family]}, {candidate['variant']} against "
-                                f"{cells[0]['variant']}, {PROVIDERS[memory].memory}"
-                                f"{', queues in the CMB' if queues else ''}",
-                          baseline=cells[0], candidate=candidate)
+        more = f"-{candidate['variant']}" if len(sides) > 2 else ""
+        compare = CompareRecord(name=f"{family}-{memory}{'-sqes' if queues else ''}{more}",
+                                title=f"{FAMILIES[family]}, {candidate['variant']} against "
+                                      f"{sides[0]['variant']}, {PROVIDERS[memory].memory}"
+                                      f"{', queues in the CMB' if queues else ''}",
+                                baseline=sides[0], candidate=candidate)
         yield Question(compare, workload, metric)
 
 
@@ -143,17 +143,18 @@ def _of_paths(header: Header) -> list[Question]:
     return sorted(listed, key=lambda question: question.compare["name"])
 
 
-def _of_path(header: Header, workload: Workload, metric: Metric) -> Iterator[Question]:
+def _of_path(header: Header, workload: WorkloadRecord, metric: Metric) -> Iterator[Question]:
     name, what = metric.name, f"{metric.shown} of the fabric's path"
-    if workload["kind"] == "ordinary":
+    if workload["kind"] == ORDINARY:
         name, what = "ordinary", metric.shown.replace("per I/O", "per ordinary I/O")
-    cells = counted_cells(header, workload)
-    for candidate in cells[1:]:
-        only = len(cells) == 2 and workload["kind"] == "count"
+    sides = counted_sides(header, workload)
+    for candidate in sides[1:]:
+        only = len(sides) == 2 and workload["kind"] == COUNT
         where = candidate["provider"].removeprefix(COUNT).replace("+", "-")
-        compare = Compare(name=name + where + ("" if only else f"-{candidate['variant']}"),
-                          title=f"{what}, {candidate['variant']} against {cells[0]['variant']}",
-                          baseline=cells[0], candidate=candidate)
+        compare = CompareRecord(name=name + where + ("" if only else f"-{candidate['variant']}"),
+                                title=f"{what}, {candidate['variant']} against "
+                                      f"{sides[0]['variant']}",
+                                baseline=sides[0], candidate=candidate)
         yield Question(compare, workload, metric.name)
 
 
@@ -161,57 +162,58 @@ def _against_itself(header: Header) -> list[Question]:
     listed: list[Question] = []
     for variant, provider in _planned(header, FIO, second=True):
         for metric in asked(BY_COMPARE):
-            compare = _itself(Cell(variant=variant, provider=provider), "aa", metric.shown)
+            compare = _itself(Side(variant=variant, provider=provider), "aa", metric.shown)
             listed += [Question(compare, workload, metric.name, second=True)
                        for workload in header["matrix"]["workloads"]
                        if is_timed(workload) and provider in workload["providers"]]
     for variant, provider in _planned(header, COUNT, second=True):
-        listed += _counted_twice(header, Cell(variant=variant, provider=provider))
+        listed += _counted_twice(header, Side(variant=variant, provider=provider))
     return listed
 
 
-def _counted_twice(header: Header, cell: Cell) -> Iterator[Question]:
-    """What is counted in a cell, and how long it takes in virtual time, against itself."""
+def _counted_twice(header: Header, side: Side) -> Iterator[Question]:
+    """What is counted in a side, and how long it takes in virtual time, against itself."""
     workloads = [workload for workload in header["matrix"]["workloads"]
-                 if workload["kind"] in COUNTED and cell in counted_cells(header, workload)]
+                 if workload["kind"] in COUNTED and side in counted_sides(header, workload)]
     for metric in asked(BY_PATH):
-        compare = _itself(cell, f"{AA}{metric.family}", FAMILIES[metric.family])
+        compare = _itself(side, f"{AA}{metric.family}", FAMILIES[metric.family])
         yield from (Question(compare, workload, metric.name, second=True)
                     for workload in workloads)
     if not has_virtual_time(header):
         return
     for family in dict.fromkeys(metric.family for metric in asked(BY_PROVIDER)):
-        compare = _itself(cell, f"{AA}{family}", FAMILIES[family])
+        compare = _itself(side, f"{AA}{family}", FAMILIES[family])
         yield from (Question(compare, workload, name, second=True) for workload in workloads
                     for name in virtual_metrics(workload) if METRICS[name].family == family)
 
 
-def _itself(cell: Cell, name: str, what: str) -> Compare:
-    both = f"{cell['variant']}/{cell['provider']}"
-    return Compare(name=f"{name}-{cell['variant']}-{cell['provider']}",
-                   title=f"A/A: {what} of {both} against itself", baseline=cell, candidate=cell)
+def _itself(side: Side, name: str, what: str) -> CompareRecord:
+    both = f"{side['variant']}/{side['provider']}"
+    return CompareRecord(name=f"{name}-{side['variant']}-{side['provider']}",
+                         title=f"A/A: {what} of {both} against itself",
+                         baseline=side, candidate=side)
 
 
-def counted_cells(header: Header, workload: Workload) -> list[Cell]:
-    """The cells that count a workload, in the order in which the matrix lists their variants."""
+def counted_sides(header: Header, workload: WorkloadRecord) -> list[Side]:
+    """The sides that count a workload, in the order in which the matrix lists their variants."""
     planned = _planned(header, COUNT, second=False)
-    return [Cell(variant=variant, provider=provider)
+    return [Side(variant=variant, provider=provider)
             for name in workload.get("variants", []) for variant, provider in planned
             if name == variant and provider in workload["providers"]]
 
 
 def _planned(header: Header, kind: str, second: bool) -> dict[tuple[str, str], PlannedBoot]:
-    """The cells that the plan boots with this kind, the second time in a block or the first."""
+    """The sides that the plan boots with this kind, the second time in a block or the first."""
     return {(boot["variant"], boot["provider"]): boot for boot in header["plan"]
             if boot.get("kind", FIO) == kind and boot.get("aa", False) == second}
 
 
-def _key(cell: Cell) -> tuple[str, str]:
-    return cell["variant"], cell["provider"]
+def _key(side: Side) -> tuple[str, str]:
+    return side["variant"], side["provider"]
 
 
-def _unique(compares: Iterable[Compare]) -> list[Compare]:
-    found: list[Compare] = []
+def _unique(compares: Iterable[CompareRecord]) -> list[CompareRecord]:
+    found: list[CompareRecord] = []
     for compare in compares:
         if compare not in found:
             found.append(compare)

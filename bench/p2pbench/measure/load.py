@@ -4,6 +4,7 @@ cannot be valid."""
 from p2pbench.base.errors import BenchError
 from p2pbench.base.units import amount, plural, short
 from p2pbench.plan.matrix import Matrix, Workload
+from p2pbench.records.kinds import COUNT, FIO
 from p2pbench.records.virtual_time import least_ios
 from p2pbench.testbed.qemu import Shape
 
@@ -32,7 +33,7 @@ def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:
     """
     notes = []
     for workload in matrix.workloads:
-        if workload.kind != "fio":
+        if workload.kind != FIO:
             continue
         for provider, pool in shape.pools().items():
             if provider in workload.providers and in_flight(workload) > pool:
@@ -47,7 +48,7 @@ def count_notes(matrix: Matrix) -> list[str]:
     return [f"{workload.name} has {plural(workload.ios, 'I/O')}: with fewer than "
             f"{least_ios(workload.bs)} it is counted, and not timed in virtual time"
             for workload in matrix.workloads
-            if workload.kind == "count" and workload.ios < least_ios(workload.bs)]
+            if workload.kind == COUNT and workload.ios < least_ios(workload.bs)]
 
 
 def in_flight(workload: Workload) -> int:

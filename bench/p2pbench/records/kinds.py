@@ -1,6 +1,7 @@
 """The words that a matrix, a journal and their readers share: providers, boots, instruments."""
 
 from dataclasses import dataclass
+from typing import Final, Literal
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,15 @@ PROVIDERS = {provider.name: provider for provider in _ROWS}
 SQES = "+sqes"
 
 # What a boot is for: it runs fio's jobs, counts instructions, or only registers a BAR.
-FIO, COUNT, MEMORY = "fio", "count", "memory"
+BootKind = Literal["fio", "count", "memory"]
+# What a workload is: a job of fio's, a pattern that is written and checked, I/O through the fabric
+# that is counted, or counted I/O of an ordinary disk.
+WorkloadKind = Literal["fio", "pattern", "count", "ordinary"]
+FIO: Final = "fio"
+COUNT: Final = "count"
+MEMORY: Final = "memory"
+PATTERN: Final = "pattern"
+ORDINARY: Final = "ordinary"
 
 # What counted: the plugin in QEMU, which knows each function, or the CPU's own counters, a sum.
 PLUGIN = "insncount"

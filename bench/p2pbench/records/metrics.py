@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from p2pbench.records.kinds import COUNT, FIO
+from p2pbench.records.kinds import COUNT, FIO, BootKind
 
 THROUGHPUT = "throughput"
 INSTRUCTIONS = "instructions"
@@ -45,7 +45,7 @@ class Metric:
     name: str
     shown: str
     less_is_better: bool
-    kind: str
+    kind: BootKind
     asked: str
     margin: float
     value: Callable[[Result], float | None]

@@ -13,19 +13,19 @@ from typing import Any
 from p2pbench.analysis.estimate import verdict_of
 from p2pbench.analysis.verdicts import Comparison
 from p2pbench.base import units
-from p2pbench.records.journal import Compare
 from p2pbench.records.kinds import COUNT
 from p2pbench.records.metrics import INSTRUCTIONS, METRICS
+from p2pbench.records.records import CompareRecord
 from p2pbench.report import wording
 
-Compared = Callable[[Compare, Sequence[Comparison]], dict[str, Any]]
+Compared = Callable[[CompareRecord, Sequence[Comparison]], dict[str, Any]]
 
 
 def section(found: Sequence[Comparison], compared: Compared) -> dict[str, Any] | None:
     """The A/A part of a report; None for a run without. `compared` makes an entry of compares."""
     if not found:
         return None
-    compares: list[Compare] = []
+    compares: list[CompareRecord] = []
     for one in found:
         if one.question.compare not in compares:
             compares.append(one.question.compare)

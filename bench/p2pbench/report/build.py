@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, cast
 from rich.console import Console
 
 from p2pbench.analysis import instructions, memory, timing, verdicts
-from p2pbench.analysis.questions import compares_of, counted_cells, is_timed
+from p2pbench.analysis.questions import compares_of, counted_sides, is_timed
 from p2pbench.analysis.samples import Sample, Samples, value_of
 from p2pbench.analysis.schedule import looks_of
 from p2pbench.analysis.verdicts import Comparison
@@ -29,9 +29,11 @@ from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import RESULTS, ROOT
 from p2pbench.base.repository import NO_COMMIT
 from p2pbench.base.schema import problem
-from p2pbench.records.journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
-from p2pbench.records.kinds import is_peer
+from p2pbench.records.journal import Journal
+from p2pbench.records.kinds import COUNT, FIO, PATTERN, is_peer
 from p2pbench.records.metrics import METRICS
+from p2pbench.records.records import (BootRecord, CompareRecord, Header, Side, StepError,
+                                      WorkloadRecord)
 from p2pbench.records.runs import JOURNAL, named
 from p2pbench.report import (aa, index, junit, render, report_file, stopping_notes, summary,
                              terminal, wording)
@@ -169,26 +171,26 @@ def remake(run_dir: Path) -> int:
     return exit_status(report)
 
 
-def _planned_cells(header: Header) -> list[Cell]:
-    """The cells of the matrix that have a boot in the plan (-k may have left some out)."""
+def _planned_sides(header: Header) -> list[Side]:
+    """The sides of the matrix that have a boot in the plan (-k may have left some out)."""
     planned = {(boot["variant"], boot["provider"]) for boot in header["plan"]}
     return [cell for cell in header["matrix"]["boots"]
             if (cell["variant"], cell["provider"]) in planned]
 
 
-def _cells(header: Header) -> list[tuple[Cell, Workload]]:
+def _cells(header: Header) -> list[tuple[Side, WorkloadRecord]]:
     return [
         (cell, workload)
-        for cell in _planned_cells(header)
+        for cell in _planned_sides(header)
         for workload in header["matrix"]["workloads"]
         if cell["provider"] in workload["providers"]
     ] + [(cell, workload) for workload in header["matrix"]["workloads"]
-         if workload["kind"] in ("count", "pattern") for cell in counted_cells(header, workload)]
+         if workload["kind"] in (COUNT, PATTERN) for cell in counted_sides(header, workload)]
 
 
-def _cell(samples: Samples, cell: Cell, workload: Workload) -> dict[str, Any]:
+def _cell(samples: Samples, cell: Side, workload: WorkloadRecord) -> dict[str, Any]:
     device = workload.get("device")
-    mine = samples.of_cell(cell, workload, "count" if device else "fio")
+    mine = samples.of_cell(cell, workload, COUNT if device else FIO)
     return {
         "variant": cell["variant"],
         "provider": device or cell["provider"],
@@ -252,7 +254,7 @@ def _compares(header: Header, found: Sequence[Comparison]) -> list[dict[str, Any
             for compare in compares_of([one.question for one in found], header)]
 
 
-def compared(compare: Compare, found: Sequence[Comparison]) -> dict[str, Any]:
+def compared(compare: CompareRecord, found: Sequence[Comparison]) -> dict[str, Any]:
     """A compare with its cells, as the report shows it."""
     entry = _picked(compare, "name", "title", "baseline", "candidate")
     entry["cells"] = [_comparison(comparison) for comparison in found]
@@ -297,12 +299,12 @@ def _paired(sample: Sample, metric: str) -> dict[str, Any]:
     return _sample(sample) | {METRICS[metric].figure: value_of(sample, metric)}
 
 
-def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
+def _providers(header: Header, boots: Sequence[BootRecord]) -> list[dict[str, Any]]:
     """What providing memory cost, per variant and provider: medians over the boots."""
     rows = []
     planned = dict.fromkeys((boot["variant"], boot["provider"]) for boot in header["plan"]
-                            if boot.get("kind") != "count")
-    for cell in (Cell(variant=variant, provider=provider) for variant, provider in planned):
+                            if boot.get("kind") != COUNT)
+    for cell in (Side(variant=variant, provider=provider) for variant, provider in planned):
         mine = [b for b in boots
                 if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
         before = _values(mine, "setup", "register", "free_pages_before")
@@ -325,7 +327,7 @@ def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
     return rows
 
 
-def _values(boots: Iterable[Boot], *path: str) -> list[float]:
+def _values(boots: Iterable[BootRecord], *path: str) -> list[float]:
     """The numbers at this place of the boots' records; boots that have none are left out."""
     found = []
     for boot in boots:
@@ -337,7 +339,7 @@ def _values(boots: Iterable[Boot], *path: str) -> list[float]:
     return found
 
 
-def _is_whole(boot: Boot) -> bool:
+def _is_whole(boot: BootRecord) -> bool:
     """Whether everything had come back to the pool when it was taken down.
 
     What a disk with its queues in the CMB holds of it is gone before, and stays.
@@ -369,13 +371,13 @@ def _all_lost(journal: Journal) -> list[dict[str, Any]]:
                     for boot in journal.repeated]
 
 
-def _unused(boot: Boot) -> dict[str, Any]:
+def _unused(boot: BootRecord) -> dict[str, Any]:
     """A boot of which nothing was lost: there is a later result of it, which counts."""
     return _lost(boot, True) | {"stage": "", "console": [],
                                 "reason": "a second result of the same boot, not used"}
 
 
-def _lost(boot: Boot, repeated: bool) -> dict[str, Any]:
+def _lost(boot: BootRecord, repeated: bool) -> dict[str, Any]:
     error, lost = _first_error(boot), boot["lost"]
     said = f"expected {error['expected']}, got {error['got']}" if error else "no error was given"
     return {
@@ -387,17 +389,17 @@ def _lost(boot: Boot, repeated: bool) -> dict[str, Any]:
     }
 
 
-def _first_error(boot: Boot) -> StepError | None:
+def _first_error(boot: BootRecord) -> StepError | None:
     errors = [boot["error"], *(result["error"] for result in boot["workloads"])]
     return next((error for error in errors if error), None)
 
 
-def _not_run(samples: Samples, boots: Iterable[Boot]) -> list[str]:
+def _not_run(samples: Samples, boots: Iterable[BootRecord]) -> list[str]:
     run = {boot["boot"] for boot in boots}
     return [boot["boot"] for boot in samples.plan if boot["boot"] not in run]
 
 
-def _totals(samples: Samples, boots: Sequence[Boot], journal: Journal,
+def _totals(samples: Samples, boots: Sequence[BootRecord], journal: Journal,
             cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     status = [boot["status"] for boot in boots]
     peer = [cell for cell in cells if is_peer(cell["provider"])]
@@ -447,7 +449,7 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
     return problems + counted + _silent_gaps(report)
 
 
-def _clock_jumps(boots: Iterable[Boot]) -> list[str]:
+def _clock_jumps(boots: Iterable[BootRecord]) -> list[str]:
     """Where the calendar went backwards from one boot to the next; no figure is made of it.
 
     A boot is written when it ends, and another one may have begun before it. Dates are of seconds.
@@ -459,7 +461,7 @@ def _clock_jumps(boots: Iterable[Boot]) -> list[str]:
             if _end(later) < _end(earlier) - timedelta(seconds=1)]
 
 
-def _end(boot: Boot) -> datetime:
+def _end(boot: BootRecord) -> datetime:
     return datetime.fromisoformat(boot["started"]) + timedelta(seconds=boot["duration_s"])
 
 
@@ -474,7 +476,7 @@ def _silent_gaps(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _commands(boots: Iterable[Boot]) -> list[dict[str, str]]:
+def _commands(boots: Iterable[BootRecord]) -> list[dict[str, str]]:
     """The command line of the first boot of each variant and provider."""
     first: dict[tuple[str, str], dict[str, str]] = {}
     for boot in boots:

@@ -24,6 +24,7 @@ from p2pbench.analysis.estimate import verdict_of
 from p2pbench.base import atomic, units
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import RESULTS, shown
+from p2pbench.records.kinds import FIO
 from p2pbench.records.metrics import METRICS, THROUGHPUT
 from p2pbench.records.runs import find_run
 from p2pbench.report import (comparable, index, provenance_rows, render, report_file, summary,
@@ -87,7 +88,7 @@ def figures_of(report: Report) -> dict[Key, Figures]:
     """Every measured cell of a report with one figure a boot."""
     found: dict[Key, Figures] = {}
     for cell in report["cells"]:
-        if cell["figures"] or cell["kind"] == "fio" and not cell["verify"]:
+        if cell["figures"] or cell["kind"] == FIO and not cell["verify"]:
             key = Key(THROUGHPUT, cell["variant"], cell["provider"], cell["workload"])
             found[key] = _figures(cell["samples"], "bytes_per_s")
     for key, samples in _counted(report["compares"]).items():

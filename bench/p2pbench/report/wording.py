@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from p2pbench.base.units import amount, plural, three
-from p2pbench.records.kinds import PERF
+from p2pbench.records.kinds import PATTERN, PERF
 from p2pbench.records.metrics import FAMILIES, METRICS
 
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
@@ -259,7 +259,7 @@ def evidence_sentence(totals: Mapping[str, Any]) -> str:
 
 def proves_data(cell: Mapping[str, Any]) -> bool:
     """Whether a cell is there to prove that data arrives as it was sent; it is not timed."""
-    return cell["kind"] == "pattern" or bool(cell["verify"])
+    return cell["kind"] == PATTERN or bool(cell["verify"])
 
 
 def integrity_sentence(cells: Sequence[Mapping[str, Any]]) -> str:
