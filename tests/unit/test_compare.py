@@ -359,6 +359,10 @@ def test_a_report_of_the_first_schema_is_read_and_one_of_the_future_refused_by_n
     file.write_text(json.dumps(made | {"schema": "p2pbench-report-9"}))
     with pytest.raises(BenchError, match='report.json: schema "p2pbench-report-9" is not known'):
         report_file.read(file)
+    made["compares"][0]["cells"][0]["metric"] = "speed"
+    file.write_text(json.dumps(made))
+    with pytest.raises(BenchError, match='report.json: metric "speed" is not known here'):
+        report_file.read(file)
     file.write_text(json.dumps(made | {"cells": 3}))
     with pytest.raises(BenchError, match="not what p2pbench-report-2 says at cells"):
         report_file.read(file)

@@ -38,13 +38,14 @@ from p2pbench.records.runs import JOURNAL, named
 from p2pbench.report import (aa, index, junit, render, report_file, stopping_notes, summary,
                              terminal, wording)
 from p2pbench.report.garbage import seldom_collected
+from p2pbench.report.model import Report
 
 SCHEMA = report_file.SCHEMA
 SCHEMA_FILE = report_file.SCHEMA_FILE
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
 
 
-def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
+def build(journal_path: str | os.PathLike[str]) -> Report:
     """Return the report of a journal, as report.schema.json describes it.
 
     Bytes, nanoseconds and ratios (candidate / baseline); the formulas are in samples.py.
@@ -53,12 +54,13 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
     return _of(Journal.open(journal_path))
 
 
-def _of(journal: Journal) -> dict[str, Any]:
+def _of(journal: Journal) -> Report:
     header, boots = journal.header, journal.boots
     samples = Samples(header, boots, journal.skipped)
     found = verdicts.compare_all(header, boots, journal.looks, journal.skipped)
     cells = [_cell(samples, cell, workload) for cell, workload in _cells(header)]
-    report: dict[str, Any] = {
+    # Whether it is of this shape is for the schema to say, below.
+    report = cast(Report, {
         "schema": SCHEMA,
         "run": header["run"],
         "created": header["created"],
@@ -82,7 +84,10 @@ def _of(journal: Journal) -> dict[str, Any]:
         "reproduce": _reproduce(header),
         "notes": aa.alarm(found) + journal.notes + _clock_jumps(boots)
         + stopping_notes.notes(journal) + _without_commit(header),
-    }
+        "problems": [],
+        "ok": False,
+        "verdict": [],
+    })
     report["problems"] = _problems(report) + stopping_notes.disagreements(journal, found)
     report["ok"] = not report["problems"]
     report["verdict"] = summary.sentences(report)
@@ -96,7 +101,7 @@ def _of(journal: Journal) -> dict[str, Any]:
 class Made(NamedTuple):
     """A report, and the text of each file that goes with it."""
 
-    report: dict[str, Any]
+    report: Report
     texts: dict[str, str]
 
 
@@ -127,14 +132,14 @@ def keep(run_dir: Path, made: Made) -> None:
             print(f"note: {error}", file=sys.stderr)  # the run itself is whole
 
 
-def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+def write(run_dir: str | os.PathLike[str]) -> Report:
     """Make the report of a run and keep it; return it."""
     made = make(Path(run_dir))
     keep(Path(run_dir), made)
     return made.report
 
 
-def conclude(run_dir: Path, console: Console) -> tuple[dict[str, Any], str]:
+def conclude(run_dir: Path, console: Console) -> tuple[Report, str]:
     """Make the report of a run, keep it and show it; return it, and why it could not be kept.
 
     A report that cannot be written is shown all the same.
@@ -149,12 +154,12 @@ def conclude(run_dir: Path, console: Console) -> tuple[dict[str, Any], str]:
     return made.report, refused
 
 
-def exit_status(report: Mapping[str, Any]) -> int:
+def exit_status(report: Report) -> int:
     """0 when every cell has valid evidence and data, and every boot is there; else 1."""
     return 0 if report["ok"] else 1
 
 
-def render_terminal(report: Mapping[str, Any], console: Console,
+def render_terminal(report: Report, console: Console,
                     directory: Path | None = None) -> None:
     """Print the report: the verdict in plain words first, then tables, then where the files are."""
     terminal.render(report, console, directory or RESULTS / str(report["run"]))
@@ -424,7 +429,7 @@ def _totals(samples: Samples, boots: Sequence[BootRecord], journal: Journal,
     }
 
 
-def _problems(report: Mapping[str, Any]) -> list[str]:
+def _problems(report: Report) -> list[str]:
     """What keeps the run from being whole, one line each; an empty list is exit status 0."""
     problems = []
     for cell in report["cells"]:
@@ -445,7 +450,7 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
         problems.append(f"{units.plural(len(report['not_run']), 'boot')} of the plan not run: "
                         + ", ".join(report["not_run"][:5])
                         + (" …" if len(report["not_run"]) > 5 else ""))
-    counted: list[str] = (report["instructions"] or {"problems": []})["problems"]
+    counted = report["instructions"]["problems"] if report["instructions"] else []
     return problems + counted + _silent_gaps(report)
 
 
@@ -465,7 +470,7 @@ def _end(boot: BootRecord) -> datetime:
     return datetime.fromisoformat(boot["started"]) + timedelta(seconds=boot["duration_s"])
 
 
-def _silent_gaps(report: Mapping[str, Any]) -> list[str]:
+def _silent_gaps(report: Report) -> list[str]:
     """Results that are absent although nothing is known against their boot."""
     told = {boot["boot"] for boot in report["lost"]} | set(report["not_run"])
     return [
