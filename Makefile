@@ -98,8 +98,7 @@ export MPLCONFIGDIR = $(CURDIR)/build/matplotlib
 PYTEST = $(PYTHON) -m pytest
 CLI = $(PYTHON) -m p2pbench
 option = $(if $(value $2),--$1=$(call quoted,$(value $2)))
-BOOTS = $(PYTEST) -c bench/boots/pytest.ini --rootdir=bench/boots bench/boots \
-	$(call option,matrix,MATRIX) $(call option,seed,SEED) \
+RUN_OPTIONS = $(call option,matrix,MATRIX) $(call option,seed,SEED) \
 	$(call option,budget,BUDGET) $(call option,resume,RESUME)
 which = $(error which runs? make compare A=<run> B=<run>)
 # A guest keeps one core busy, so there are as many workers as cores, each with its own guests. A
@@ -111,7 +110,7 @@ RUN_TESTS = $(PYTEST) -p xdist.plugin -n auto --maxprocesses=4 --dist=loadfile -
 define needs
 @! command -v $(PYTHON) >/dev/null || $(PYTHON) -c 'import p2pbench'
 @bench/deps.sh install $1
-@$(PYTHON) -m p2pbench.testbed.preflight $(or $2,$1)
+@$(PYTHON) -m p2pbench preflight $(or $2,$1)
 endef
 
 help:
@@ -122,11 +121,11 @@ deps:
 
 bench:
 	$(call needs,python build guest source)
-	@$(BOOTS) $(PYTEST_ARGS)
+	@$(CLI) bench $(RUN_OPTIONS) -- $(PYTEST_ARGS)
 
 plan:
 	$(call needs,python)
-	@$(BOOTS) --collect-only $(PYTEST_ARGS)
+	@$(CLI) plan $(RUN_OPTIONS) -- $(PYTEST_ARGS)
 
 # Which kernels tests need, and so the base's source, is known only when they are collected.
 test:
@@ -168,16 +167,16 @@ shell:
 
 report:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.report.build $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
+	@$(CLI) report $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
 
 compare:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.report.two_runs $(call quoted,$(or $(value A),$(which))) \
+	@$(CLI) compare $(call quoted,$(or $(value A),$(which))) \
 		$(call quoted,$(or $(value B),$(which)))
 
 reference:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.report.publish $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
+	@$(CLI) reference $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
 
 cache:
 	@$(CLI) cache $(call option,limit,LIMIT)

@@ -21,8 +21,9 @@ from p2pbench.analysis.verdicts import Comparison, answers, compare_all
 from p2pbench.base.lock import locked
 from p2pbench.linux.kernel import build
 from p2pbench.linux.variants import find_variant
-from p2pbench.records.journal import Boot, Header, Journal
+from p2pbench.records.journal import Journal
 from p2pbench.records.metrics import AA, VIRTUAL
+from p2pbench.records.records import BootRecord, Header
 from p2pbench.records.runs import JOURNAL
 
 from support import start_bench
@@ -169,7 +170,7 @@ def same_kernels(header: Header) -> list[list[str]]:
     return list(blocks.values())
 
 
-def experiments(journal: Journal) -> Iterator[list[Boot]]:
+def experiments(journal: Journal) -> Iterator[list[BootRecord]]:
     """The boots that differ in nothing, again and again with their names dealt out anew."""
     boots = {boot["boot"]: boot for boot in journal.boots}
     deal = random.Random(4)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from p2pbench.__main__ import main
 from p2pbench.base.paths import ROOT
 from p2pbench.base.units import in_words
 from p2pbench.measure.run import _new_directory
@@ -40,11 +41,11 @@ def shell(line: str, run: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("line", "said"), [
-    ('"$0" -m p2pbench.report.build "$1" >/dev/full',
+    ('"$0" -m p2pbench report "$1" >/dev/full',
      "standard output: No space left on device; what follows is not shown\n"),
-    ('"$0" -m p2pbench.report.build "$1" | head -1 >/dev/null', ""),
-    ('"$0" -m p2pbench.report.build "$1" >&-', ""),
-    ('"$0" -m p2pbench.report.build "$1" <&- >&- 2>&-', "")])
+    ('"$0" -m p2pbench report "$1" | head -1 >/dev/null', ""),
+    ('"$0" -m p2pbench report "$1" >&-', ""),
+    ('"$0" -m p2pbench report "$1" <&- >&- 2>&-', "")])
 def test_a_report_is_made_whoever_reads_of_it(run: Path, line: str, said: str) -> None:
     done = shell(line, run)
     assert (done.returncode, done.stderr) == (0, said)
@@ -53,7 +54,7 @@ def test_a_report_is_made_whoever_reads_of_it(run: Path, line: str, said: str) -
 
 def test_a_command_whose_output_is_its_result_fails_without_it(run: Path) -> None:
     program = ("import sys; from p2pbench import __main__ as m; from p2pbench.base import command; "
-               "m._COMMANDS['tree'] = (lambda _: print('a/tree'), {}); "
+               "m.COMMANDS['tree'] = m.Command(lambda _: print('a/tree'), ''); "
                "sys.argv = ['p2pbench', 'tree']; sys.exit(command.run(m.main))")
     assert shell(f'"$0" -c "{program}" >/dev/null', run).returncode == 0
     assert shell(f'"$0" -c "{program}" >/dev/full', run).returncode == 2
@@ -135,3 +136,14 @@ def test_a_plan_says_of_each_metric_that_it_compares_whether_it_can_decide(tmp_p
         for cells, blocks in (("3 cells of throughput in virtual time", 7),
                               ("7 cells of latency in virtual time", 9),
                               ("3 cells of instructions per I/O", 7))]
+
+
+@pytest.mark.parametrize(("words", "refused"), [
+    ("tree --points 1", "--points 1"), ("tree --var page", "--var page"),
+    ("report run --limit 1k", "--limit 1k"), ("clean everything", "everything")])
+def test_a_command_takes_its_own_options_alone(
+        words: str, refused: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert ended.value.code == 2
+    assert f"unrecognized arguments: {refused}\n" in capsys.readouterr().err

@@ -1,11 +1,13 @@
 """Two runs are compared where that means something, and refused by name where it does not."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from p2pbench.__main__ import main
 from p2pbench.base.errors import BenchError
 from p2pbench.report import build, comparable, report_file, two_runs
 
@@ -292,7 +294,7 @@ def test_what_is_refused_stands_on_top_in_every_form_and_nothing_left_is_an_erro
     for report_ in (a, b):
         (tmp_path / report_["run"] / "report.json").write_text(json.dumps(report_))
     told = f"Not compared: {THROUGHPUT}, since the runs differ in what decides it: fio: fio-3.33 "
-    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
     assert " ".join(capsys.readouterr().out.split()).startswith(told)
     markdown = (tmp_path / "compare" / "a--bb.md").read_text()
     assert markdown.split("\n\n")[1].startswith(f"- **{told}")
@@ -300,10 +302,11 @@ def test_what_is_refused_stands_on_top_in_every_form_and_nothing_left_is_an_erro
     assert f"<li><strong>{told}" in html.split('aria-label="verdict"')[1]
     b["provenance"]["tools"]["qemu"] = QEMU_10
     (tmp_path / "bb" / "report.json").write_text(json.dumps(b))
-    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: nothing of A, a, and B, bb, can be compared: throughput of ")
-    assert error.count("\n") == 1 and error.count("QEMU emulator version 10.0.13 in B") == 2
+    with pytest.raises(BenchError) as caught:
+        main(["compare", str(tmp_path / "a"), str(tmp_path / "bb")])
+    error = str(caught.value)
+    assert error.startswith("nothing of A, a, and B, bb, can be compared: throughput of ")
+    assert "\n" not in error and error.count("QEMU emulator version 10.0.13 in B") == 2
 
 
 def test_the_published_kind_of_report_is_compared_with_itself_and_not_with_another_compilers(
@@ -332,16 +335,15 @@ def test_the_command_compares_and_refuses(
 ) -> None:
     monkeypatch.setattr(two_runs, "RESULTS", tmp_path)
     runs("a", 1e8), runs("bb", 0.9e8)
-    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
     assert "bb against a: 4 cells compared: 2 worse" in capsys.readouterr().out
     assert "bb against a" in (tmp_path / "index.html").read_text()
-    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "none")]) == 2
-    said = capsys.readouterr().err
-    assert "expected the name of a run or the path of its directory (there: " in said
+    with pytest.raises(BenchError, match=r"name of a run or the path of its directory \(there: "):
+        main(["compare", str(tmp_path / "a"), str(tmp_path / "none")])
     (tmp_path / "a" / "journal.jsonl").write_text("")
     (tmp_path / "a" / "report.json").unlink()
-    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 2
-    assert f"(make report RUN={tmp_path / 'a'})" in capsys.readouterr().err
+    with pytest.raises(BenchError, match=re.escape(f"(make report RUN={tmp_path / 'a'})")):
+        main(["compare", str(tmp_path / "a"), str(tmp_path / "bb")])
 
 
 def test_a_report_of_the_first_schema_is_read_and_one_of_the_future_refused_by_name(
@@ -356,6 +358,10 @@ def test_a_report_of_the_first_schema_is_read_and_one_of_the_future_refused_by_n
     assert old["memory"] is None and old["verdict"][0].startswith("Peer memory (bar) against")
     file.write_text(json.dumps(made | {"schema": "p2pbench-report-9"}))
     with pytest.raises(BenchError, match='report.json: schema "p2pbench-report-9" is not known'):
+        report_file.read(file)
+    made["compares"][0]["cells"][0]["metric"] = "speed"
+    file.write_text(json.dumps(made))
+    with pytest.raises(BenchError, match='report.json: metric "speed" is not known here'):
         report_file.read(file)
     file.write_text(json.dumps(made | {"cells": 3}))
     with pytest.raises(BenchError, match="not what p2pbench-report-2 says at cells"):
@@ -373,7 +379,7 @@ def test_what_is_in_doubt_in_an_input_is_said_first_in_every_form(
     b |= {"ok": False, "problems": ["1 boot of the plan not run: b0", "b1 lost"]}
     for report_ in (a, b):
         (tmp_path / report_["run"] / "report.json").write_text(json.dumps(report_))
-    assert two_runs.main([str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
     doubts = ["A, a, is in doubt: A/A ALARM: 1 of 8 cells differ from themselves (page/bar).",
               "B, bb, is in doubt: NOT WHOLE: 1 boot of the plan not run: b0; b1 lost."]
     out = capsys.readouterr().out

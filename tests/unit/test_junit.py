@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from p2pbench.records.journal import Journal, LookRecord, Skipped
+from p2pbench.records.journal import Journal
+from p2pbench.records.records import LookRecord, Skipped
 from p2pbench.report import build, junit
 
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from p2pbench.analysis.questions import environment_of, questions
 from p2pbench.analysis.verdicts import compare_all
 from p2pbench.plan.matrix_file import read_matrix
-from p2pbench.records.metrics import METRICS
+from p2pbench.records.kinds import FIO
+from p2pbench.records.metrics import BY_COMPARE, FAMILIES, METRICS, Metric
 from p2pbench.report import build
 
 VARIANTS = ("stock", "page", "pageless")
@@ -351,3 +352,21 @@ def test_a_run_of_one_kernel_against_itself_alone_has_a_report(
     run.header["matrix"]["compare"] = []
     made = build.build(run.write(tmp_path))
     assert made["aa"]["cells"] == 1 and "better or worse" in made["stopping"]["rates"]
+
+
+def test_a_metric_is_one_row(synthetic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row alone has it asked, answered with its own margin and direction, and reported."""
+    row = Metric(name="tail", shown="p99 latency by the clock", less_is_better=True, kind=FIO,
+                 asked=BY_COMPARE, margin=0.03, family="tail", figure="ns",
+                 value=lambda result: result["metrics"]["lat_p99_ns"])
+    monkeypatch.setitem(METRICS, row.name, row)
+    monkeypatch.setitem(FAMILIES, row.family, row.shown)
+    run = synthetic({"page/host": 1e8, "page/bar": 1e8})
+    for boot in run.boots:
+        slower = 1.5 if boot["provider"] == "bar" else 1.0
+        boot["workloads"][0]["metrics"]["lat_p99_ns"] = slower * (1000 + boot["block"])
+    throughput, tail = compare_all(run.header, run.boots)
+    assert (throughput.question.metric, throughput.verdict) == ("throughput", "equivalent")
+    assert (tail.question.metric, tail.margin, tail.verdict) == ("tail", 0.03, "worse")
+    cell = build.compared(tail.question.compare, [tail])["cells"][0]
+    assert cell["pairs"][0]["candidate"]["ns"] == 1500

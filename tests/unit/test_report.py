@@ -13,7 +13,9 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from p2pbench.__main__ import main
 from p2pbench.base.atomic import WriteError
+from p2pbench.base.errors import BenchError
 from p2pbench.records.journal import JournalError
 from p2pbench.report import build
 
@@ -324,15 +326,14 @@ def test_the_command_makes_the_report_again(
     run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.write(tmp_path)
-    assert build.main([str(tmp_path)]) == 0
+    assert main(["report", str(tmp_path)]) == 0
     assert (tmp_path / "report.html").is_file()
     assert "worse in all 2 cases" in capsys.readouterr().out
-    assert build.main([str(tmp_path / "none")]) == 2
-    assert "none\": expected the name of a run or the path of its directory (there: " \
-        in capsys.readouterr().err
+    with pytest.raises(BenchError, match='none": expected the name of a run or the path of its '):
+        main(["report", str(tmp_path / "none")])
     (tmp_path / "journal.jsonl").unlink()
-    assert build.main([str(tmp_path)]) == 2
-    assert "a published run has its report and no journal" in capsys.readouterr().err
+    with pytest.raises(BenchError, match="a published run has its report and no journal"):
+        main(["report", str(tmp_path)])
 
 
 def test_a_report_of_another_schema_is_refused(run: Any, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from typing import Any, cast
 
 from p2pbench.analysis.samples import doubts_about
 from p2pbench.records.counts import OTHER, Name, pairs, plain_name
-from p2pbench.records.journal import Boot, Header, Workload, WorkloadResult
+from p2pbench.records.kinds import COUNT, FIO, ORDINARY
+from p2pbench.records.records import BootRecord, Header, WorkloadRecord, WorkloadResult
 
-KINDS = {"count": "p2p", "ordinary": "ordinary"}
+KINDS = {COUNT: "p2p", ORDINARY: "ordinary"}
 MOST_FUNCTIONS = 40
 # Instructions per I/O of a function that is missed where it has none.
 _ONCE = 1.0
@@ -30,7 +31,7 @@ Key = tuple[str, str, str]
 class _Result:
     """A counted workload in one boot, and why it cannot count."""
 
-    boot: Boot
+    boot: BootRecord
     result: WorkloadResult
     doubts: list[str]
 
@@ -45,12 +46,12 @@ class _Result:
                 and not self.doubts)
 
 
-def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
+def section(header: Header, boots: Sequence[BootRecord]) -> dict[str, Any] | None:
     """Return the report's `instructions`, or None when the plan counts nothing."""
     workloads = {one["name"]: one for one in header["matrix"]["workloads"] if one["kind"] in KINDS}
-    if not any(boot.get("kind") == "count" for boot in header["plan"]):
+    if not any(boot.get("kind") == COUNT for boot in header["plan"]):
         return None
-    results = [(boot, result) for boot in boots if boot.get("kind") == "count"
+    results = [(boot, result) for boot in boots if boot.get("kind") == COUNT
                for result in boot["workloads"]]
     counts = [cast(Counts, result.get("counts")) for _, result in results if result.get("counts")]
     counted = [one for one in counts if one["per_io"] is not None]
@@ -71,12 +72,12 @@ def section(header: Header, boots: Sequence[Boot]) -> dict[str, Any] | None:
         "symbols": symbols,
         # Those of the fabric's paths are told with the cells of the report.
         "problems": [problem for name, workload in workloads.items()
-                     if workload["kind"] == "ordinary"
+                     if workload["kind"] == ORDINARY
                      for one in found[name] for problem in _problems(one)],
     }
 
 
-def path_of(workload: Workload) -> str:
+def path_of(workload: WorkloadRecord) -> str:
     """Return a counted workload in words: "bar randread 4k qd1", "nvme read 4k merge none"."""
     name = workload["name"].removeprefix("count-")
     scheduler = workload.get("scheduler", "")
@@ -91,23 +92,23 @@ def _absent(symbols: Iterable[Mapping[str, Any]]) -> set[tuple[str, str, str]]:
             for variant in one["absent"] if variant not in one.get("as", {})}
 
 
-def _boot_times(boots: Sequence[Boot]) -> dict[str, float] | None:
+def _boot_times(boots: Sequence[BootRecord]) -> dict[str, float] | None:
     """What a boot to a ready agent takes with the instrument loaded and without, medians in s.
 
     Of the kernels that are booted both ways, and not with the large BARs of the memory curve.
     """
-    times: dict[str, dict[str, list[float]]] = {"count": {}, "fio": {}}
+    times: dict[str, dict[str, list[float]]] = {COUNT: {}, FIO: {}}
     for boot in boots:
         if boot["boot_s"] and boot.get("kind") in times:
             times[boot["kind"]].setdefault(boot["variant"], []).append(boot["boot_s"])
-    both = times["count"].keys() & times["fio"].keys()
+    both = times[COUNT].keys() & times[FIO].keys()
     if not both:
         return None
     return {name: statistics.median([one for variant in both for one in times[kind][variant]])
-            for name, kind in (("counted", "count"), ("plain", "fio"))}
+            for name, kind in (("counted", COUNT), ("plain", FIO))}
 
 
-def _cell(workload: Workload, results: Iterable[_Result],
+def _cell(workload: WorkloadRecord, results: Iterable[_Result],
           absent: Container[tuple[str, str, str]]) -> dict[str, Any] | None:
     """One workload in each variant that counted it."""
     valid = [one for one in results if one.is_valid]
@@ -126,12 +127,12 @@ def _cell(workload: Workload, results: Iterable[_Result],
     }
 
 
-def _evidence(workload: Workload, valid: Sequence[_Result]) -> dict[str, int] | None:
+def _evidence(workload: WorkloadRecord, valid: Sequence[_Result]) -> dict[str, int] | None:
     """What nvmet counted of a path in all boots that count; None of ordinary I/O.
 
     A kernel without the counters has no peer memory.
     """
-    if workload["kind"] != "count" or not valid:
+    if workload["kind"] != COUNT or not valid:
         return None
     counters = [cast("dict[str, Any]", one.result["evidence"])["p2p"] for one in valid]
     return {key: sum(one[key] for one in counters if one) for key in ("requests", "fallbacks")}

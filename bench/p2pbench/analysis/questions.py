@@ -17,27 +17,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from p2pbench.records.journal import Cell, Compare, Header, PlannedBoot, Workload
-from p2pbench.records.metrics import (AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, PERCENTILES,
-                                      THROUGHPUT, VIRTUAL)
+from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PROVIDERS, SQES
+from p2pbench.records.metrics import (AA, BY_COMPARE, BY_PATH, BY_PROVIDER, FAMILIES, METRICS,
+                                      VIRTUAL, Metric, asked)
+from p2pbench.records.records import CompareRecord, Header, PlannedBoot, Side, WorkloadRecord
 from p2pbench.records.virtual_time import least_ios
 
-# Kinds of workload that are counted, and the name of the compare that each makes.
-COUNTED = {"count": "instructions", "ordinary": "ordinary"}
-_TITLES = {"count": "instructions per I/O of the fabric's path, {candidate} against {baseline}",
-           "ordinary": "instructions per ordinary I/O, {candidate} against {baseline}"}
-# What is compared in virtual time of each provider.
-_TIMED = (VIRTUAL, LATENCY)
-_MEMORY = {"host": "host memory", "bar": "peer memory in a PCI BAR",
-           "cmb": "peer memory in the NVMe CMB"}
+# Kinds of workload that are counted: through the fabric, and of an ordinary disk.
+COUNTED = (COUNT, ORDINARY)
 
 
 @dataclass(frozen=True)
 class Question:
     """One workload of one compare by one metric; second: a cell against its second boot."""
 
-    compare: Compare
-    workload: Workload
+    compare: CompareRecord
+    workload: WorkloadRecord
     metric: str
     second: bool = False
 
@@ -54,13 +49,13 @@ class Question:
 
 def questions(header: Header) -> list[Question]:
     """Every question that the plan of a run can answer."""
-    return (_in_virtual_time(header) + _throughput(header) + _instructions(header)
+    return (_in_virtual_time(header) + _of_compares(header) + _of_paths(header)
             + _against_itself(header))
 
 
-def is_timed(workload: Workload) -> bool:
+def is_timed(workload: WorkloadRecord) -> bool:
     """Whether its throughput means something: verify and pattern cells prove data instead."""
-    return workload["kind"] == "fio" and not workload["verify"]
+    return workload["kind"] == FIO and not workload["verify"]
 
 
 def has_virtual_time(header: Header) -> bool:
@@ -72,40 +67,41 @@ def has_virtual_time(header: Header) -> bool:
 
 def environment_of(header: Header, metric: str) -> str:
     """The class of the machine that a metric's figures are of: virtual time makes another one."""
-    counted = METRICS[metric].kind == "count"
+    counted = METRICS[metric].kind == COUNT
     return header["environment_class"] + ("-icount" if counted and has_virtual_time(header) else "")
 
 
-def virtual_metrics(workload: Workload) -> list[str]:
+def virtual_metrics(workload: WorkloadRecord) -> list[str]:
     """The metrics in virtual time that a workload has I/Os enough for."""
-    if workload["kind"] != "count" or workload.get("ios", 0) < least_ios(workload["bs"]):
+    if workload["kind"] != COUNT or workload.get("ios", 0) < least_ios(workload["bs"]):
         return []
     # The I/Os of a batch end together, so that they are one sample of a tail.
     batches = workload["ios"] // workload["iodepth"]
-    return [VIRTUAL] + [f"{VIRTUAL}_{name}" for name, fewest in PERCENTILES.items()
-                        if batches >= fewest]
+    return [metric.name for metric in asked(BY_PROVIDER) if batches >= metric.fewest]
 
 
-def compares_of(found: Sequence[Question], header: Header) -> list[Compare]:
+def compares_of(found: Sequence[Question], header: Header) -> list[CompareRecord]:
     """The compares of these questions: virtual time first, as it decides most; then those of the
     matrix, even without any question; then the rest.
     """
     timed = [question.compare for question in found
-             if METRICS[question.metric].family in _TIMED]
+             if METRICS[question.metric].asked == BY_PROVIDER]
     return _unique([*timed, *header["matrix"]["compare"],
                     *(question.compare for question in found)])
 
 
-def _throughput(header: Header) -> list[Question]:
-    planned = _planned(header, "fio", second=False)
+def _of_compares(header: Header) -> list[Question]:
+    """The matrix's own questions, of what the clock on the wall times."""
+    planned = _planned(header, FIO, second=False)
     return [
-        Question(compare, workload, THROUGHPUT)
+        Question(compare, workload, metric.name)
         for compare in header["matrix"]["compare"]
         if _key(compare["baseline"]) in planned and _key(compare["candidate"]) in planned
         for workload in header["matrix"]["workloads"]
         if is_timed(workload)
         and {compare["baseline"]["provider"], compare["candidate"]["provider"]}
         <= set(workload["providers"])
+        for metric in asked(BY_COMPARE)
     ]
 
 
@@ -121,94 +117,103 @@ def _in_virtual_time(header: Header) -> list[Question]:
                                                 places.index(question.compare["name"])))
 
 
-def _of_provider(header: Header, workload: Workload, metric: str) -> Iterator[Question]:
-    cells = counted_cells(header, workload)
-    for candidate in cells[1:]:
+def _of_provider(header: Header, workload: WorkloadRecord, metric: str) -> Iterator[Question]:
+    sides = counted_sides(header, workload)
+    for candidate in sides[1:]:
         family = METRICS[metric].family
-        memory, plus, _ = workload.get("device", "").partition("+")
-        more = f"-{candidate['variant']}" if len(cells) > 2 else ""
-        compare = Compare(name=f"{family}-{memory}{'-sqes' if plus else ''}{more}",
-                          title=f"{FAMILIES[family]}, {candidate['variant']} against "
-                                f"{cells[0]['variant']}, {_MEMORY[memory]}"
-                                f"{', queues in the CMB' if plus else ''}",
-                          baseline=cells[0], candidate=candidate)
+        device = workload.get("device", "")
+        memory, queues = device.removesuffix(SQES), device.endswith(SQES)
+        more = f"-{candidate['variant']}" if len(sides) > 2 else ""
+        compare = CompareRecord(name=f"{family}-{memory}{'-sqes' if queues else ''}{more}",
+                                title=f"{FAMILIES[family]}, {candidate['variant']} against "
+                                      f"{sides[0]['variant']}, {PROVIDERS[memory].memory}"
+                                      f"{', queues in the CMB' if queues else ''}",
+                                baseline=sides[0], candidate=candidate)
         yield Question(compare, workload, metric)
 
 
-def _instructions(header: Header) -> list[Question]:
+def _of_paths(header: Header) -> list[Question]:
     """The first variant that runs a counted workload against each of the others."""
-    found: list[Question] = []
-    for kind, name in COUNTED.items():
+    listed: list[Question] = []
+    for kind in COUNTED:
         for workload in header["matrix"]["workloads"]:
             if workload["kind"] == kind:
-                found += _of_counted(header, workload, name)
-    return sorted(found, key=lambda question: question.compare["name"])
+                for metric in asked(BY_PATH):
+                    listed += _of_path(header, workload, metric)
+    return sorted(listed, key=lambda question: question.compare["name"])
 
 
-def _of_counted(header: Header, workload: Workload, name: str) -> Iterator[Question]:
-    cells = counted_cells(header, workload)
-    for candidate in cells[1:]:
-        sides = {"baseline": cells[0]["variant"], "candidate": candidate["variant"]}
-        only = len(cells) == 2 and workload["kind"] == "count"
-        where = candidate["provider"].removeprefix("count").replace("+", "-")
-        compare = Compare(name=name + where + ("" if only else f"-{candidate['variant']}"),
-                          title=_TITLES[workload["kind"]].format(**sides),
-                          baseline=cells[0], candidate=candidate)
-        yield Question(compare, workload, INSTRUCTIONS)
+def _of_path(header: Header, workload: WorkloadRecord, metric: Metric) -> Iterator[Question]:
+    name, what = metric.name, f"{metric.shown} of the fabric's path"
+    if workload["kind"] == ORDINARY:
+        name, what = "ordinary", metric.shown.replace("per I/O", "per ordinary I/O")
+    sides = counted_sides(header, workload)
+    for candidate in sides[1:]:
+        only = len(sides) == 2 and workload["kind"] == COUNT
+        where = candidate["provider"].removeprefix(COUNT).replace("+", "-")
+        compare = CompareRecord(name=name + where + ("" if only else f"-{candidate['variant']}"),
+                                title=f"{what}, {candidate['variant']} against "
+                                      f"{sides[0]['variant']}",
+                                baseline=sides[0], candidate=candidate)
+        yield Question(compare, workload, metric.name)
 
 
 def _against_itself(header: Header) -> list[Question]:
-    found: list[Question] = []
-    for variant, provider in _planned(header, "fio", second=True):
-        compare = _itself(Cell(variant=variant, provider=provider), "aa", "throughput")
-        found += [Question(compare, workload, THROUGHPUT, second=True)
-                  for workload in header["matrix"]["workloads"]
-                  if is_timed(workload) and provider in workload["providers"]]
-    for variant, provider in _planned(header, "count", second=True):
-        found += _counted_twice(header, Cell(variant=variant, provider=provider))
-    return found
+    listed: list[Question] = []
+    for variant, provider in _planned(header, FIO, second=True):
+        for metric in asked(BY_COMPARE):
+            compare = _itself(Side(variant=variant, provider=provider), "aa", metric.shown)
+            listed += [Question(compare, workload, metric.name, second=True)
+                       for workload in header["matrix"]["workloads"]
+                       if is_timed(workload) and provider in workload["providers"]]
+    for variant, provider in _planned(header, COUNT, second=True):
+        listed += _counted_twice(header, Side(variant=variant, provider=provider))
+    return listed
 
 
-def _counted_twice(header: Header, cell: Cell) -> Iterator[Question]:
-    """What is counted in a cell, and how long it takes in virtual time, against itself."""
+def _counted_twice(header: Header, side: Side) -> Iterator[Question]:
+    """What is counted in a side, and how long it takes in virtual time, against itself."""
     workloads = [workload for workload in header["matrix"]["workloads"]
-                 if workload["kind"] in COUNTED and cell in counted_cells(header, workload)]
-    compare = _itself(cell, "aa-instructions", "instructions per I/O")
-    yield from (Question(compare, workload, INSTRUCTIONS, second=True) for workload in workloads)
+                 if workload["kind"] in COUNTED and side in counted_sides(header, workload)]
+    for metric in asked(BY_PATH):
+        compare = _itself(side, f"{AA}{metric.family}", FAMILIES[metric.family])
+        yield from (Question(compare, workload, metric.name, second=True)
+                    for workload in workloads)
     if not has_virtual_time(header):
         return
-    for family in _TIMED:
-        compare = _itself(cell, f"aa-{family}", FAMILIES[family])
-        yield from (Question(compare, workload, metric, second=True) for workload in workloads
-                    for metric in virtual_metrics(workload) if METRICS[metric].family == family)
+    for family in dict.fromkeys(metric.family for metric in asked(BY_PROVIDER)):
+        compare = _itself(side, f"{AA}{family}", FAMILIES[family])
+        yield from (Question(compare, workload, name, second=True) for workload in workloads
+                    for name in virtual_metrics(workload) if METRICS[name].family == family)
 
 
-def _itself(cell: Cell, name: str, what: str) -> Compare:
-    both = f"{cell['variant']}/{cell['provider']}"
-    return Compare(name=f"{name}-{cell['variant']}-{cell['provider']}",
-                   title=f"A/A: {what} of {both} against itself", baseline=cell, candidate=cell)
+def _itself(side: Side, name: str, what: str) -> CompareRecord:
+    both = f"{side['variant']}/{side['provider']}"
+    return CompareRecord(name=f"{name}-{side['variant']}-{side['provider']}",
+                         title=f"A/A: {what} of {both} against itself",
+                         baseline=side, candidate=side)
 
 
-def counted_cells(header: Header, workload: Workload) -> list[Cell]:
-    """The cells that count a workload, in the order in which the matrix lists their variants."""
-    planned = _planned(header, "count", second=False)
-    return [Cell(variant=variant, provider=provider)
+def counted_sides(header: Header, workload: WorkloadRecord) -> list[Side]:
+    """The sides that count a workload, in the order in which the matrix lists their variants."""
+    planned = _planned(header, COUNT, second=False)
+    return [Side(variant=variant, provider=provider)
             for name in workload.get("variants", []) for variant, provider in planned
             if name == variant and provider in workload["providers"]]
 
 
 def _planned(header: Header, kind: str, second: bool) -> dict[tuple[str, str], PlannedBoot]:
-    """The cells that the plan boots with this kind, the second time in a block or the first."""
+    """The sides that the plan boots with this kind, the second time in a block or the first."""
     return {(boot["variant"], boot["provider"]): boot for boot in header["plan"]
-            if boot.get("kind", "fio") == kind and boot.get("aa", False) == second}
+            if boot.get("kind", FIO) == kind and boot.get("aa", False) == second}
 
 
-def _key(cell: Cell) -> tuple[str, str]:
-    return cell["variant"], cell["provider"]
+def _key(side: Side) -> tuple[str, str]:
+    return side["variant"], side["provider"]
 
 
-def _unique(compares: Iterable[Compare]) -> list[Compare]:
-    found: list[Compare] = []
+def _unique(compares: Iterable[CompareRecord]) -> list[CompareRecord]:
+    found: list[CompareRecord] = []
     for compare in compares:
         if compare not in found:
             found.append(compare)

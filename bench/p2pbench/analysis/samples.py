@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from p2pbench.analysis.questions import Question
 from p2pbench.records.evidence import judge, judge_ordinary
-from p2pbench.records.journal import (Boot, Cell, Header, Metrics, PlannedBoot, Workload,
-                                      WorkloadResult)
-from p2pbench.records.metrics import INSTRUCTIONS, METRICS, THROUGHPUT, VIRTUAL, percentile_of
+from p2pbench.records.kinds import COUNT, FIO, ORDINARY, BootKind
+from p2pbench.records.metrics import METRICS
+from p2pbench.records.records import (BootRecord, Header, Metrics, PlannedBoot, Side,
+                                      WorkloadRecord, WorkloadResult)
 from p2pbench.records.virtual_time import doubts as virtual_doubts
 
 PlannedPair = tuple[PlannedBoot, PlannedBoot]
@@ -59,22 +60,22 @@ class Gap:
 class Samples:
     """Every planned boot's outcome, by workload; boots that were left out on purpose are not."""
 
-    def __init__(self, header: Header, boots: Iterable[Boot], left_out: Collection[str] = (),
+    def __init__(self, header: Header, boots: Iterable[BootRecord], left_out: Collection[str] = (),
                  until: int | None = None) -> None:
         """The boots of the plan, or those of its first blocks, `until` of them."""
         self.header = header
         self.plan = [boot for boot in header["plan"] if boot["boot"] not in left_out
                      and (until is None or boot["block"] < until)]
-        self._of_cell: dict[tuple[str, str, str], list[PlannedBoot]] = defaultdict(list)
+        self._of_side: dict[tuple[str, str, str], list[PlannedBoot]] = defaultdict(list)
         for boot in sorted(self.plan, key=lambda boot: (boot["block"], boot["index"])):
-            self._of_cell[boot["variant"], boot["provider"], boot.get("kind", "fio")].append(boot)
+            self._of_side[boot["variant"], boot["provider"], boot.get("kind", FIO)].append(boot)
         self._boots = {boot["boot"]: boot for boot in boots}
         self._results = {
             name: {result["name"]: result for result in boot["workloads"]}
             for name, boot in self._boots.items()
         }
 
-    def of(self, planned: PlannedBoot, workload: Workload) -> Sample:
+    def of(self, planned: PlannedBoot, workload: WorkloadRecord) -> Sample:
         """The sample of this workload in this boot, or the reason why there is none."""
         boot = self._boots.get(planned["boot"])
         if boot is None:
@@ -89,17 +90,18 @@ class Samples:
             return Sample(planned, "invalid", "; ".join(doubts), None, result)
         return Sample(planned, "ok", "", result["metrics"], result)
 
-    def of_cell(self, cell: Cell, workload: Workload, kind: str = "fio") -> list[Sample]:
+    def of_cell(self, side: Side, workload: WorkloadRecord,
+                kind: BootKind = FIO) -> list[Sample]:
         """The samples of a cell, one per planned boot that runs it, in the order of the blocks."""
-        return [self.of(boot, workload) for boot in self.boots_of(cell, kind)
+        return [self.of(boot, workload) for boot in self.boots_of(side, kind)
                 if _is_run_in(boot, workload)]
 
-    def boots_of(self, cell: Cell, kind: str = "fio") -> list[PlannedBoot]:
-        """The planned boots of a cell, in the order of the blocks."""
-        return self._of_cell.get((cell["variant"], cell["provider"], kind), [])
+    def boots_of(self, side: Side, kind: BootKind = FIO) -> list[PlannedBoot]:
+        """The planned boots of a side, in the order of the blocks."""
+        return self._of_side.get((side["variant"], side["provider"], kind), [])
 
 
-def doubts_about(provider: str, workload: Workload, result: WorkloadResult) -> list[str]:
+def doubts_about(provider: str, workload: WorkloadRecord, result: WorkloadResult) -> list[str]:
     """Why a result cannot count: what the run found, else what its own counters say against it.
 
     The run has judged the evidence already. Its word is held against the counters once more, so
@@ -110,21 +112,21 @@ def doubts_about(provider: str, workload: Workload, result: WorkloadResult) -> l
     metrics, evidence = result["metrics"], cast("dict[str, Any] | None", result["evidence"])
     provider = workload.get("device") or provider
     counted = workload.get("ios", 0) * workload["bs"]
-    if workload["kind"] == "ordinary":
+    if workload["kind"] == ORDINARY:
         return judge_ordinary(evidence, counted) + _doubts_about_time(workload, result)
-    if workload["kind"] == "count":
+    if workload["kind"] == COUNT:
         return judge(provider, evidence, counted) + _doubts_about_time(workload, result)
-    if workload["kind"] == "fio" and not (metrics and metrics["bytes_per_s"]):
+    if workload["kind"] == FIO and not (metrics and metrics["bytes_per_s"]):
         return ["no data was moved"]
     return judge(provider, evidence, metrics["bytes"] if metrics else 0)
 
 
-def _doubts_about_time(workload: Workload, result: WorkloadResult) -> list[str]:
+def _doubts_about_time(workload: WorkloadRecord, result: WorkloadResult) -> list[str]:
     """Why virtual time, where a count was made in it, did not go by the guest's instructions."""
     virtual = result.get("virtual")
-    counts = cast("dict[str, Any]", result.get("counts") or {})
     if not virtual:
         return []
+    counts: Mapping[str, Any] = result.get("counts") or dict[str, Any]()
     return virtual_doubts(virtual, counts, workload.get("ios", 0), workload["bs"])
 
 
@@ -164,7 +166,7 @@ def planned_pairs(samples: Samples, question: Question) -> list[PlannedPair]:
     return [pair for block, left in baseline.items() for pair in zip(left, candidate[block])]
 
 
-def _is_run_in(boot: PlannedBoot, workload: Workload) -> bool:
+def _is_run_in(boot: PlannedBoot, workload: WorkloadRecord) -> bool:
     """Whether the block of a boot runs a workload; some are of the first blocks alone."""
     return not workload.get("blocks") or boot["block"] < workload["blocks"]
 
@@ -178,29 +180,19 @@ def value_of(sample: Sample, metric: str) -> float:
 
 def _figure(sample: Sample, metric: str) -> float | None:
     """The same, or None where the boot has none of this metric."""
-    if metric == THROUGHPUT:
-        return sample.metrics["bytes_per_s"] if sample.metrics else None
-    result = cast("dict[str, Any]", sample.result)
-    if metric == INSTRUCTIONS:
-        return (result.get("counts") or {}).get("per_io")
-    virtual = result.get("virtual")
-    if not virtual:
-        return None
-    if metric == VIRTUAL:
-        return float(virtual["bytes"] / virtual["duration_ns"] * 1e9)
-    return cast("float | None", virtual["latency_ns"][percentile_of(metric)])
+    return METRICS[metric].value(sample.result) if sample.result else None
 
 
 def _measured(sample: Sample, metric: str) -> Sample:
     """The sample, or a missing one that says why it has no figure of this metric."""
     if sample.state != "ok" or _figure(sample, metric):
         return sample
-    counts = cast("dict[str, Any]", sample.result).get("counts") or {}
+    counts = sample.result.get("counts") if sample.result else None
     return replace(sample, state="missing",
-                   reason=counts.get("reason") or f"no {METRICS[metric].shown} was measured")
+                   reason=counts and counts["reason"] or f"no {METRICS[metric].shown} was measured")
 
 
-def _why_absent(boot: Boot) -> str:
+def _why_absent(boot: BootRecord) -> str:
     if boot["lost"]:
         return f"machine lost at {boot['lost']['stage']}"
     if boot["error"]:

@@ -28,11 +28,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from p2pbench.analysis.significance import ALPHA, fewest_pairs
-from p2pbench.records.journal import Header
 from p2pbench.records.metrics import AA
+from p2pbench.records.records import Header
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,12 @@ def plan_looks(first: int, most: int, budget_s: float | None) -> Looks:
 
 def looks_of(header: Header) -> Looks:
     """The looks that a run was planned with; older runs have one."""
-    said = cast("Mapping[str, Any]", header).get("stopping")
-    return looks_from(said) if said else Looks((header["matrix"]["blocks"],))
+    stopping = header.get("stopping")
+    return looks_from(stopping) if stopping else Looks((header["matrix"]["blocks"],))
 
 
-def looks_from(said: Mapping[str, Any]) -> Looks:
+def looks_from(stopping: Mapping[str, Any]) -> Looks:
     """The looks as a header or a report says them."""
-    return Looks(tuple(said["looks"]), said["budget_s"],
-                 {family: tuple(shares) for family, shares in said.get("shares", {}).items()})
+    shares = stopping.get("shares", {})
+    return Looks(tuple(stopping["looks"]), stopping["budget_s"],
+                 {family: tuple(listed) for family, listed in shares.items()})

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from p2pbench.analysis.instructions import Counts, Key, medians, path_of
-from p2pbench.analysis.questions import (counted_cells, environment_of, has_virtual_time,
+from p2pbench.analysis.questions import (counted_sides, environment_of, has_virtual_time,
                                          virtual_metrics)
 from p2pbench.analysis.samples import Pair, Sample, Samples, value_of
 from p2pbench.analysis.verdicts import Comparison
-from p2pbench.records.journal import Header, Workload
+from p2pbench.records.kinds import COUNT
 from p2pbench.records.metrics import VIRTUAL
+from p2pbench.records.records import Header, WorkloadRecord
 from p2pbench.records.virtual_time import SHIFT
 
 # What a disk takes for an I/O, added by arithmetic: a fast SSD's reads, and a usual one's.
@@ -32,7 +33,7 @@ def section(header: Header, samples: Samples,
             answers: Sequence[Comparison]) -> dict[str, Any] | None:
     """Return the report's `virtual`, or None where nothing is planned that could be timed."""
     workloads = [one for one in header["matrix"]["workloads"]
-                 if virtual_metrics(one) and counted_cells(header, one)]
+                 if virtual_metrics(one) and counted_sides(header, one)]
     if not workloads:
         return None
     instrument = header["provenance"].get("instrument", {})
@@ -54,10 +55,10 @@ def _why_not(instrument: Mapping[str, Any]) -> str:
                or "this run is from before it was measured")
 
 
-def _cells(header: Header, samples: Samples, workload: Workload) -> Iterable[dict[str, Any]]:
+def _cells(header: Header, samples: Samples, workload: WorkloadRecord) -> Iterable[dict[str, Any]]:
     """A workload in each variant: medians over the boots that count."""
-    for cell in counted_cells(header, workload):
-        boots = [sample for sample in samples.of_cell(cell, workload, "count")
+    for cell in counted_sides(header, workload):
+        boots = [sample for sample in samples.of_cell(cell, workload, COUNT)
                  if sample.state == "ok" and _virtual(sample)]
         if not boots:
             continue

@@ -28,8 +28,9 @@ from p2pbench.analysis.questions import Question, environment_of, questions
 from p2pbench.analysis.samples import Gap, Pair, Samples, pair_up, planned_pairs
 from p2pbench.analysis.schedule import looks_of
 from p2pbench.analysis.significance import holm, p_of_each
-from p2pbench.records.journal import Boot, Header, Look
-from p2pbench.records.metrics import METRICS, WITH_AA
+from p2pbench.records.journal import Look
+from p2pbench.records.metrics import METRICS, with_aa
+from p2pbench.records.records import BootRecord, Header
 
 
 class Rates(NamedTuple):
@@ -70,7 +71,7 @@ class Comparison:
         return float(np.median(ratios)) if ratios and self.verdict != "invalid" else None
 
 
-def compare_all(header: Header, boots: Iterable[Boot], looks: Sequence[Look] = (),
+def compare_all(header: Header, boots: Iterable[BootRecord], looks: Sequence[Look] = (),
                 left_out: Iterable[str] = ()) -> list[Comparison]:
     """The answer to every question, each from the look that settled it, else from all boots."""
     asked = questions(header)
@@ -98,7 +99,7 @@ def answers(samples: Samples, asked: Sequence[Question], settled: Mapping[str, C
     """The answers at a look to the questions that are still open."""
     looks = looks_of(samples.header)
     found: list[Comparison] = []
-    for family in WITH_AA:
+    for family in with_aa():
         mine = [question for question in asked if question.family == family]
         before = [settled[question.name] for question in mine if question.name in settled]
         still = sum(one.verdict == "equivalent" for one in before)

@@ -13,7 +13,7 @@ from p2pbench.linux.kernel import Kernel
 from p2pbench.measure import fio, rounds
 from p2pbench.plan.matrix import Boot, Matrix, Workload
 from p2pbench.records import evidence, virtual_time
-from p2pbench.records.kinds import COUNT, MEMORY, SQES
+from p2pbench.records.kinds import COUNT, FIO, MEMORY, ORDINARY, PATTERN, SQES
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.channel import AgentError, ChannelLost
 from p2pbench.testbed.initramfs import MODULE
@@ -136,8 +136,8 @@ class BootRun:
                                                                self._boot.variant)
                      if one.is_run_in(self._boot.block)]
         if self._boot.kind == COUNT:
-            self._run_all(guest, [one for one in workloads if one.kind == "ordinary"])
-            peer = [one for one in workloads if one.kind != "ordinary"]
+            self._run_all(guest, [one for one in workloads if one.kind == ORDINARY])
+            peer = [one for one in workloads if one.kind != ORDINARY]
             for device in dict.fromkeys(one.device for one in peer):
                 self._with_provider(guest, setup_args(device),
                                     [one for one in peer if one.device == device])
@@ -210,7 +210,7 @@ class BootRun:
         """Run one workload; an error of the agent fails the cell, not the boot."""
         entry: Record = {"name": workload.name, "status": "ok", "error": None, "reasons": [],
                          "metrics": None, "evidence": None}
-        run = {"pattern": self._pattern, "fio": self._fio}.get(workload.kind, self._count)
+        run = {PATTERN: self._pattern, FIO: self._fio}.get(workload.kind, self._count)
         try:
             run(guest, workload, entry)
         except AgentError as error:
@@ -224,7 +224,7 @@ class BootRun:
     def _judge(self, workload: Workload, entry: Record) -> list[str]:
         doubts = virtual_time.doubts(entry["virtual"], entry["counts"], workload.ios, workload.bs) \
             if entry.get("virtual") else []
-        if workload.kind == "ordinary":
+        if workload.kind == ORDINARY:
             return doubts + evidence.judge_ordinary(entry["evidence"], workload.ios * workload.bs)
         moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else (
             workload.ios * workload.bs or workload.size)
@@ -239,7 +239,7 @@ class BootRun:
                  # What a disk with more than one queue has, whatever the number of CPUs.
                  "scheduler": workload.scheduler or "none",
                  "instrument": self._counter.instrument.order, "deadline_s": _COUNT_S}
-        order |= ordinary if workload.kind == "ordinary" else {}
+        order |= ordinary if workload.kind == ORDINARY else {}
         order |= self._unsampled()
         try:
             answer = guest.channel.order("count", order, 2 * _COUNT_S)

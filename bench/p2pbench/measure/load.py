@@ -4,6 +4,7 @@ cannot be valid."""
 from p2pbench.base.errors import BenchError
 from p2pbench.base.units import amount, plural, short
 from p2pbench.plan.matrix import Matrix, Workload
+from p2pbench.records.kinds import COUNT, FIO
 from p2pbench.records.virtual_time import least_ios
 from p2pbench.testbed.qemu import Shape
 
@@ -30,12 +31,11 @@ def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:
 
     nvmet then takes host memory for some of them, and its cell becomes invalid.
     """
-    pools = {"cmb": shape.cmb, "bar": shape.bar}
     notes = []
     for workload in matrix.workloads:
-        if workload.kind != "fio":
+        if workload.kind != FIO:
             continue
-        for provider, pool in pools.items():
+        for provider, pool in shape.pools().items():
             if provider in workload.providers and in_flight(workload) > pool:
                 notes.append(f"{workload.name} has {amount(in_flight(workload))} in flight, the "
                              f"pool of {provider} is {amount(pool)}: nvmet may fall back to host "
@@ -48,7 +48,7 @@ def count_notes(matrix: Matrix) -> list[str]:
     return [f"{workload.name} has {plural(workload.ios, 'I/O')}: with fewer than "
             f"{least_ios(workload.bs)} it is counted, and not timed in virtual time"
             for workload in matrix.workloads
-            if workload.kind == "count" and workload.ios < least_ios(workload.bs)]
+            if workload.kind == COUNT and workload.ios < least_ios(workload.bs)]
 
 
 def in_flight(workload: Workload) -> int:

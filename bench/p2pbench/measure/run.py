@@ -29,7 +29,8 @@ from p2pbench.plan.matrix import REQUIRED, Boot, Matrix, matrix_from_json
 from p2pbench.plan.matrix_file import read_matrix
 from p2pbench.records.journal import SCHEMA, Journal
 from p2pbench.records.kinds import COUNT
-from p2pbench.records.metrics import WITH_AA
+from p2pbench.records.metrics import with_aa
+from p2pbench.records.records import Header
 from p2pbench.records.runs import JOURNAL, find_run, named
 from p2pbench.testbed import accelerators, instruments, limits, preflight, provenance
 from p2pbench.testbed.accelerators import Accelerator
@@ -123,7 +124,7 @@ class Run:
     def cells(self) -> dict[str, int]:
         """How many cells the plan compares, by the family that Holm corrects together."""
         families = [question.family for question in questions(self._header_of(self.plan))]
-        return {family: families.count(family) for family in WITH_AA}
+        return {family: families.count(family) for family in with_aa()}
 
     def blocks_of_cells(self, family: str) -> list[tuple[int, int]]:
         """In how many blocks each cell is compared: of the plan, and as far as a budget may go."""
@@ -305,7 +306,7 @@ class Run:
             self._builder.stop()
             self._builder = None
 
-    def _check_kernels(self, header: Any) -> None:
+    def _check_kernels(self, header: Header) -> None:
         """Refuse to go on with a run on other kernels than it began with."""
         # The provenance has those that were built when it ended; so had older runs all of them.
         keys = header.get("kernels") or {name: variant["key"] for name, variant
@@ -317,7 +318,7 @@ class Run:
                                  f"now {kernel.key}): its patches, fragments or compiler changed; "
                                  "start a new run")
 
-    def _check_machine(self, header: Any) -> None:
+    def _check_machine(self, header: Header) -> None:
         """Refuse to go on with a run on another QEMU, or with another agent in the guest."""
         assert self._accelerator
         began, qemu = header["provenance"]["tools"]["qemu"], provenance.qemu_version()

@@ -9,6 +9,7 @@ from p2pbench.base.errors import BenchError
 from p2pbench.linux.kernel import build, expected
 from p2pbench.linux.variants import Variant
 from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.records.kinds import is_peer
 from p2pbench.testbed import accelerators, preflight
 from p2pbench.testbed.channel import AgentError, ChannelLost
 from p2pbench.testbed.qemu import Guest, LostMachine, Pace, read_shape
@@ -23,7 +24,7 @@ def _restore_terminal(state: str) -> None:
 
 def run(variant: Variant, flavour: str, provider: str) -> None:
     """Boot, set the provider up, and hand the console to the user until the shell ends."""
-    if provider != "host" and not variant.rxe_p2p:
+    if is_peer(provider) and not variant.rxe_p2p:
         raise BenchError(f'variant "{variant.name}" cannot use provider "{provider}": its rxe is '
                          "no P2P client (use PROVIDER=host)")
     if not sys.stdin.isatty():

@@ -22,7 +22,8 @@ from p2pbench.analysis.samples import Samples, planned_pairs
 from p2pbench.analysis.schedule import looks_of
 from p2pbench.analysis.verdicts import Comparison, answers, compare_all, last_look
 from p2pbench.base.units import in_words
-from p2pbench.records.journal import Journal, LookRecord, PlannedBoot, Skipped
+from p2pbench.records.journal import Journal
+from p2pbench.records.records import LookRecord, PlannedBoot, Skipped
 
 
 class Budget:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from p2pbench.base.units import short
-from p2pbench.records.kinds import COUNT, MEMORY
+from p2pbench.records.kinds import COUNT, FIO, MEMORY, BootKind, WorkloadKind
 
 # Whether a matrix can do without virtual time.
 WANTED, REQUIRED = "wanted", "required"
@@ -24,7 +24,7 @@ class Workload:
     """
 
     name: str
-    kind: str
+    kind: WorkloadKind
     rw: str
     bs: int
     iodepth: int
@@ -41,7 +41,7 @@ class Workload:
 
     def is_timed(self) -> bool:
         """Whether its throughput by the clock on the wall means something."""
-        return self.kind == "fio" and not self.verify
+        return self.kind == FIO and not self.verify
 
     def is_run_in(self, block: int) -> bool:
         """Whether a block runs it; without a number of blocks, each does."""
@@ -69,7 +69,7 @@ class Boot:
     provider: str
     bar: int = 0
     aa: bool = False
-    kind: str = "fio"
+    kind: BootKind = FIO
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,13 @@ class Matrix:
         order = random.Random(seed)
         boots: list[Boot] = []
         for block in range(blocks or self.blocks):
-            entries = [(pair["variant"], pair["provider"], 0, aa, "fio")
-                       for pair, aa in self._timed(block)]
+            entries: list[tuple[str, str, int, bool, BootKind]] = [
+                (pair["variant"], pair["provider"], 0, aa, FIO) for pair, aa in self._timed(block)]
             entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"], False,
                          MEMORY) for entry in self.memory if block < entry["blocks"]]
-            counts = [(variant, provider, 0, aa, COUNT)
-                      for variant, provider, aa in self._counted(block)]
+            counts: list[tuple[str, str, int, bool, BootKind]] = [
+                (variant, provider, 0, aa, COUNT)
+                for variant, provider, aa in self._counted(block)]
             order.shuffle(entries)
             order.shuffle(counts)
             for variant, provider, bar, aa, kind in entries + counts:

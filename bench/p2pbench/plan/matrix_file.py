@@ -13,7 +13,7 @@ from p2pbench.base.toml_file import Key, LocatedToml, Parser, integer, listed, o
 from p2pbench.base.units import duration, percent, short, size
 from p2pbench.plan.matrix import REQUIRED, WANTED, Compare, Matrix, Workload, name_of
 from p2pbench.plan.matrix_variants import kernel_in, read_defined, variant_in
-from p2pbench.records.kinds import COUNT, PROVIDERS, SQES
+from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PATTERN, PROVIDERS, SQES, is_peer
 from p2pbench.records.metrics import MARGINS
 from p2pbench.records.virtual_time import least_ios
 
@@ -66,7 +66,7 @@ def _boots(toml: LocatedToml, blocks: int) -> tuple[tuple[dict[str, str], ...], 
             where = ("boots", index, "providers")
             if pair in pairs:
                 raise toml.error(where, f"{pair['variant']} with {provider} stands twice")
-            if provider != "host" and not kernel_in(toml, entry["variant"]).rxe_p2p:
+            if is_peer(provider) and not kernel_in(toml, entry["variant"]).rxe_p2p:
                 raise toml.error(where, f'variant "{entry["variant"]}" cannot use provider '
                                  f'"{provider}": its rxe is no P2P client (allowed: host)')
             pairs.append(pair)
@@ -128,7 +128,7 @@ def _fio_option(name: str) -> str:
 def _workload(rw: str, bs: int, iodepth: int, numjobs: int, verify: str, region: int,
               runtime: float, providers: tuple[str, ...]) -> Workload:
     name = f"{rw}-{short(bs)}-qd{iodepth}" + (f"-j{numjobs}" if numjobs > 1 else "")
-    return Workload(name + ("-verify" if verify else ""), "fio", rw, bs, iodepth, numjobs, verify,
+    return Workload(name + ("-verify" if verify else ""), FIO, rw, bs, iodepth, numjobs, verify,
                     region, runtime, providers)
 
 
@@ -170,7 +170,7 @@ def _patterns(toml: LocatedToml, used: list[str]) -> list[Workload]:
         if any(entry["size"] % bs for bs in entry["bs"]):
             raise toml.error(("patterns", index, "size"), "size is no multiple of every bs")
         providers = _used_by(toml, ("patterns", index, "providers"), entry, used)
-        made += [Workload(f"pattern-{direction}-{short(bs)}", "pattern", direction, bs, 1, 1,
+        made += [Workload(f"pattern-{direction}-{short(bs)}", PATTERN, direction, bs, 1, 1,
                           "pattern", entry["size"], 0.0, providers)
                  for direction in entry["direction"] for bs in entry["bs"]]
     return made
@@ -202,7 +202,7 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
         variants = tuple(entry["variants"])
         providers = entry.get("providers", ["bar"])
         for variant in variants:
-            if providers != ["host"] and not kernel_in(toml, variant).rxe_p2p:
+            if any(map(is_peer, providers)) and not kernel_in(toml, variant).rxe_p2p:
                 raise toml.error(("counts", index, "variants"), f'variant "{variant}" cannot use '
                                  "peer memory: its rxe is no P2P client")
         devices = _with_sqes(toml, ("counts", index, "cmb_sqes"), entry, providers)
@@ -210,7 +210,7 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
             if entry["ios"] % iodepth:
                 raise toml.error(("counts", index, "ios"), f"found {entry['ios']}; a multiple of "
                                  f"iodepth = {iodepth} is allowed: I/Os are submitted in batches")
-        counted = [Workload(_counted_name(device, rw, bs, iodepth, scheduler), "count", rw, bs,
+        counted = [Workload(_counted_name(device, rw, bs, iodepth, scheduler), COUNT, rw, bs,
                             iodepth, 1, "", _REGION, 0.0, (_count_boot(device),), device, scheduler,
                             entry["ios"], variants, entry.get("blocks", 0))
                    for device in devices for scheduler in entry.get("scheduler", ["none"])
@@ -230,7 +230,7 @@ def _verified(counted: Sequence[Workload]) -> list[Workload]:
     largest = max(counted, key=lambda one: one.bs)
     places = dict.fromkeys((one.device, one.providers) for one in counted)
     return [replace(largest, name=f"{COUNT}-{device}-pattern-{direction}-{short(largest.bs)}",
-                    kind="pattern", rw=direction, iodepth=1, verify="pattern", ios=0,
+                    kind=PATTERN, rw=direction, iodepth=1, verify="pattern", ios=0,
                     size=_PATTERN_BLOCKS * largest.bs, device=device, providers=providers)
             for device, providers in places for direction in _DIRECTIONS]
 
@@ -248,7 +248,7 @@ def _count_boot(device: str) -> str:
 def _with_sqes(toml: LocatedToml, key: Key, entry: dict[str, Any],
                providers: Sequence[str]) -> list[str]:
     """Return the providers of an entry with their variations."""
-    if "host" in providers and any(entry.get("cmb_sqes", [])):
+    if not all(map(is_peer, providers)) and any(entry.get("cmb_sqes", [])):
         raise toml.error(key, "queues in the CMB are a variation of the providers cmb and bar, not "
                          "of host")
     return [provider + SQES * sqes for sqes in entry.get("cmb_sqes", [False])
@@ -269,7 +269,7 @@ def _ordinary(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dic
             raise toml.error(("ordinary", index, "merge"), "merge: only neighbouring I/Os merge; "
                              'use rw = ["read", "write"]')
         asked.append(_asked(toml, ("ordinary", index), entry, blocks))
-        made += [Workload(f"{device}-{rw}-{short(bs)}-{'merge-' * merge}{scheduler}", "ordinary",
+        made += [Workload(f"{device}-{rw}-{short(bs)}-{'merge-' * merge}{scheduler}", ORDINARY,
                           rw, bs, _BATCH if merge else 1, 1, "", _REGION, 0.0, (COUNT,),
                           device, scheduler, entry["ios"], tuple(entry["variants"]),
                           entry.get("blocks", 0))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from p2pbench.records.kinds import is_peer
+
 # The pool is sampled every 10 ms, while fio starts and ends, too. With so many samples and
 # requests they do not all miss the buffers: of 1,092 such workloads of two runs none did, but 9
 # of 168 with 13 or 16 requests. With fewer, the counters alone decide.
@@ -26,7 +28,7 @@ def judge(provider: str, evidence: dict[str, Any] | None, moved: int) -> list[st
     if device_bytes < moved:
         reasons.append(f"the fabric device moved {device_bytes} bytes of the {moved} that the "
                        "workload reports")
-    if provider == "host":
+    if not is_peer(provider):
         return reasons + _host_reasons(evidence)
     return reasons + _peer_reasons(evidence, device["reads"] + device["writes"], device_bytes)
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, cast
 
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import SCHEMAS
 from p2pbench.base.schema import problem
-from p2pbench.records.counts import KEYS, Functions, Name, Row
+from p2pbench.records.counts import KEYS, Functions, Name
+from p2pbench.records.records import BootRecord, Header, LookRecord
 from p2pbench.records.runs import named, names
 
 SCHEMA = "p2pbench-journal-1"
@@ -37,253 +38,12 @@ class JournalError(BenchError):
     """A journal that cannot be read or written; the text says which file, which line and why."""
 
 
-class Cell(TypedDict):
-    """A kernel and a provider: what one boot measures."""
-
-    variant: str
-    provider: str
-
-
-class Workload(TypedDict):
-    """One fio job or pattern check; bs in bytes, `providers` are those that run it."""
-
-    name: str
-    rw: str
-    bs: int
-    iodepth: int
-    numjobs: int
-    verify: str
-    kind: str
-    providers: list[str]
-    device: NotRequired[str]
-    scheduler: NotRequired[str]
-    ios: NotRequired[int]
-    runtime_s: NotRequired[float]
-    size: NotRequired[int]
-    variants: NotRequired[list[str]]
-    blocks: NotRequired[int]
-
-
-class Compare(TypedDict):
-    """A question of the matrix: the candidate against the baseline."""
-
-    name: str
-    title: str
-    baseline: Cell
-    candidate: Cell
-
-
-class Matrix(TypedDict):
-    """The matrix as it was when the run began; margins as fractions (0.02 is 2 %)."""
-
-    name: str
-    file: str
-    blocks: int
-    boots: list[Cell]
-    workloads: list[Workload]
-    compare: list[Compare]
-    margins: dict[str, float]
-    variants: NotRequired[dict[str, dict[str, str]]]
-
-
-class PlannedBoot(TypedDict):
-    """A boot of the plan; `index` is its place in the randomised order.
-
-    `aa` marks the second boot of a cell in its block.
-    """
-
-    boot: str
-    index: int
-    block: int
-    variant: str
-    provider: str
-    kind: NotRequired[str]
-    aa: NotRequired[bool]
-
-
-class Header(TypedDict):
-    """The first line.
-
-    `selection` are pytest's options that chose among the matrix's boots, `kernels` the keys of the
-    variants' kernels, built or not.
-    """
-
-    type: str
-    schema: str
-    run: str
-    created: str
-    seed: int
-    environment_class: str
-    matrix: Matrix
-    plan: list[PlannedBoot]
-    kernels: NotRequired[dict[str, str]]
-    provenance: dict[str, Any]
-    static: NotRequired[dict[str, Any] | None]
-    selection: NotRequired[list[str]]
-
-
-class Skipped(TypedDict):
-    """A boot that a look leaves out, and why."""
-
-    boot: str
-    reason: str
-
-
-class LookRecord(TypedDict):
-    """A look of a run with a budget at what there is (stopping.py).
-
-    `verdicts` are those of the questions that were open, by name; `why` is "planned", or "budget"
-    for the line that ends a run.
-    """
-
-    type: str
-    look: int
-    blocks: int
-    elapsed_s: float
-    why: str
-    verdicts: dict[str, str]
-    skipped: list[Skipped]
-
-
 @dataclass(frozen=True)
 class Look:
     """A look, and the boots that stood in the journal before it."""
 
     record: LookRecord
-    boots: list[Boot]
-
-
-class StepError(TypedDict):
-    """What a step expected and what came."""
-
-    step: str
-    expected: str
-    got: str
-
-
-class Lost(TypedDict):
-    """A machine that went away: at which stage, why, and its last console lines."""
-
-    stage: str
-    reason: str
-    console: list[str]
-
-
-class Metrics(TypedDict):
-    """fio's figures of one workload in one boot; latencies in nanoseconds, runtime in seconds.
-
-    What may be missing is missing in older journals.
-    """
-
-    bytes_per_s: float
-    iops: float
-    lat_mean_ns: float
-    lat_p50_ns: float
-    lat_p99_ns: float
-    lat_max_ns: NotRequired[float]
-    lat_usual_ns: NotRequired[float]
-    runtime_s: NotRequired[float]
-    ios: int
-    bytes: int
-
-
-class P2pCounters(TypedDict):
-    """What nvmet counted: requests and bytes through peer memory, fallbacks to host memory."""
-
-    requests: int
-    bytes: int
-    fallbacks: int
-
-
-class DeviceCounters(TypedDict):
-    """What the block layer counted on the fabric device."""
-
-    reads: int
-    read_bytes: int
-    writes: int
-    write_bytes: int
-
-
-class PoolSamples(TypedDict):
-    """Free bytes of the peer memory pool before, at the lowest, and after the workload."""
-
-    size: int
-    before: int
-    low: int
-    after: int
-    samples: int
-
-
-class Evidence(TypedDict):
-    """What proves which path the data took."""
-
-    p2p: P2pCounters | None
-    device: DeviceCounters
-    pool: PoolSamples | None
-
-
-class Counts(TypedDict):
-    """Instructions per I/O of the path, by subsystem and by function; `reason`: why not.
-
-    `total` is all that ran between the marks, user space too; of journals from before it, absent.
-    """
-
-    instrument: str
-    ios: int
-    total: NotRequired[int]
-    per_io: float | None
-    subsystems: dict[str, float]
-    functions: Sequence[Row]
-    reason: str
-
-
-class Virtual(TypedDict):
-    """A count in virtual time: all of it, and each I/O; a percentile of too few I/Os is None."""
-
-    duration_ns: int
-    bytes: int
-    latency_ns: dict[str, int | None]
-
-
-class WorkloadResult(TypedDict):
-    """One workload in one boot; `reasons` say why an invalid one is invalid."""
-
-    name: str
-    status: str
-    error: StepError | None
-    reasons: list[str]
-    metrics: Metrics | None
-    evidence: Evidence | None
-    counts: NotRequired[Counts | None]
-    virtual: NotRequired[Virtual | None]
-
-
-class Boot(TypedDict):
-    """A finished boot; durations in seconds.
-
-    `took_s` is what it took of the run's time, of which boots that ran beside each other have a
-    part each; absent where it is the whole duration.
-    """
-
-    type: str
-    boot: str
-    index: int
-    block: int
-    variant: str
-    provider: str
-    kind: NotRequired[str]
-    started: str
-    duration_s: float
-    took_s: NotRequired[float]
-    boot_s: float | None
-    status: str
-    error: StepError | None
-    lost: Lost | None
-    setup: dict[str, Any] | None
-    memory: dict[str, Any] | None
-    workloads: list[WorkloadResult]
-    teardown: dict[str, Any] | None
-    qemu_command: list[str]
+    boots: list[BootRecord]
 
 
 class Journal:
@@ -297,10 +57,10 @@ class Journal:
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self.header = header
-        self.repeated: list[Boot] = []
+        self.repeated: list[BootRecord] = []
         self.looks: list[Look] = []
         self.notes: list[str] = []
-        self._last: dict[str, Boot] = {}
+        self._last: dict[str, BootRecord] = {}
         self._names: dict[Name, Name] = {}
         self._planned = {boot["boot"]: boot for boot in header["plan"]}
 
@@ -369,10 +129,10 @@ class Journal:
         if problem:
             raise JournalError(f"{self.path}: refusing to write {boot.get('boot')}: {problem}")
         line = _line(record)
-        self._check_planned(cast(Boot, record), str(self.path))
-        self._keep_small(cast(Boot, record), str(self.path))
+        self._check_planned(cast(BootRecord, record), str(self.path))
+        self._keep_small(cast(BootRecord, record), str(self.path))
         self._append(line)
-        self._take(cast(Boot, record))
+        self._take(cast(BootRecord, record))
 
     def append_kernels(self, provenance: Mapping[str, Any], static: Mapping[str, Any]) -> None:
         """Complete the header with what is known since the last kernel has been built."""
@@ -408,7 +168,7 @@ class Journal:
                 for skip in look.record["skipped"] if skip["boot"] not in self._last}
 
     @property
-    def boots(self) -> list[Boot]:
+    def boots(self) -> list[BootRecord]:
         """The last line of each boot; it alone counts."""
         return list(self._last.values())
 
@@ -434,17 +194,17 @@ class Journal:
             self.header["provenance"] |= {key: later[key] for key in _OF_KERNELS if key in later}
             self.header["static"] = record["static"]
         else:
-            self._check_planned(cast(Boot, record), where)
-            self._keep_small(cast(Boot, record), where)
-            self._take(cast(Boot, record))
+            self._check_planned(cast(BootRecord, record), where)
+            self._keep_small(cast(BootRecord, record), where)
+            self._take(cast(BootRecord, record))
 
-    def _take(self, boot: Boot) -> None:
+    def _take(self, boot: BootRecord) -> None:
         earlier = self._last.pop(boot["boot"], None)
         if earlier is not None:
             self.repeated.append(earlier)
         self._last[boot["boot"]] = boot
 
-    def _keep_small(self, boot: Boot, where: str) -> None:
+    def _keep_small(self, boot: BootRecord, where: str) -> None:
         """Put the functions that the boot counted into few bytes."""
         for result in boot["workloads"]:
             counts = result.get("counts")
@@ -457,7 +217,7 @@ class Journal:
                         f"{', '.join(KEYS)} and the number per_io"
                     ) from None
 
-    def _check_planned(self, boot: Boot, where: str) -> None:
+    def _check_planned(self, boot: BootRecord, where: str) -> None:
         planned = self._planned.get(boot["boot"])
         if planned is None:
             raise JournalError(f'{where}: boot "{boot["boot"]}" is not in the plan of this run')

@@ -1,13 +1,48 @@
 """The words that a matrix, a journal and their readers share: providers, boots, instruments."""
 
-PROVIDERS = ("host", "cmb", "bar")
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where the target keeps the data on its way: all that the harness has to know of it.
+
+    The agent has a row of the same name (bench/agent/provider.c).
+    """
+
+    name: str
+    memory: str
+    is_peer: bool
+
+
+HOST = "host"
+_ROWS = (
+    Provider(HOST, memory="host memory", is_peer=False),
+    Provider("cmb", memory="peer memory in the NVMe CMB", is_peer=True),
+    Provider("bar", memory="peer memory in a PCI BAR", is_peer=True),
+)
+PROVIDERS = {provider.name: provider for provider in _ROWS}
 # Follows the provider of a boot in which the disk's own queues lie in its CMB, too.
 SQES = "+sqes"
-# A boot that only registers and removes a BAR has this and the size for its provider.
-MEMORY = "memory"
-# The provider in the plan of a boot that counts instructions; its workloads have their own.
-COUNT = "count"
+
+# What a boot is for: it runs fio's jobs, counts instructions, or only registers a BAR.
+BootKind = Literal["fio", "count", "memory"]
+# What a workload is: a job of fio's, a pattern that is written and checked, I/O through the fabric
+# that is counted, or counted I/O of an ordinary disk.
+WorkloadKind = Literal["fio", "pattern", "count", "ordinary"]
+FIO: Final = "fio"
+COUNT: Final = "count"
+MEMORY: Final = "memory"
+PATTERN: Final = "pattern"
+ORDINARY: Final = "ordinary"
 
 # What counted: the plugin in QEMU, which knows each function, or the CPU's own counters, a sum.
 PLUGIN = "insncount"
 PERF = "perf stat"
+
+
+def is_peer(provider: str) -> bool:
+    """Return whether a provider, by its name with or without a variation, is peer memory."""
+    row = PROVIDERS.get(provider.removesuffix(SQES))
+    return row is None or row.is_peer

@@ -13,18 +13,19 @@ from typing import Any
 from p2pbench.analysis.estimate import verdict_of
 from p2pbench.analysis.verdicts import Comparison
 from p2pbench.base import units
-from p2pbench.records.journal import Compare
+from p2pbench.records.kinds import COUNT
 from p2pbench.records.metrics import INSTRUCTIONS, METRICS
+from p2pbench.records.records import CompareRecord
 from p2pbench.report import wording
 
-Compared = Callable[[Compare, Sequence[Comparison]], dict[str, Any]]
+Compared = Callable[[CompareRecord, Sequence[Comparison]], dict[str, Any]]
 
 
 def section(found: Sequence[Comparison], compared: Compared) -> dict[str, Any] | None:
     """The A/A part of a report; None for a run without. `compared` makes an entry of compares."""
     if not found:
         return None
-    compares: list[Compare] = []
+    compares: list[CompareRecord] = []
     for one in found:
         if one.question.compare not in compares:
             compares.append(one.question.compare)
@@ -53,7 +54,7 @@ def _alarming(found: Sequence[Comparison]) -> list[Comparison]:
 
 def _is_beyond(one: Comparison) -> bool:
     """Whether the whole interval of what was counted lies beyond the margin, on either side."""
-    return METRICS[one.question.metric].kind == "count" and (
+    return METRICS[one.question.metric].kind == COUNT and (
         verdict_of(one.interval, one.margin) in ("better", "worse"))
 
 

@@ -1,12 +1,11 @@
 """The report of a run, made from its journal alone: report.json (the truth), .md, .html, and
 junit.xml for a CI.
 
-`python3 -m p2pbench.report.build results/<run>` makes it again and prints the summary.
+`p2pbench report results/<run>` makes it again and prints the summary.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
 import os
@@ -21,28 +20,32 @@ from typing import Any, NamedTuple, cast
 from rich.console import Console
 
 from p2pbench.analysis import instructions, memory, timing, verdicts
-from p2pbench.analysis.questions import compares_of, counted_cells, is_timed
+from p2pbench.analysis.questions import compares_of, counted_sides, is_timed
 from p2pbench.analysis.samples import Sample, Samples, value_of
 from p2pbench.analysis.schedule import looks_of
 from p2pbench.analysis.verdicts import Comparison
-from p2pbench.base import atomic, command, units
+from p2pbench.base import atomic, units
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import RESULTS, ROOT
 from p2pbench.base.repository import NO_COMMIT
 from p2pbench.base.schema import problem
-from p2pbench.records.journal import Boot, Cell, Compare, Header, Journal, StepError, Workload
-from p2pbench.records.metrics import figure_of
-from p2pbench.records.runs import JOURNAL, find_run, named
+from p2pbench.records.journal import Journal
+from p2pbench.records.kinds import COUNT, FIO, PATTERN, is_peer
+from p2pbench.records.metrics import METRICS
+from p2pbench.records.records import (BootRecord, CompareRecord, Header, Side, StepError,
+                                      WorkloadRecord)
+from p2pbench.records.runs import JOURNAL, named
 from p2pbench.report import (aa, index, junit, render, report_file, stopping_notes, summary,
                              terminal, wording)
 from p2pbench.report.garbage import seldom_collected
+from p2pbench.report.model import Report
 
 SCHEMA = report_file.SCHEMA
 SCHEMA_FILE = report_file.SCHEMA_FILE
 FIGURES = ("bytes_per_s", "iops", "lat_mean_ns", "lat_p50_ns", "lat_p99_ns")
 
 
-def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
+def build(journal_path: str | os.PathLike[str]) -> Report:
     """Return the report of a journal, as report.schema.json describes it.
 
     Bytes, nanoseconds and ratios (candidate / baseline); the formulas are in samples.py.
@@ -51,12 +54,13 @@ def build(journal_path: str | os.PathLike[str]) -> dict[str, Any]:
     return _of(Journal.open(journal_path))
 
 
-def _of(journal: Journal) -> dict[str, Any]:
+def _of(journal: Journal) -> Report:
     header, boots = journal.header, journal.boots
     samples = Samples(header, boots, journal.skipped)
     found = verdicts.compare_all(header, boots, journal.looks, journal.skipped)
     cells = [_cell(samples, cell, workload) for cell, workload in _cells(header)]
-    report: dict[str, Any] = {
+    # Whether it is of this shape is for the schema to say, below.
+    report = cast(Report, {
         "schema": SCHEMA,
         "run": header["run"],
         "created": header["created"],
@@ -80,7 +84,10 @@ def _of(journal: Journal) -> dict[str, Any]:
         "reproduce": _reproduce(header),
         "notes": aa.alarm(found) + journal.notes + _clock_jumps(boots)
         + stopping_notes.notes(journal) + _without_commit(header),
-    }
+        "problems": [],
+        "ok": False,
+        "verdict": [],
+    })
     report["problems"] = _problems(report) + stopping_notes.disagreements(journal, found)
     report["ok"] = not report["problems"]
     report["verdict"] = summary.sentences(report)
@@ -94,7 +101,7 @@ def _of(journal: Journal) -> dict[str, Any]:
 class Made(NamedTuple):
     """A report, and the text of each file that goes with it."""
 
-    report: dict[str, Any]
+    report: Report
     texts: dict[str, str]
 
 
@@ -125,14 +132,14 @@ def keep(run_dir: Path, made: Made) -> None:
             print(f"note: {error}", file=sys.stderr)  # the run itself is whole
 
 
-def write(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+def write(run_dir: str | os.PathLike[str]) -> Report:
     """Make the report of a run and keep it; return it."""
     made = make(Path(run_dir))
     keep(Path(run_dir), made)
     return made.report
 
 
-def conclude(run_dir: Path, console: Console) -> tuple[dict[str, Any], str]:
+def conclude(run_dir: Path, console: Console) -> tuple[Report, str]:
     """Make the report of a run, keep it and show it; return it, and why it could not be kept.
 
     A report that cannot be written is shown all the same.
@@ -147,54 +154,48 @@ def conclude(run_dir: Path, console: Console) -> tuple[dict[str, Any], str]:
     return made.report, refused
 
 
-def exit_status(report: Mapping[str, Any]) -> int:
+def exit_status(report: Report) -> int:
     """0 when every cell has valid evidence and data, and every boot is there; else 1."""
     return 0 if report["ok"] else 1
 
 
-def render_terminal(report: Mapping[str, Any], console: Console,
+def render_terminal(report: Report, console: Console,
                     directory: Path | None = None) -> None:
     """Print the report: the verdict in plain words first, then tables, then where the files are."""
     terminal.render(report, console, directory or RESULTS / str(report["run"]))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the report of a run again; the exit status is that of the run."""
-    parser = argparse.ArgumentParser(
-        prog="p2pbench.report.build",
-        description="make the report of a run again, from its journal")
-    parser.add_argument("run", help="its name, or the path of its directory")
-    given: str = parser.parse_args(arguments).run
-    try:
-        report, refused = conclude(find_run(given), Console())
-    except BenchError as error:
-        refused = str(error)
+def remake(run_dir: Path) -> int:
+    """Make the report of a run again, keep it and show it; return the exit status of the run.
+
+    Raises BenchError if there is none to make, and when it was shown but could not be kept.
+    """
+    report, refused = conclude(run_dir, Console())
     if refused:
-        print(f"error: {refused}", file=sys.stderr)
-        return command.FAILED
+        raise BenchError(refused)
     return exit_status(report)
 
 
-def _planned_cells(header: Header) -> list[Cell]:
-    """The cells of the matrix that have a boot in the plan (-k may have left some out)."""
+def _planned_sides(header: Header) -> list[Side]:
+    """The sides of the matrix that have a boot in the plan (-k may have left some out)."""
     planned = {(boot["variant"], boot["provider"]) for boot in header["plan"]}
     return [cell for cell in header["matrix"]["boots"]
             if (cell["variant"], cell["provider"]) in planned]
 
 
-def _cells(header: Header) -> list[tuple[Cell, Workload]]:
+def _cells(header: Header) -> list[tuple[Side, WorkloadRecord]]:
     return [
         (cell, workload)
-        for cell in _planned_cells(header)
+        for cell in _planned_sides(header)
         for workload in header["matrix"]["workloads"]
         if cell["provider"] in workload["providers"]
     ] + [(cell, workload) for workload in header["matrix"]["workloads"]
-         if workload["kind"] in ("count", "pattern") for cell in counted_cells(header, workload)]
+         if workload["kind"] in (COUNT, PATTERN) for cell in counted_sides(header, workload)]
 
 
-def _cell(samples: Samples, cell: Cell, workload: Workload) -> dict[str, Any]:
+def _cell(samples: Samples, cell: Side, workload: WorkloadRecord) -> dict[str, Any]:
     device = workload.get("device")
-    mine = samples.of_cell(cell, workload, "count" if device else "fio")
+    mine = samples.of_cell(cell, workload, COUNT if device else FIO)
     return {
         "variant": cell["variant"],
         "provider": device or cell["provider"],
@@ -258,7 +259,7 @@ def _compares(header: Header, found: Sequence[Comparison]) -> list[dict[str, Any
             for compare in compares_of([one.question for one in found], header)]
 
 
-def compared(compare: Compare, found: Sequence[Comparison]) -> dict[str, Any]:
+def compared(compare: CompareRecord, found: Sequence[Comparison]) -> dict[str, Any]:
     """A compare with its cells, as the report shows it."""
     entry = _picked(compare, "name", "title", "baseline", "candidate")
     entry["cells"] = [_comparison(comparison) for comparison in found]
@@ -300,15 +301,15 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 def _paired(sample: Sample, metric: str) -> dict[str, Any]:
     """A sample of a pair, with the figure that was compared."""
-    return _sample(sample) | {figure_of(metric): value_of(sample, metric)}
+    return _sample(sample) | {METRICS[metric].figure: value_of(sample, metric)}
 
 
-def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
+def _providers(header: Header, boots: Sequence[BootRecord]) -> list[dict[str, Any]]:
     """What providing memory cost, per variant and provider: medians over the boots."""
     rows = []
     planned = dict.fromkeys((boot["variant"], boot["provider"]) for boot in header["plan"]
-                            if boot.get("kind") != "count")
-    for cell in (Cell(variant=variant, provider=provider) for variant, provider in planned):
+                            if boot.get("kind") != COUNT)
+    for cell in (Side(variant=variant, provider=provider) for variant, provider in planned):
         mine = [b for b in boots
                 if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
         before = _values(mine, "setup", "register", "free_pages_before")
@@ -331,7 +332,7 @@ def _providers(header: Header, boots: Sequence[Boot]) -> list[dict[str, Any]]:
     return rows
 
 
-def _values(boots: Iterable[Boot], *path: str) -> list[float]:
+def _values(boots: Iterable[BootRecord], *path: str) -> list[float]:
     """The numbers at this place of the boots' records; boots that have none are left out."""
     found = []
     for boot in boots:
@@ -343,7 +344,7 @@ def _values(boots: Iterable[Boot], *path: str) -> list[float]:
     return found
 
 
-def _is_whole(boot: Boot) -> bool:
+def _is_whole(boot: BootRecord) -> bool:
     """Whether everything had come back to the pool when it was taken down.
 
     What a disk with its queues in the CMB holds of it is gone before, and stays.
@@ -375,13 +376,13 @@ def _all_lost(journal: Journal) -> list[dict[str, Any]]:
                     for boot in journal.repeated]
 
 
-def _unused(boot: Boot) -> dict[str, Any]:
+def _unused(boot: BootRecord) -> dict[str, Any]:
     """A boot of which nothing was lost: there is a later result of it, which counts."""
     return _lost(boot, True) | {"stage": "", "console": [],
                                 "reason": "a second result of the same boot, not used"}
 
 
-def _lost(boot: Boot, repeated: bool) -> dict[str, Any]:
+def _lost(boot: BootRecord, repeated: bool) -> dict[str, Any]:
     error, lost = _first_error(boot), boot["lost"]
     said = f"expected {error['expected']}, got {error['got']}" if error else "no error was given"
     return {
@@ -393,20 +394,20 @@ def _lost(boot: Boot, repeated: bool) -> dict[str, Any]:
     }
 
 
-def _first_error(boot: Boot) -> StepError | None:
+def _first_error(boot: BootRecord) -> StepError | None:
     errors = [boot["error"], *(result["error"] for result in boot["workloads"])]
     return next((error for error in errors if error), None)
 
 
-def _not_run(samples: Samples, boots: Iterable[Boot]) -> list[str]:
+def _not_run(samples: Samples, boots: Iterable[BootRecord]) -> list[str]:
     run = {boot["boot"] for boot in boots}
     return [boot["boot"] for boot in samples.plan if boot["boot"] not in run]
 
 
-def _totals(samples: Samples, boots: Sequence[Boot], journal: Journal,
+def _totals(samples: Samples, boots: Sequence[BootRecord], journal: Journal,
             cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     status = [boot["status"] for boot in boots]
-    peer = [cell for cell in cells if cell["provider"] != "host"]
+    peer = [cell for cell in cells if is_peer(cell["provider"])]
     evidence = [cell["evidence"] for cell in peer if cell["evidence"]]
     return {
         "boots": {
@@ -428,7 +429,7 @@ def _totals(samples: Samples, boots: Sequence[Boot], journal: Journal,
     }
 
 
-def _problems(report: Mapping[str, Any]) -> list[str]:
+def _problems(report: Report) -> list[str]:
     """What keeps the run from being whole, one line each; an empty list is exit status 0."""
     problems = []
     for cell in report["cells"]:
@@ -449,11 +450,11 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
         problems.append(f"{units.plural(len(report['not_run']), 'boot')} of the plan not run: "
                         + ", ".join(report["not_run"][:5])
                         + (" …" if len(report["not_run"]) > 5 else ""))
-    counted: list[str] = (report["instructions"] or {"problems": []})["problems"]
+    counted = report["instructions"]["problems"] if report["instructions"] else []
     return problems + counted + _silent_gaps(report)
 
 
-def _clock_jumps(boots: Iterable[Boot]) -> list[str]:
+def _clock_jumps(boots: Iterable[BootRecord]) -> list[str]:
     """Where the calendar went backwards from one boot to the next; no figure is made of it.
 
     A boot is written when it ends, and another one may have begun before it. Dates are of seconds.
@@ -465,11 +466,11 @@ def _clock_jumps(boots: Iterable[Boot]) -> list[str]:
             if _end(later) < _end(earlier) - timedelta(seconds=1)]
 
 
-def _end(boot: Boot) -> datetime:
+def _end(boot: BootRecord) -> datetime:
     return datetime.fromisoformat(boot["started"]) + timedelta(seconds=boot["duration_s"])
 
 
-def _silent_gaps(report: Mapping[str, Any]) -> list[str]:
+def _silent_gaps(report: Report) -> list[str]:
     """Results that are absent although nothing is known against their boot."""
     told = {boot["boot"] for boot in report["lost"]} | set(report["not_run"])
     return [
@@ -480,7 +481,7 @@ def _silent_gaps(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _commands(boots: Iterable[Boot]) -> list[dict[str, str]]:
+def _commands(boots: Iterable[BootRecord]) -> list[dict[str, str]]:
     """The command line of the first boot of each variant and provider."""
     first: dict[tuple[str, str], dict[str, str]] = {}
     for boot in boots:
@@ -529,7 +530,3 @@ def _without_commit(header: Header) -> list[str]:
 
 def _picked(record: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: record[key] for key in keys}
-
-
-if __name__ == "__main__":
-    sys.exit(command.run(main))

@@ -25,8 +25,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from p2pbench.base import units
-from p2pbench.records.kinds import PLUGIN
-from p2pbench.records.metrics import INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT, VIRTUAL
+from p2pbench.records.kinds import COUNT, FIO, PLUGIN
+from p2pbench.records.metrics import METRICS
 
 Provenance = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ _PACKAGE = re.compile(r" \([^()]*\)")
 def differences(metric: str, variant: str, a: Provenance, b: Provenance) -> list[str]:
     """What decides a metric of a variant and differs: "compiler: gcc 12 in A, gcc 14 in B"."""
     listed = []
-    for name, read in _DECIDES[METRICS[metric].family].items():
+    for name, read in _DECIDES[METRICS[metric].kind].items():
         sides = read(a, variant) or UNKNOWN, read(b, variant) or UNKNOWN
         if sides[0] != sides[1]:
             left, right = _in_short(*sides)
@@ -95,9 +95,8 @@ def _guest(provenance: Provenance, variant: str) -> str:
 
 _ALWAYS = {"compiler": _compiler, "configuration": _configuration,
            "kernel parameters": _parameters, "QEMU": _tool("qemu")}
-_COUNTED = _ALWAYS | {"counted by": _instrument}
-# By the family of the metric.
+# By the boots that a metric is of.
 _DECIDES: Mapping[str, Mapping[str, Callable[[Provenance, str], str]]] = {
-    THROUGHPUT: _ALWAYS | {"fio": _tool("fio"), "guest": _guest},
-    INSTRUCTIONS: _COUNTED, VIRTUAL: _COUNTED, LATENCY: _COUNTED,
+    FIO: _ALWAYS | {"fio": _tool("fio"), "guest": _guest},
+    COUNT: _ALWAYS | {"counted by": _instrument},
 }

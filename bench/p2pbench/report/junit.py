@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from p2pbench.records.journal import Boot, Journal, WorkloadResult
+from p2pbench.records.journal import Journal
+from p2pbench.records.records import BootRecord, WorkloadResult
 
 # XML has no way to write these, and a console has them.
 _NO_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -84,7 +85,7 @@ def _error(error: Mapping[str, str] | None) -> str:
 def _cases(journal: Journal, problems: Sequence[str]) -> Iterator[_Case]:
     header = journal.header
     boots = {boot["boot"]: boot for boot in journal.boots}
-    earlier: dict[str, list[Boot]] = {}
+    earlier: dict[str, list[BootRecord]] = {}
     for boot in journal.repeated:
         earlier.setdefault(boot["boot"], []).append(boot)
     for planned in header["plan"]:
@@ -104,7 +105,7 @@ def _cases(journal: Journal, problems: Sequence[str]) -> Iterator[_Case]:
         yield _Case(header["matrix"]["name"], "report")
 
 
-def _boot_case(group: str, boot: Boot, earlier: Sequence[Boot]) -> _Case:
+def _boot_case(group: str, boot: BootRecord, earlier: Sequence[BootRecord]) -> _Case:
     trouble = boot_trouble(boot)
     console = "\n".join(boot["lost"]["console"]) if boot["lost"] else ""
     again = "".join(f"run again: {boot_trouble(one) or 'it had a result'}\n" for one in earlier)

@@ -1,4 +1,4 @@
-"""What of a run is published: `python3 -m p2pbench.report.publish results/<run>`.
+"""What of a run is published: `p2pbench reference results/<run>`.
 
 Its report in three forms, summary.json, a table for programs (summary.schema.json), and memory.svg,
 the plot that the README shows, go to results/reference/<base>/; journal, consoles and fio's raw
@@ -7,22 +7,21 @@ output stay where they are.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from p2pbench.base import atomic, command
+from p2pbench.base import atomic
 from p2pbench.base.errors import BenchError
-from p2pbench.base.paths import RESULTS, SCHEMAS, shown
+from p2pbench.base.paths import RESULTS, SCHEMAS
 from p2pbench.base.repository import NO_COMMIT
 from p2pbench.base.schema import validator
-from p2pbench.records.metrics import figure_of
-from p2pbench.records.runs import find_run, named
-from p2pbench.report import index, render, report_file
+from p2pbench.records.metrics import METRICS
+from p2pbench.records.runs import named
+from p2pbench.report import render, report_file
+from p2pbench.report.model import Report
 from p2pbench.report.plots.all_plots import variants_of
 from p2pbench.report.plots.curves import memory_svg
 from p2pbench.report.standalone_svg import standalone
@@ -35,10 +34,11 @@ PAGE, PAGELESS, STOCK = "page", "pageless", "stock"
 Record = Mapping[str, Any]
 
 
-def summary(report: Record) -> dict[str, Any]:
+def summary(report: Report) -> dict[str, Any]:
     """The summary of a report; a part that the run did not measure is null."""
     base = report["provenance"].get("base", {})
-    aa, memory, static = report["aa"], report["memory"], report["static"]
+    aa: Record | None = report["aa"]
+    memory, static = report["memory"], report["static"]
     made = {
         "schema": SCHEMA,
         "environment_class": report["environment_class"],
@@ -72,7 +72,7 @@ def publish(run: Path, directory: Path | None = None) -> list[Path]:
     return [place / name for name in texts]
 
 
-def _refuse(report: Record) -> None:
+def _refuse(report: Report) -> None:
     """What is published is whole, can be run again, and was checked against itself."""
     aa, repository = report["aa"], report["provenance"].get("repository") or {}
     reasons = [*report["problems"]]
@@ -87,22 +87,7 @@ def _refuse(report: Record) -> None:
                          "resume it or run it again")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish a run; 0 when its files are written, 2 when not."""
-    parser = argparse.ArgumentParser(prog="p2pbench.report.publish", description=__doc__)
-    parser.add_argument("run", help="its name, or the path of its directory")
-    given: str = parser.parse_args(arguments).run
-    try:
-        for path in publish(find_run(given)):
-            print(shown(path))
-        index.write(RESULTS)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _release(report: Record) -> str:
+def _release(report: Report) -> str:
     """The base's release: linux-source-6.1 -> 6.1."""
     return str(report["provenance"]["base"]["package"]).rpartition("-")[2]
 
@@ -113,9 +98,9 @@ def _is_published(compare: Record) -> bool:
             and sides[0]["provider"] == sides[1]["provider"])
 
 
-def _cell(report: Record, compare: Record, cell: Record) -> dict[str, Any]:
+def _cell(report: Report, compare: Record, cell: Record) -> dict[str, Any]:
     interval, metric = cell["interval"], cell["metric"]
-    figure = figure_of(metric)
+    figure = METRICS[metric].figure
     counted = _counted(report, cell["workload"])
     return {
         "provider": counted["device"] if counted else compare["baseline"]["provider"],
@@ -130,9 +115,9 @@ def _cell(report: Record, compare: Record, cell: Record) -> dict[str, Any]:
     }
 
 
-def _counted(report: Record, workload: str) -> Record | None:
+def _counted(report: Report, workload: str) -> Record | None:
     """What was counted of a P2P workload; None of a workload of fio's, and of older reports."""
-    cells = (report["instructions"] or {"cells": []})["cells"]
+    cells: Sequence[Record] = report["instructions"]["cells"] if report["instructions"] else []
     return next((cell for cell in cells if cell["workload"] == workload and cell.get("device")),
                 None)
 
@@ -147,11 +132,11 @@ def _median(values: Iterable[float | None]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def _evidence(report: Record, compare: Record, workload: str) -> dict[str, int | None]:
+def _evidence(report: Report, compare: Record, workload: str) -> dict[str, int | None]:
     """What both sides' boots counted, summed up; null where a kernel has no such counter."""
     sides = [(compare[side]["variant"], compare[side]["provider"])
              for side in ("baseline", "candidate")]
-    found = [cell["evidence"] for cell in report["cells"] if cell["evidence"]
+    found: list[Record] = [cell["evidence"] for cell in report["cells"] if cell["evidence"]
              and cell["workload"] == workload and (cell["variant"], cell["provider"]) in sides]
     return _both({key: _sum(one[key] for one in found) for key in ("requests", "fallbacks")})
 
@@ -184,7 +169,3 @@ def _series(listed: Iterable[Record]) -> dict[str, int] | None:
         if one["name"] == PAGELESS:
             return {key: one[key] for key in ("patches", "insertions", "deletions")}
     return None
-
-
-if __name__ == "__main__":
-    sys.exit(command.run(main))

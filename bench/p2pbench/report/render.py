@@ -15,6 +15,7 @@ from p2pbench.base.repository import NO_COMMIT
 from p2pbench.records.counts import LEAST
 from p2pbench.records.metrics import FAMILIES, METRICS
 from p2pbench.report import provenance_rows, wording
+from p2pbench.report.model import CountedPath, Report
 from p2pbench.report.plots import all_plots, bars
 from p2pbench.report.select import ratios
 from p2pbench.report.summary import is_alarming
@@ -29,12 +30,12 @@ _OPTIONAL = {"virtual": "virtual time", "instructions": "instruction counts",
              "static": "static sizes"}
 
 
-def markdown(report: Mapping[str, Any]) -> str:
+def markdown(report: Report) -> str:
     """The report in GitHub's Markdown."""
     return _environment().get_template("report.md.j2").render(**_content(report))
 
 
-def html(report: Mapping[str, Any]) -> str:
+def html(report: Report) -> str:
     """The report as one page with its style and its plots inside."""
     return _environment().get_template("report.html.j2").render(
         **_content(report), plots=all_plots.draw(report))
@@ -45,13 +46,13 @@ def page(template: str, **content: Any) -> str:
     return _environment().get_template(template).render(**content)
 
 
-def _content(report: Mapping[str, Any]) -> dict[str, Any]:
+def _content(report: Report) -> dict[str, Any]:
     rows = report["providers"]
     if report["memory"]:  # it has the boots that only register
         rows = [row for row in rows if not row["provider"].startswith("memory-")]
     return {
         "report": report,
-        "absent": [name for key, name in _OPTIONAL.items() if report[key] is None],
+        "absent": [name for key, name in _OPTIONAL.items() if dict(report)[key] is None],
         "providers": rows,
         "provenance": provenance_rows.rows(report["provenance"]),
         "patches": provenance_rows.patches(report["provenance"]),
@@ -91,7 +92,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _against(cell: Mapping[str, Any], variant: str) -> float | None:
+def _against(cell: CountedPath, variant: str) -> float | None:
     """Instructions of a variant on a path against the baseline's."""
     found = ratios([cell]).get(variant)
     return found[0][1] if found else None

@@ -5,14 +5,15 @@ the last.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import SCHEMAS
 from p2pbench.base.schema import validator
+from p2pbench.records.metrics import METRICS
 from p2pbench.records.runs import JOURNAL, named, names
+from p2pbench.report.model import Report
 
 SCHEMA = "p2pbench-report-2"
 SCHEMA_FILE = SCHEMAS / "report.schema.json"
@@ -30,7 +31,7 @@ class UnreadableReport(BenchError):
     """A report that cannot be used; the text names the file and says why."""
 
 
-def read(place: Path) -> dict[str, Any]:
+def read(place: Path) -> Report:
     """The report in a run's directory (or the file itself), brought to today's schema.
 
     Raises UnreadableReport when there is none, or its schema is not known here.
@@ -57,7 +58,16 @@ def read(place: Path) -> dict[str, Any]:
         where = ".".join(str(part) for part in wrong.absolute_path)
         raise UnreadableReport(f"{file}: not what {schema} says at {where or 'the top'}: "
                                f"{wrong.message[:200]}")
-    return cast(dict[str, Any], report)
+    _refuse_metrics(file, cast(Report, report))
+    return cast(Report, report)
+
+
+def _refuse_metrics(file: Path, report: Report) -> None:
+    """Raise UnreadableReport for a metric that is not known here: nothing could be said of it."""
+    compares = report["compares"] + (report["aa"]["compares"] if report["aa"] else [])
+    for cell in (cell for compare in compares for cell in compare["cells"]):
+        if cell["metric"] not in METRICS:
+            raise UnreadableReport(f'{file}: metric "{cell["metric"]}" is not known here')
 
 
 def _upgraded(report: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +79,7 @@ def _upgraded(report: dict[str, Any]) -> dict[str, Any]:
             "verdict": headlines[:_MOST_SENTENCES]}
 
 
-def as_json(report: Mapping[str, Any]) -> str:
+def as_json(report: Report) -> str:
     """The text of report.json, a line for each entry of a section.
 
     json indents in Python alone, which takes ten times as long.

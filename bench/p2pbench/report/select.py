@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-Record = Mapping[str, Any]
+from p2pbench.report.model import CountedPath, Report
 
 
-def of_kind(report: Record, kind: str) -> list[Record]:
+def of_kind(report: Report, kind: str) -> list[CountedPath]:
     """The cells of the instruction counts of one kind: "p2p" or "ordinary"."""
     section = report["instructions"]
     return [cell for cell in section["cells"] if cell["kind"] == kind] if section else []
 
 
-def ratios(cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
+def ratios(cells: Iterable[CountedPath]) -> dict[str, list[tuple[str, float]]]:
     """Instructions against the baseline by candidate: the paths with the ratios of their medians.
     """
     found: dict[str, list[tuple[str, float]]] = {}

@@ -9,19 +9,18 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from p2pbench.analysis.estimate import least_found
 from p2pbench.analysis.schedule import Looks, looks_from
 from p2pbench.base import units
-from p2pbench.records.kinds import PERF
+from p2pbench.records.kinds import PERF, is_peer
 from p2pbench.records.metrics import (AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT,
                                       VIRTUAL)
 from p2pbench.report import wording
+from p2pbench.report.model import Aa, Compare, Compared, Memory, CountedPath, Report
 from p2pbench.report.select import of_kind, ratios
 
-Record = Mapping[str, Any]
 NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"
 # The verdicts that answer a question.
 _DECIDED = ("worse", "better", "equivalent")
@@ -29,7 +28,7 @@ _DECIDED = ("worse", "better", "equivalent")
 _OF_PATH, _BY_PERF = " path instructions", " (instructions of the whole kernel, perf stat)"
 
 
-def sentences(report: Record) -> list[str]:
+def sentences(report: Report) -> list[str]:
     """The verdict of a report; subjects that the run does not measure are left out."""
     found = [_throughput(report), _registering(report["memory"]), _peer_work(report),
              _ordinary_work(report)]
@@ -38,7 +37,7 @@ def sentences(report: Record) -> list[str]:
     return [trust, *said] if doubt else [*said, trust]
 
 
-def _paired(report: Record, cells: Iterable[Record]) -> dict[str, list[tuple[str, float]]]:
+def _paired(report: Report, cells: Iterable[CountedPath]) -> dict[str, list[tuple[str, float]]]:
     """The same, each ratio as the comparisons have it: of pairs, the one that has a verdict.
 
     A path without a comparison keeps the ratio of its medians; an invalid one has no ratio.
@@ -58,7 +57,7 @@ def is_alarming(sentence: str) -> bool:
     return sentence.startswith((NOT_WHOLE, ALARM))
 
 
-def _throughput(report: Record) -> str:
+def _throughput(report: Report) -> str:
     """Throughput and latency in virtual time, which decides most, then by the clock on the wall."""
     if report["compares"] and not _cells(report["compares"]):
         return "Nothing compared: this run planned no pair of boots."
@@ -72,9 +71,9 @@ def _throughput(report: Record) -> str:
     return f"{'. '.join(told)}." if told else ""
 
 
-def _in_virtual_time(compares: Sequence[Record]) -> list[str]:
+def _in_virtual_time(compares: Sequence[Compare]) -> list[str]:
     """A sentence for each candidate."""
-    found: dict[tuple[str, str], list[Record]] = {}
+    found: dict[tuple[str, str], list[Compared]] = {}
     for compare in compares:
         for cell in compare["cells"]:
             if METRICS[cell["metric"]].family in (VIRTUAL, LATENCY):
@@ -82,17 +81,17 @@ def _in_virtual_time(compares: Sequence[Record]) -> list[str]:
     return [_of_candidate(*sides, cells) for sides, cells in found.items()]
 
 
-def _is_answered(report: Record) -> bool:
+def _is_answered(report: Report) -> bool:
     """Whether virtual time has decided anything: then the wall's clock need not."""
     return any(cell["metric"] == VIRTUAL and cell["verdict"] in _DECIDED
                for cell in _cells(report["compares"]))
 
 
-def _of_candidate(baseline: str, candidate: str, cells: Sequence[Record]) -> str:
+def _of_candidate(baseline: str, candidate: str, cells: Sequence[Compared]) -> str:
     """Whether it costs throughput through peer memory, first; then host memory, and latency."""
     timed = [cell for cell in cells if cell["metric"] == VIRTUAL]
-    peer = [cell for cell in timed if cell["device"] != "host"]
-    host = [cell for cell in timed if cell["device"] == "host"]
+    peer = [cell for cell in timed if is_peer(cell["device"])]
+    host = [cell for cell in timed if not is_peer(cell["device"])]
     parts = [_answer(baseline, candidate, peer or host, "peer" if peer else "host")]
     if peer and host:
         parts.append(f"host memory: {_decided(host)}")
@@ -100,7 +99,7 @@ def _of_candidate(baseline: str, candidate: str, cells: Sequence[Record]) -> str
     return f"In virtual time, {'; '.join(parts)}"
 
 
-def _answer(baseline: str, candidate: str, cells: Sequence[Record], memory: str) -> str:
+def _answer(baseline: str, candidate: str, cells: Sequence[Compared], memory: str) -> str:
     """Whether the candidate costs throughput: no, in how many cases, or not known."""
     verdicts = [cell["verdict"] for cell in cells]
     costs = f"throughput through {memory} memory"
@@ -113,26 +112,26 @@ def _answer(baseline: str, candidate: str, cells: Sequence[Record], memory: str)
     return f"it is open whether {candidate} costs {costs}: against {baseline}, {_decided(cells)}"
 
 
-def _costs_nothing(cell: Record) -> bool:
+def _costs_nothing(cell: Compared) -> bool:
     """Whether a loss beyond the margin is ruled out, however large the gain may be."""
     interval = cell["interval"]
     return cell["verdict"] != "invalid" and bool(
         interval and interval["low"] >= 1 / (1 + cell["margin"]))
 
 
-def _decided(cells: Sequence[Record]) -> str:
+def _decided(cells: Sequence[Compared]) -> str:
     """How many cells have which verdict, and the margin that "equivalent" is said with."""
     return _tally(cells, f"equivalent within {cells[0]['margin'] * 100:g} %")
 
 
-def _latencies(cells: Sequence[Record]) -> list[str]:
+def _latencies(cells: Sequence[Compared]) -> list[str]:
     """The percentiles of latency together: the tail is what a user feels."""
     measured = {cell["metric"] for cell in cells}
-    percentiles = [METRICS[metric].shown.split()[0] for metric in METRICS if metric in measured]
+    percentiles = [metric.percentile for name, metric in METRICS.items() if name in measured]
     return [f"latency ({', '.join(percentiles)}): {_decided(cells)}"] if cells else []
 
 
-def _on_the_wall(report: Record) -> str:
+def _on_the_wall(report: Report) -> str:
     """The variants against each other through peer memory; else the matrix's first question.
 
     Short where virtual time has answered: how many cases are open here is then not the point.
@@ -156,17 +155,17 @@ def _on_the_wall(report: Record) -> str:
             f"{_unseen(report, cells)}{_elsewhere(rest)}")
 
 
-def _is_peer(compare: Record) -> bool:
+def _is_peer(compare: Compare) -> bool:
     sides = compare["baseline"], compare["candidate"]
-    return bool(sides[0]["provider"] == sides[1]["provider"] != "host"
+    return bool(sides[0]["provider"] == sides[1]["provider"] and is_peer(sides[0]["provider"])
                 and sides[0]["variant"] != sides[1]["variant"])
 
 
-def _sides(compare: Record) -> tuple[str, str]:
+def _sides(compare: Compare) -> tuple[str, str]:
     return compare["baseline"]["variant"], compare["candidate"]["variant"]
 
 
-def _tally(cells: Sequence[Record], equivalent: str = "equivalent") -> str:
+def _tally(cells: Sequence[Compared], equivalent: str = "equivalent") -> str:
     """How many cells have which verdict; equivalent: how that one is said."""
     counts = {verdict: [cell for cell in cells if cell["verdict"] == verdict]
               for verdict in wording.VERDICTS}
@@ -179,13 +178,14 @@ def _tally(cells: Sequence[Record], equivalent: str = "equivalent") -> str:
         f"{number} {verdict}{extreme}" for verdict, number, extreme in told)
 
 
-def _unseen(report: Record, cells: Sequence[Record]) -> str:
+def _unseen(report: Report, cells: Sequence[Compared]) -> str:
     """Of the open cells: how wide the median interval is, and the loss they would rather miss."""
     mine = [cell for cell in cells if cell["verdict"] == "inconclusive" and cell["interval"]]
     if not mine:
         return ""
+    intervals = [cell["interval"] for cell in mine if cell["interval"]]
     width = statistics.median(
-        math.sqrt(cell["interval"]["high"] / cell["interval"]["low"]) for cell in mine)
+        math.sqrt(interval["high"] / interval["low"]) for interval in intervals)
     margin, pairs = mine[0]["margin"], max(len(cell["pairs"]) for cell in mine)
     said = f"median interval ±{wording.two((width - 1) * 100)} %, margin ±{margin * 100:g} %"
     looks = _looks(report)
@@ -198,13 +198,13 @@ def _unseen(report: Record, cells: Sequence[Record]) -> str:
     return f" ({said})"
 
 
-def _elsewhere(compares: Sequence[Record]) -> str:
+def _elsewhere(compares: Sequence[Compare]) -> str:
     """Of the other compares: how many cells differ, and in what."""
     told = []
     for compare in compares:
         found = Counter(cell["verdict"] for cell in compare["cells"])
-        sides = " against ".join("{variant}/{provider}".format(**compare[side])
-                                 for side in ("candidate", "baseline"))
+        sides = " against ".join("{variant}/{provider}".format(**side)
+                                 for side in (compare["candidate"], compare["baseline"]))
         told += [f"{found[verdict]} {verdict} ({sides})"
                  for verdict in ("invalid", "worse", "better") if found[verdict]]
     cells = len(_cells(compares))
@@ -214,12 +214,12 @@ def _elsewhere(compares: Sequence[Record]) -> str:
             f"{', '.join(told) or 'none better or worse'}")
 
 
-def _peer_work(report: Record) -> str:
+def _peer_work(report: Report) -> str:
     """Instructions of a P2P I/O."""
     section = report["instructions"]
     if section and section["absent"]:
         return f"Instructions per I/O were not counted: {section['absent'].rstrip('.')}."
-    cells = [cell for cell in of_kind(report, "p2p") if cell["device"] != "host"]
+    cells = [cell for cell in of_kind(report, "p2p") if is_peer(cell["device"])]
     by_perf = section and section["instrument"] == PERF
     told = []
     for candidate, found in _paired(report, cells).items():
@@ -249,7 +249,7 @@ def _percent(value: float) -> str:
     return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
-def _ordinary_work(report: Record) -> str:
+def _ordinary_work(report: Report) -> str:
     """What everybody else pays: instructions of I/O that has nothing to do with P2P."""
     cells = of_kind(report, "ordinary")
     told = []
@@ -279,13 +279,13 @@ def _is_nothing(ratio: float) -> bool:
     return wording.change(ratio) == wording.change(1)
 
 
-def _by_verdict(cells: Iterable[Record]) -> str:
+def _by_verdict(cells: Iterable[Compared]) -> str:
     """How many of these cells have which verdict: "7 equivalent, 5 inconclusive"."""
     found = Counter(cell["verdict"] for cell in cells)
     return ", ".join(f"{found[one]} {one}" for one in wording.VERDICTS if found[one])
 
 
-def _counted(report: Record, cells: Iterable[Record], candidate: str) -> list[Record]:
+def _counted(report: Report, cells: Iterable[CountedPath], candidate: str) -> list[Compared]:
     """What the comparisons say of the instructions of these counted cells and a candidate."""
     names = {cell["workload"] for cell in cells}
     return [cell for compare in report["compares"]
@@ -294,7 +294,7 @@ def _counted(report: Record, cells: Iterable[Record], candidate: str) -> list[Re
             if cell["workload"] in names and cell["metric"] == INSTRUCTIONS]
 
 
-def _registering(memory: Record | None) -> str:
+def _registering(memory: Memory | None) -> str:
     """The largest BAR that two variants registered: who takes most, who least."""
     points = memory["points"] if memory else []
     sizes = [size for size in {point["bar_bytes"] for point in points}
@@ -313,7 +313,7 @@ def _registering(memory: Record | None) -> str:
             f"{wording.fraction(small[1], large[1])} time.")
 
 
-def _trust(report: Record) -> tuple[bool, str]:
+def _trust(report: Report) -> tuple[bool, str]:
     """Whether there is ground for doubt, and the sentence."""
     problems, aa = report["problems"], report["aa"]
     alarms = aa["alarms"] if aa else 0
@@ -327,7 +327,7 @@ def _trust(report: Record) -> tuple[bool, str]:
     return bool(problems or alarms), ". ".join(told) + "."
 
 
-def _self_check(aa: Record | None) -> str:
+def _self_check(aa: Aa | None) -> str:
     """A kernel against itself must show no difference."""
     cells = _cells(aa["compares"]) if aa else []
     paired = _paired_cells(aa["compares"]) if aa else []
@@ -347,16 +347,16 @@ def _self_check(aa: Record | None) -> str:
             f"{_by_verdict(paired)}{'; ' + rest if rest else ''})")
 
 
-def _too_few(report: Record) -> list[str]:
+def _too_few(report: Report) -> list[str]:
     """That no difference, however large, could have been called one with so few blocks.
 
     It is said of all cells of a family, or where some have enough, of the open ones that have not.
     """
     looks, found = _looks(report), dict[tuple[int, str], list[str]]()
+    against_itself = report["aa"]["compares"] if report["aa"] else []
     for prefix, compares, what in (
             ("", report["compares"], "call any of {} better or worse"),
-            (AA, (report["aa"] or {"compares": []})["compares"],
-             "raise an A/A alarm in any of {}")):
+            (AA, against_itself, "raise an A/A alarm in any of {}")):
         for family in FAMILIES:
             if family == THROUGHPUT and _is_answered(report):
                 continue
@@ -376,17 +376,17 @@ def _too_few(report: Record) -> list[str]:
             for (pairs, what), cells in found.items()]
 
 
-def _of_family(cells: Iterable[Record], family: str) -> list[Record]:
+def _of_family(cells: Iterable[Compared], family: str) -> list[Compared]:
     return [cell for cell in cells if METRICS[cell["metric"]].family == family]
 
 
-def _looks(report: Record) -> Looks:
+def _looks(report: Report) -> Looks:
     return looks_from(report["stopping"]) if report["stopping"] else Looks((1,))
 
 
-def _paired_cells(compares: Iterable[Record]) -> list[Record]:
+def _paired_cells(compares: Iterable[Compare]) -> list[Compared]:
     return [cell for cell in _cells(compares) if cell["pairs"]]
 
 
-def _cells(compares: Iterable[Record]) -> list[Record]:
+def _cells(compares: Iterable[Compare]) -> list[Compared]:
     return [cell for compare in compares for cell in compare["cells"]]

@@ -14,8 +14,11 @@ from rich.text import Text
 
 from p2pbench.base import units
 from p2pbench.base.paths import shown
+from p2pbench.records.kinds import is_peer
 from p2pbench.records.metrics import FAMILIES, METRICS
+from p2pbench.records.records import Side
 from p2pbench.report import wording
+from p2pbench.report.model import Cell, MemoryPoint, Report
 from p2pbench.report.select import of_kind, ratios
 from p2pbench.report.summary import is_alarming
 
@@ -27,7 +30,7 @@ _PLAIN: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "titl
                           "header_style": "", "pad_edge": False, "padding": (0, 1)}
 
 
-def render(report: Mapping[str, Any], console: Console, directory: Path) -> None:
+def render(report: Report, console: Console, directory: Path) -> None:
     """Print verdict, tables, evidence, lost boots, and where the files in `directory` are."""
     _verdict(report, console)
     for compare in report["compares"]:
@@ -79,7 +82,7 @@ def render_comparison(made: Mapping[str, Any], console: Console) -> None:
                                style="yellow"))
 
 
-def _verdict(report: Mapping[str, Any], console: Console) -> None:
+def _verdict(report: Report, console: Console) -> None:
     for sentence in report["verdict"]:
         about, colon, rest = sentence.partition(": ")
         alarming = is_alarming(sentence)
@@ -121,7 +124,7 @@ def _interval_heading(compare: Mapping[str, Any]) -> str:
     return f"{100 * max(found, default=0.95):.4g} % interval"
 
 
-def _name(cell: Mapping[str, str]) -> str:
+def _name(cell: Side | Cell) -> str:
     return f"{cell['variant']}/{cell['provider']}"
 
 
@@ -134,7 +137,7 @@ def _verdict_text(cell: Mapping[str, Any]) -> Text:
     return text
 
 
-def _notes(report: Mapping[str, Any], console: Console) -> None:
+def _notes(report: Report, console: Console) -> None:
     """What the tables need said, each thing once."""
     cells = [cell for compare in report["compares"] for cell in compare["cells"]]
     if any(cell["blocks_needed"] for cell in cells):
@@ -145,7 +148,7 @@ def _notes(report: Mapping[str, Any], console: Console) -> None:
         console.print(Text(f"Missing: {gap}", style="yellow"))
 
 
-def _instructions(report: Mapping[str, Any], console: Console) -> None:
+def _instructions(report: Report, console: Console) -> None:
     """Instructions per I/O of the P2P paths; ordinary I/O is summed up by the verdict."""
     table = Table(title="\nInstructions per P2P I/O", **_PLAIN)
     table.add_column("path", no_wrap=True)
@@ -160,7 +163,7 @@ def _instructions(report: Mapping[str, Any], console: Console) -> None:
         console.print(table)
 
 
-def _memory(points: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _memory(points: Sequence[MemoryPoint], console: Console) -> None:
     """What it took to make memory of each size peer memory, over several boots."""
     table = Table(title="\nRegistering a BAR as peer memory, medians", **_PLAIN)
     table.add_column("BAR", justify="right", no_wrap=True)
@@ -176,7 +179,7 @@ def _memory(points: Sequence[Mapping[str, Any]], console: Console) -> None:
         console.print(table)
 
 
-def _registering(report: Mapping[str, Any], console: Console) -> None:
+def _registering(report: Report, console: Console) -> None:
     """What it took to make memory of each size peer memory."""
     table = Table(title="\nRegistering a BAR as peer memory", **_PLAIN)
     table.add_column("variant", no_wrap=True)
@@ -192,23 +195,27 @@ def _registering(report: Mapping[str, Any], console: Console) -> None:
         console.print(table)
 
 
-def _evidence(report: Mapping[str, Any], console: Console) -> None:
+def _evidence(report: Report, console: Console) -> None:
     table = Table(title="\nEvidence of the P2P cells", **_PLAIN)
     table.add_column("cell", no_wrap=True)
     for heading in ("requests", "bytes", "fallbacks", "valid"):
         table.add_column(heading, justify="right", no_wrap=True)
     for cell in report["cells"]:
-        if cell["provider"] != "host":
-            bad = cell["states"]["ok"] < sum(cell["states"].values())
+        if is_peer(cell["provider"]):
+            bad = cell["states"]["ok"] < _boots_of(cell)
             table.add_row(f"{_name(cell)} {wording.label(cell['workload'])}", *_evidence_row(cell),
                           style="red" if bad else None)
     if table.row_count:
         console.print(table)
 
 
-def _evidence_row(cell: Mapping[str, Any]) -> list[str]:
+def _boots_of(cell: Cell) -> int:
     states = cell["states"]
-    valid = f"{states['ok']} of {sum(states.values())}"
+    return states["ok"] + states["invalid"] + states["failed"] + states["missing"]
+
+
+def _evidence_row(cell: Cell) -> list[str]:
+    valid = f"{cell['states']['ok']} of {_boots_of(cell)}"
     evidence = cell["evidence"]
     if evidence is None:
         return ["–"] * 3 + [valid]
@@ -216,7 +223,7 @@ def _evidence_row(cell: Mapping[str, Any]) -> list[str]:
             wording.count(evidence["fallbacks"]), valid]
 
 
-def _lost(report: Mapping[str, Any], console: Console) -> None:
+def _lost(report: Report, console: Console) -> None:
     for boot in report["lost"]:
         console.print(Text(f"\nBoot {boot['boot']} {wording.ended(boot)}: {boot['reason']}",
                            style="yellow" if boot["repeated"] else "red"))

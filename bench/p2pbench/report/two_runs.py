@@ -1,4 +1,4 @@
-"""Two runs against each other: `python3 -m p2pbench.report.two_runs results/a results/b`.
+"""Two runs against each other: `p2pbench compare results/a results/b`.
 
 Every cell that both reports have is compared, B against A (unpaired.py has the statistics), and
 written as JSON, Markdown and HTML into results/compare/, but for those whose metric something else
@@ -8,11 +8,9 @@ that a published reference can be compared with too.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import re
-import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,10 +21,11 @@ from rich.console import Console
 
 from p2pbench.analysis import significance, unpaired
 from p2pbench.analysis.estimate import verdict_of
-from p2pbench.base import atomic, command, units
+from p2pbench.base import atomic, units
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import RESULTS, shown
-from p2pbench.records.metrics import METRICS, THROUGHPUT, figure_of
+from p2pbench.records.kinds import FIO
+from p2pbench.records.metrics import METRICS, THROUGHPUT
 from p2pbench.records.runs import find_run
 from p2pbench.report import (comparable, index, provenance_rows, render, report_file, summary,
                              terminal, wording)
@@ -89,11 +88,11 @@ def figures_of(report: Report) -> dict[Key, Figures]:
     """Every measured cell of a report with one figure a boot."""
     found: dict[Key, Figures] = {}
     for cell in report["cells"]:
-        if cell["figures"] or cell["kind"] == "fio" and not cell["verify"]:
+        if cell["figures"] or cell["kind"] == FIO and not cell["verify"]:
             key = Key(THROUGHPUT, cell["variant"], cell["provider"], cell["workload"])
             found[key] = _figures(cell["samples"], "bytes_per_s")
     for key, samples in _counted(report["compares"]).items():
-        found[key] = _figures(samples.values(), figure_of(key.metric))
+        found[key] = _figures(samples.values(), METRICS[key.metric].figure)
     return {key: one for key, one in found.items() if one.values or one.reasons}
 
 
@@ -110,24 +109,19 @@ def write(made: Report, directory: Path) -> list[Path]:
     return [directory / f"{name}.{ending}" for ending in ("html", "md", "json")]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare two runs; 0 when that could be done, 2 when not."""
-    parser = argparse.ArgumentParser(prog="p2pbench.report.two_runs", description=__doc__)
-    parser.add_argument("a", help="the baseline: a run by name or path, or the file of a report")
-    parser.add_argument("b", help="the candidate: another")
-    given = parser.parse_args(arguments)
-    try:
-        made = compare(report_file.read(_place(given.a)), report_file.read(_place(given.b)))
-        written = write(made, RESULTS / "compare")
-        index.write(RESULTS)
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def show(a: str, b: str) -> None:
+    """Compare two runs, the baseline first, write the comparison and print it.
+
+    Each is a run by name or path, or the file of a report. Raises BenchError when they cannot be
+    compared.
+    """
+    made = compare(report_file.read(_place(a)), report_file.read(_place(b)))
+    written = write(made, RESULTS / "compare")
+    index.write(RESULTS)
     console = Console()
     terminal.render_comparison(made, console)
     console.print("\nFiles      " + ", ".join(shown(path) for path in written), soft_wrap=True,
                   highlight=False, markup=False)
-    return 0
 
 
 def _place(given: str) -> Path:
@@ -321,7 +315,3 @@ def _differences(a: Report, b: Report) -> list[dict[str, str]]:
     return [{"what": what, "a": sides[0].get(what, "–"), "b": sides[1].get(what, "–")}
             for what in dict.fromkeys([*sides[0], *sides[1]])
             if sides[0].get(what) != sides[1].get(what)]
-
-
-if __name__ == "__main__":
-    sys.exit(command.run(main))

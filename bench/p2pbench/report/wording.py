@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from p2pbench.base.units import amount, plural, three
-from p2pbench.records.kinds import PERF
-from p2pbench.records.metrics import FAMILIES, METRICS, percentile_of
+from p2pbench.records.kinds import PATTERN, PERF
+from p2pbench.records.metrics import FAMILIES, METRICS
 
 VERDICTS = ("invalid", "worse", "better", "equivalent", "inconclusive")
 MANY_BLOCKS = 1000
@@ -32,8 +32,7 @@ def has_latency(cells: Iterable[Mapping[str, Any]]) -> bool:
 
 def label_of(cell: Mapping[str, Any]) -> str:
     """The same of a compared cell, with the percentile where it is one of latency."""
-    percentile = METRICS[cell["metric"]].shown.split()[0] if percentile_of(cell["metric"]) else ""
-    return f"{label(cell['workload'])} {percentile}".rstrip()
+    return f"{label(cell['workload'])} {METRICS[cell['metric']].percentile}".rstrip()
 
 
 def virtual_meaning(section: Mapping[str, Any]) -> str:
@@ -260,7 +259,7 @@ def evidence_sentence(totals: Mapping[str, Any]) -> str:
 
 def proves_data(cell: Mapping[str, Any]) -> bool:
     """Whether a cell is there to prove that data arrives as it was sent; it is not timed."""
-    return cell["kind"] == "pattern" or bool(cell["verify"])
+    return cell["kind"] == PATTERN or bool(cell["verify"])
 
 
 def integrity_sentence(cells: Sequence[Mapping[str, Any]]) -> str:

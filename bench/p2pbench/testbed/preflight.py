@@ -1,14 +1,13 @@
 """What must be there before anything is built: each missing thing is one clear line.
 
-`python -m p2pbench.testbed.preflight python test ...` checks what each target needs before it runs.
+`p2pbench preflight python test ...` checks what each target needs before it runs.
 """
 
 import importlib.util
 import os
 import shutil
-import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from p2pbench.base.errors import BenchError
@@ -184,18 +183,11 @@ def check(kernels: Iterable[Kernel]) -> None:
                          "Debian's qemu-system-x86 has")
 
 
-def main(groups: list[str]) -> int:
-    """Check the paths, the tools of these groups, and with "source" the base's source."""
-    try:
-        check_paths()
-        check_tools(groups)
-        if "source" in groups:
-            base_tarball(read_base())
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def check_groups(groups: Sequence[str]) -> None:
+    """Raise BenchError if the paths, the tools of these groups, or with "source" the base's source
+    are missing.
+    """
+    check_paths()
+    check_tools(groups)
+    if "source" in groups:
+        base_tarball(read_base())

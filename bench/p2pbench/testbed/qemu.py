@@ -43,6 +43,10 @@ class Shape:
     cmb: int
     bar: int
 
+    def pools(self) -> dict[str, int]:
+        """Return the size of the pool of each provider of peer memory."""
+        return {"cmb": self.cmb, "bar": self.bar}
+
     def with_bar(self, size: int) -> "Shape":
         """Return the shape with a BAR of that many bytes, and memory for the pages behind it.
 

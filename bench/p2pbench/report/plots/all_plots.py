@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from p2pbench.base import units
+from p2pbench.report.model import CountedPath, Report
 from p2pbench.report.plots import bars, curves, svg
 from p2pbench.report.plots.forest import forest_svg
 from p2pbench.report.plots.latency import latency_svg
@@ -21,7 +22,7 @@ Record = Mapping[str, Any]
 Drawn = dict[str, Any]
 
 
-def draw(report: Record) -> dict[str, Any]:
+def draw(report: Report) -> dict[str, Any]:
     """Every plot of the report as {"title", "svg"} by kind, their legends, and their tables."""
     variants = variants_of(report)
     peer, ordinary = of_kind(report, "p2p"), of_kind(report, "ordinary")
@@ -42,7 +43,7 @@ def draw(report: Record) -> dict[str, Any]:
     }
 
 
-def variants_of(report: Record) -> list[str]:
+def variants_of(report: Report) -> list[str]:
     """The variants of a report, in the order in which the run knows them."""
     names = list(report["provenance"].get("variants", {}))
     names += [cell["variant"] for cell in report["cells"]]
@@ -52,9 +53,9 @@ def variants_of(report: Record) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def most_different(cells: list[Record], most: int) -> list[Record]:
+def most_different(cells: list[CountedPath], most: int) -> list[CountedPath]:
     """The paths whose candidates are furthest from the baseline, at most so many."""
-    def distance(cell: Record) -> float:
+    def distance(cell: CountedPath) -> float:
         return max((abs(ratio - 1) for found in ratios([cell]).values() for _, ratio in found),
                    default=0.0)
 
