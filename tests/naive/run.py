@@ -8,6 +8,7 @@ only these: R1 R8. The exit status is 1 if one was missed.
 import re
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,8 @@ class Mutant:
     @property
     def variant(self) -> Variant:
         """The kernel that it is planted in."""
-        return find_variant("pageless-kunit" if self.flavour == "debug" else "pageless")
+        has_tests = self.flavour == "debug" or self.test.startswith("tests/kunit/")
+        return find_variant("pageless-kunit" if has_tests else "pageless")
 
 
 def read_mutant(patch: Path) -> Mutant:
@@ -89,9 +91,14 @@ def main(names: list[str]) -> int:
     missed = []
     for flavour in sorted({mutant.flavour for mutant in mutants}):
         for mutant in [one for one in mutants if one.flavour == flavour]:
-            caught, words = run_test(mutant, build_mutant(mutant))
+            started = time.monotonic()
+            kernel = build_mutant(mutant)
+            built = time.monotonic()
+            caught, words = run_test(mutant, kernel)
             print(f"{mutant.name:14} {'caught' if caught else 'MISSED'}  {mutant.what}\n"
-                  f"{'':22} {mutant.test}\n{'':22} {words[:300]}", flush=True)
+                  f"{'':22} {mutant.test}\n{'':22} {words[:300]}\n"
+                  f"{'':22} {built - started:.0f} s to build, {time.monotonic() - built:.0f} s to "
+                  f"{'catch' if caught else 'miss'}", flush=True)
             missed += [] if caught else [mutant.name]
     print(f"{len(mutants) - len(missed)} of {len(mutants)} caught"
           + (f"; missed: {' '.join(missed)}" if missed else ""))
