@@ -1,0 +1,129 @@
+"""What is mapped for the disk behind an IOMMU, as the DMA API keeps book of it.
+
+The disk is slow, so that requests wait in it: a guest under every checker does few a second, and
+the book takes a while to be read.
+"""
+
+import re
+from dataclasses import dataclass
+
+from p2pbench.kernel import Kernel
+from p2pbench.qemu import BAR_NUMBER, Board, Guest, Pace
+
+from load import load_status, pool_is_whole, start_load, wait_for
+from peers import NAMESPACE, counters, must, peer_guest, shell
+from support import GuestMaker
+
+BOOK = "/sys/kernel/debug/dma-api/dump"
+DISK = "/sys/block/nvme0n1"
+PROVIDERS = "/sys/bus/pci/drivers/p2p_provider"
+# Two seconds a request, of eight; a host that waits for all of them must not give up.
+BLOCK = 16384
+DEPTH = 8
+SLOW = Board(apart="disk", iommu="intel", bps=BLOCK // 2)
+CMDLINE = "mitigations=off intel_iommu=on iommu.strict=1 nvme_core.io_timeout=240"
+DIRECTIONS = {"randwrite": "DMA_TO_DEVICE", "randread": "DMA_FROM_DEVICE"}
+ENTRY = re.compile(r"P=([0-9a-f]+) N=\S+ D=\S+ L=([0-9a-f]+) (DMA_\w+)")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A line of the book: where the memory is, how much, and who may do what."""
+
+    address: int
+    length: int
+    direction: str
+
+
+def bar(guest: Guest) -> range:
+    """Return the CPU's addresses of the provider's memory."""
+    provider = must(guest, f"cat {NAMESPACE}/p2pmem").strip()
+    lines = must(guest, f"cat /sys/bus/pci/devices/{provider}/resource").splitlines()
+    first, last, _flags = lines[BAR_NUMBER].split()
+    return range(int(first, 16), int(last, 16) + 1)
+
+
+def mapped(guest: Guest, memory: range) -> list[Mapping]:
+    """Return what is mapped of the memory, for whichever device."""
+    # With pages the NVMe driver maps scatterlists, without the target maps resources.
+    book = must(guest, f"grep -E ' (resource|scatter-gather) ' {BOOK}; true")
+    entries = [Mapping(int(address, 16), int(length, 16), direction)
+               for address, length, direction in ENTRY.findall(book)]
+    return [entry for entry in entries if entry.address in memory]
+
+
+def waiting(guest: Guest) -> int:
+    """Return how many requests the disk has yet to do."""
+    return sum(map(int, must(guest, f"cat {DISK}/inflight").split()))
+
+
+def start_full_load(guest: Guest, rw: str, runtime_s: float = 600.0) -> None:
+    """Start a load, and wait until about as many requests wait in the disk as there can be."""
+    start_load(guest, runtime_s, bs=BLOCK, iodepth=DEPTH, rw=rw, requests=DEPTH)
+    wait_for(lambda: waiting(guest) >= DEPTH - 1, "full disk")
+
+
+def test_nothing_stays_mapped_for_a_disk(make_guest: GuestMaker, debug_kernel: Kernel) -> None:
+    """Whatever goes under load: a request that ends, the provider, the namespace, the disk.
+
+    The kernel complains if a mapping is undone otherwise than it was made, and if there is one for
+    a device that its driver has left.
+    """
+    # A boot under every checker behind an IOMMU takes as long as many ordinary ones.
+    with peer_guest(make_guest, debug_kernel, cmdline=CMDLINE, board=SLOW,
+                    pace=Pace(scale=20.0, boots=1)) as guest:
+        must(guest, "test -e /sys/class/nvme/nvme0/device/iommu_group")
+        memory = bar(guest)
+        assert mapped(guest, memory) == []
+        for rw, direction in DIRECTIONS.items():
+            what_waits_is_mapped(guest, memory, rw, direction)
+        a_provider_goes_and_comes_back(guest, memory)
+        a_namespace_goes_and_comes_back(guest, memory)
+        a_disk_goes(guest, memory)
+
+
+def what_waits_is_mapped(guest: Guest, memory: range, rw: str, direction: str) -> None:
+    """Each request once, as long as it is, for what the disk does with it and nothing else."""
+    start_full_load(guest, rw, 30.0)
+    before = waiting(guest)
+    seen = mapped(guest, memory)
+    # Two seconds each: meanwhile it has done a few, and got others.
+    assert before // 2 <= len(seen) <= DEPTH
+    assert {(entry.length, entry.direction) for entry in seen} == {(BLOCK, direction)}
+    assert load_status(guest) == "0"
+    assert counters(guest)["fallbacks"] == 0
+    assert mapped(guest, memory) == []
+
+
+def a_provider_goes_and_comes_back(guest: Guest, memory: range) -> None:
+    """It waits for the last buffer, and others use host memory meanwhile."""
+    device = must(guest, f"cd {PROVIDERS} && echo 0*").strip()
+    start_full_load(guest, "randrw", 60.0)
+    must(guest, f"echo {device} >{PROVIDERS}/unbind")
+    assert mapped(guest, memory) == []
+    must(guest, f"echo {device} >{PROVIDERS}/bind")
+    assert load_status(guest) == "0"
+    assert mapped(guest, memory) == []
+    assert counters(guest)["fallbacks"] > 0
+
+
+def a_namespace_goes_and_comes_back(guest: Guest, memory: range) -> None:
+    """It waits for its requests."""
+    start_full_load(guest, "randrw")
+    must(guest, f"echo 0 >{NAMESPACE}/enable")
+    assert mapped(guest, memory) == []
+    pool_is_whole(guest)
+    assert load_status(guest) != "0"
+    wait_for(lambda: shell(guest, "test -e /dev/nvme1n1")["exit"] != 0, "end of the namespace")
+    must(guest, f"echo 1 >{NAMESPACE}/enable")
+    wait_for(lambda: shell(guest, "test -b /dev/nvme1n1")["exit"] == 0, "namespace")
+
+
+def a_disk_goes(guest: Guest, memory: range) -> None:
+    """Its IOMMU group and domain go with it: nothing else is in them."""
+    disk = must(guest, "readlink -f /sys/class/nvme/nvme0/device").strip()
+    start_full_load(guest, "randrw")
+    must(guest, f"echo 1 >{disk}/remove && test ! -e {disk}")
+    assert mapped(guest, memory) == []
+    assert load_status(guest) != "0"
+    pool_is_whole(guest)
