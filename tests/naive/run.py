@@ -40,6 +40,11 @@ class Mutant:
         has_tests = self.flavour == "debug" or self.test.startswith("tests/kunit/")
         return find_variant("pageless-kunit" if has_tests else "pageless")
 
+    @property
+    def files(self) -> list[str]:
+        """The files of the kernel that it changes."""
+        return re.findall(r"^\+\+\+ b/(\S+)$", self.patch.read_text(), re.M)
+
 
 def read_mutant(patch: Path) -> Mutant:
     """Read the head of a patch."""
@@ -63,7 +68,8 @@ def build_mutant(mutant: Mutant) -> Path:
             compile_tree(tree, mutant.variant, mutant.flavour, locks)
             install(tree, tree / f"obj-{mutant.flavour}", target)
         finally:
-            git(tree, "reset", "-q", "--hard", "HEAD")
+            # Not "reset --hard": it writes every file whose time is not the one in the index.
+            git(tree, "checkout", "-q", "HEAD", "--", *mutant.files)
     return target
 
 
