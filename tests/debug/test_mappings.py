@@ -79,7 +79,7 @@ def test_nothing_stays_mapped_for_a_disk(make_guest: GuestMaker, debug_kernel: K
     """
     # A boot under every checker behind an IOMMU takes as long as many ordinary ones.
     with peer_guest(make_guest, debug_kernel, cmdline=CMDLINE, board=SLOW,
-                    pace=Pace(scale=20.0, boots=1)) as guest:
+                    pace=Pace(scale=60.0, boots=1)) as guest:
         must(guest, "test -e /sys/class/nvme/nvme0/device/iommu_group")
         memory = bar(guest)
         assert mapped(guest, memory) == []
@@ -88,6 +88,8 @@ def test_nothing_stays_mapped_for_a_disk(make_guest: GuestMaker, debug_kernel: K
         a_provider_goes_and_comes_back(guest, memory)
         a_namespace_goes_and_comes_back(guest, memory)
         a_disk_goes(guest, memory)
+        # The namespace keeps the queue of its disk.
+        must(guest, f"echo 0 >{NAMESPACE}/enable")
         assert leaks(guest) == []
 
 
