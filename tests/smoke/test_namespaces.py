@@ -4,8 +4,8 @@ from p2pbench.linux.kernel import Kernel
 from p2pbench.measure.boot import boot_cmdline, setup_args
 
 from load import load_status, pool_is_whole, start_load, wait_for
-from peers import (NAMESPACE, NVMET, TRACING, complaints, lost_machine_fails, must, peer_guest,
-                   shell, trace_function, verified_through_peer_memory)
+from peers import (NAMESPACE, NQN, NVMET, TRACING, complaints, lost_machine_fails, must,
+                   peer_guest, shell, trace_function, verified_through_peer_memory)
 from support import GuestMaker
 
 FABRIC_DISK = "/dev/nvme1n1"
@@ -25,6 +25,20 @@ def test_a_namespace_that_is_disabled_and_enabled_under_load_can_be_released(
             must(guest, f"echo 1 >{NAMESPACE}/enable")
             wait_for(lambda: shell(guest, f"test -b {FABRIC_DISK}")["exit"] == 0, "disk")
         verified_through_peer_memory(guest)
+
+
+def test_a_namespace_that_is_added_to_a_connected_host_uses_peer_memory(
+        make_guest: GuestMaker, peer_kernel: Kernel) -> None:
+    """Of the same disk, which the test has one of."""
+    second = f"{NVMET}/subsystems/{NQN}/namespaces/2"
+    with peer_guest(make_guest, peer_kernel) as guest:
+        must(guest, f"mkdir {second} && cd {second} && echo /dev/nvme0n1 >device_path && "
+                    f"cat {NAMESPACE}/p2pmem >p2pmem && echo 1 >enable")
+        wait_for(lambda: shell(guest, "test -b /dev/nvme1n2")["exit"] == 0, "disk")
+        must(guest, "dd if=/dev/zero of=/dev/nvme1n2 bs=64k count=4 oflag=direct")
+        used = must(guest, f"cd {second} && cat p2pmem_bytes p2pmem_fallbacks").split()
+        assert int(used[0]) >= 4 * 65536 and used[1] == "0", used
+        must(guest, f"echo 0 >{second}/enable && rmdir {second}")
 
 
 def test_a_provider_is_freed_when_the_namespaces_that_named_it_are_gone(

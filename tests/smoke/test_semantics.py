@@ -32,6 +32,8 @@ FAILING = {
                             "--data=/tmp/data",
     "buffer longer than the blocks": "io-passthru --opcode=1 --write --namespace-id=1 --cdw12=7 "
                                      "--data-len=16384 --input-file=/tmp/data",
+    "write of more blocks than its buffer": "io-passthru --opcode=1 --write --namespace-id=1 "
+                                            "--cdw12=31 --data-len=4096 --input-file=/tmp/data",
     "buffer shorter than the blocks": "io-passthru --opcode=2 --read --namespace-id=1 --cdw12=31 "
                                       "--data-len=4096",
 }
@@ -59,10 +61,14 @@ def test_odd_sizes_are_verified_through_peer_memory(make_guest: GuestMaker,
             verified_through_peer_memory(guest, bs=bs, iodepth=8, size=bs * 24)
 
 
-def test_data_with_protection_information_is_in_peer_memory_only_with_pages(
-        make_guest: GuestMaker, peer_kernel: Kernel) -> None:
-    """The CPU reads the data to generate and to verify it."""
-    with peer_guest(make_guest, peer_kernel, namespace=",ms=8,pi=1") as guest:
+@pytest.mark.parametrize("metadata", [",ms=8,pi=1", ",ms=8"], ids=["protected", "plain"])
+def test_data_with_metadata_is_in_peer_memory_only_with_pages(
+        make_guest: GuestMaker, peer_kernel: Kernel, metadata: str) -> None:
+    """The CPU reads the data to generate and to verify protection information.
+
+    Other metadata is as much a payload that the bio would need.
+    """
+    with peer_guest(make_guest, peer_kernel, namespace=metadata) as guest:
         found, _figures = run_fio(guest, verify_job())
     ios = found["device"]["reads"] + found["device"]["writes"]
     in_peer_memory = ios if peer_kernel.variant.name == "page" else 0

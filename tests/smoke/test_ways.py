@@ -43,10 +43,19 @@ def test_the_parts_of_a_request_may_start_inside_a_page(make_guest: GuestMaker,
 
 def test_rdma_takes_peer_addresses_in_memory_regions(make_guest: GuestMaker,
                                                      peer_kernel: Kernel) -> None:
+    """Also of less than a page, and with a last page that is not whole."""
     with peer_guest(make_guest, peer_kernel, cmdline="ib_core.force_mr=1") as guest:
-        for bs in (512, 4096, 69632, 1 << 20):
-            every_byte_arrives(guest, bs)
-        verified_through_peer_memory(guest, bs=65536)
+        every_size_is_carried(guest, (512, 4096, 4608, 69632, 70144, 1 << 20))
+        assert counters(guest)["fallbacks"] == 0
+
+
+def test_a_disk_with_blocks_of_4_kib_takes_peer_addresses(make_guest: GuestMaker,
+                                                          peer_kernel: Kernel) -> None:
+    blocks = ",logical_block_size=4096,physical_block_size=4096"
+    with peer_guest(make_guest, peer_kernel, namespace=blocks) as guest:
+        must(guest, f"grep -x 4096 {QUEUE}/logical_block_size")
+        every_size_is_carried(guest, (4096, 69632, 1 << 20))
+        assert counters(guest)["fallbacks"] == 0
 
 
 @pytest.mark.parametrize("provider", ["bar", "cmb"])

@@ -67,7 +67,8 @@ class Board:
     bus, so that it meets its peers in the host bridge; trusted: the CPU is one whose host
     bridge the kernel trusts with that. iommu: "intel" or "amd", DMA passes an IOMMU of
     theirs. subsystem: the NVMe controller is one of several of a subsystem, which makes
-    its disk a multipath one. iops: what the disk does a second at most, so that requests wait.
+    its disk a multipath one. iops, bps: how many requests, or bytes, the disk does a second at
+    most, so that requests wait.
     """
 
     apart: str = ""
@@ -75,6 +76,7 @@ class Board:
     iommu: str = ""
     subsystem: bool = False
     iops: int = 0
+    bps: int = 0
 
     def machine(self) -> list[str]:
         """Return the options that must come before the other devices."""
@@ -82,7 +84,9 @@ class Board:
 
     def drive(self) -> str:
         """Return what the options of the disk's drive are followed by."""
-        return f",throttling.iops-total={self.iops}" if self.iops else ""
+        limits = {"iops": self.iops, "bps": self.bps}
+        return "".join(f",throttling.{name}-total={limit}"
+                       for name, limit in limits.items() if limit)
 
     def cpu(self) -> str:
         """Return what the name of the CPU is followed by."""
