@@ -3,7 +3,7 @@
 import re
 from graphlib import TopologicalSorter
 
-from p2pbench.paths import ROOT
+from p2pbench.base.paths import ROOT
 
 AGENT = ROOT / "bench/agent"
 # Each includes only itself and those before it; "." is serve.c and main.c.
