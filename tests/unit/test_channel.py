@@ -1,13 +1,19 @@
 """The JSON-lines channel: answers, errors, and every way in which a machine can go away."""
 
 import json
+import os
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from p2pbench.testbed.channel import AgentError, Channel, ChannelLost
+from p2pbench.testbed.qemu import waited_for_cpu_s
+
+from support import eventually
 
 Peer = Callable[[Callable[[socket.socket], None]], None]
 
@@ -49,6 +55,30 @@ def test_an_answer_in_pieces_is_one_answer(pair: tuple[Channel, socket.socket]) 
     thread.start()
     assert len(channel.order("fio")["big"]) == 300_000
     thread.join()
+
+
+def test_no_deadline_counts_what_the_machine_was_held_up(
+        pair: tuple[Channel, socket.socket]) -> None:
+    channel, peer = pair
+    begun = time.monotonic()
+    # For its first half second it had no CPU.
+    channel.held_up_s = lambda: min(time.monotonic() - begun, 0.5)
+    with pytest.raises(ChannelLost):
+        channel.wait_ready(0.1)
+    assert time.monotonic() - begun >= 0.6
+
+
+def test_what_a_process_waited_for_a_cpu_is_seen() -> None:
+    cpu = min(os.sched_getaffinity(0))
+    loops = [subprocess.Popen(["taskset", "-c", str(cpu), "sh", "-c", "while :; do :; done"])
+             for _ in range(2)]
+    try:
+        eventually(lambda: waited_for_cpu_s(loops[0].pid) > 0.1)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    assert waited_for_cpu_s(loops[0].pid) == 0
 
 
 def test_a_failed_order_carries_step_expected_and_got(

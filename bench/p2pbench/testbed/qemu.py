@@ -1,5 +1,6 @@
 """The QEMU testbed: start a guest, talk to its agent, and never leave a process behind."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -141,6 +142,19 @@ class Pace:
             self.boots += 1
 
 
+def waited_for_cpu_s(pid: int) -> float:
+    """Return how long a process was ready to run without a CPU, in s: the most of its threads; 0 if
+    it has gone, or this kernel does not say.
+
+    It is the second figure of schedstat, in ns (Documentation/scheduler/sched-stats.rst).
+    """
+    waited = 0.0
+    for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, IndexError):
+            waited = max(waited, int(schedstat.read_text().split()[1]) / 1e9)
+    return waited
+
+
 @dataclass(frozen=True)
 class Lost:
     """What is known of a machine that was lost."""
@@ -195,6 +209,8 @@ class Guest:
         ours, self._theirs = socket.socketpair()
         self.channel = Channel(ours)
         self.channel.scale = pace.scale
+        self.channel.held_up_s = self._held_up_s
+        self._held_up = 0.0
 
     def __enter__(self) -> "Guest":
         try:
@@ -239,6 +255,13 @@ class Guest:
                     "the guest powered off" if len(said) < len(lines) else "the guest reset")
             reason = f"{what}: {(said or ['no word'])[-1]}"
         return LostMachine(Lost(error.stage, reason, lines[-_CONSOLE_LINES:]))
+
+    def _held_up_s(self) -> float:
+        """Return how long QEMU wanted a CPU and had none; of one that has gone, what was last seen.
+        """
+        if self._qemu:
+            self._held_up = max(self._held_up, waited_for_cpu_s(self._qemu.pid))
+        return self._held_up
 
     def _console_lines(self) -> list[str]:
         """Return the lines of the guest's console and of QEMU's own messages."""
