@@ -43,7 +43,7 @@ class Channel:
         self._buffer = b""
         self._last_id = 0
         self.scale = 1.0
-        # Seconds in which the machine could not go on because of this host: no deadline counts them.
+        # Seconds in which this host kept the machine from going on: no deadline counts them.
         self.held_up_s: Callable[[], float] = lambda: 0.0
         self.stage = "boot"
 
