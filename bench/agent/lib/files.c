@@ -2,6 +2,7 @@
 /* Small files of sysfs, procfs and configfs, below roots that tests replace. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,4 +140,20 @@ bool line_is(const char *path, const char *text)
 	char line[512];
 
 	return !read_line(path, line, sizeof(line)) && !strcmp(line, text);
+}
+
+char *names_in(char *names, size_t size, const char *root, const char *dir)
+{
+	char path[PATH_MAX];
+	size_t len = 0;
+	glob_t g;
+
+	snprintf(names, size, "none");
+	if (glob(path_in(path, root, "%s/*", dir), 0, NULL, &g))
+		return names;
+	for (size_t i = 0; i < g.gl_pathc && len < size; i++)
+		len += snprintf(names + len, size - len, "%s%s", i ? " " : "",
+				strrchr(g.gl_pathv[i], '/') + 1);
+	globfree(&g);
+	return names;
 }

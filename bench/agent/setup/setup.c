@@ -6,13 +6,16 @@
 #include "lib/channel.h"
 #include "lib/verb.h"
 #include "setup/connect.h"
-#include "setup/net.h"
 #include "setup/nvme.h"
 #include "setup/provider.h"
+#include "setup/rdma.h"
 #include "setup/state.h"
 #include "setup/target.h"
 
 #define MAX_NQN		223	/* NVMe base specification */
+#define MAX_NETDEV	15	/* IFNAMSIZ, IB_DEVICE_NAME_MAX without the NUL */
+#define MAX_RDMA_DEV	63
+#define RXE_DEV		"rxe0"	/* made on netdev, if not named */
 
 static const struct arg bar_table[] = {
 	{ ARG_FIELD(struct bar_args, pci), .type = ARG_STRING, .required = true },
@@ -34,6 +37,8 @@ static const struct arg setup_args[] = {
 	{ ARG_FIELD(struct setup_args, module), .type = ARG_STRING,
 	  .text = "/lib/p2pbench/p2p_provider.ko" },
 	{ ARG_FIELD(struct setup_args, netdev), .type = ARG_STRING, .text = "" },
+	{ ARG_FIELD(struct setup_args, rdma_dev), .type = ARG_STRING,
+	  .text = "" },
 	{ ARG_FIELD(struct setup_args, mtu), .type = ARG_UINT, .number = 4200,
 	  .min = 256, .max = 65535 },
 	{ ARG_FIELD(struct setup_args, addr), .type = ARG_STRING,
@@ -48,6 +53,27 @@ static const struct arg setup_args[] = {
 	  .number = 2, .min = 1, .max = 1024 },
 	{ }
 };
+
+static bool is_file_name(const char *name, size_t max)
+{
+	return name[0] && name[0] != '.' && !strchr(name, '/') &&
+	       strlen(name) <= max;
+}
+
+/* A machine may be reached by a card that was guessed: both have to be named. */
+static int devices_check(const struct setup_args *a, struct failure *f)
+{
+	expect(f, ORDER_STEP, "argument \"netdev\", \"rdma_dev\", or both");
+	if (!a->netdev[0] && !a->rdma_dev[0])
+		return got(f, "neither");
+	expect(f, ORDER_STEP, "argument \"netdev\": an interface's name");
+	if (a->netdev[0] && !is_file_name(a->netdev, MAX_NETDEV))
+		return got(f, "\"%s\"", a->netdev);
+	expect(f, ORDER_STEP, "argument \"rdma_dev\": an RDMA device's name");
+	if (a->rdma_dev[0] && !is_file_name(a->rdma_dev, MAX_RDMA_DEV))
+		return got(f, "\"%s\"", a->rdma_dev);
+	return 0;
+}
 
 static int addr_check(const char *addr, struct failure *f)
 {
@@ -74,10 +100,7 @@ static int setup_check(const void *args, struct failure *f)
 	expect(f, ORDER_STEP, "argument \"nqn\": 1 to %d bytes, no slash", MAX_NQN);
 	if (!a->nqn[0] || strlen(a->nqn) > MAX_NQN || strchr(a->nqn, '/'))
 		return got(f, "\"%s\"", a->nqn);
-	expect(f, ORDER_STEP, "argument \"netdev\": an interface's name, or \"\"");
-	if (strlen(a->netdev) > 15 || strchr(a->netdev, '/'))
-		return got(f, "\"%s\"", a->netdev);
-	if (addr_check(a->addr, f))
+	if (devices_check(a, f) || addr_check(a->addr, f))
 		return -1;
 	expect(f, ORDER_STEP, "argument \"bar\" with provider \"bar\"");
 	if (!strcmp(a->provider, "bar") && !a->bar.pci)
@@ -92,7 +115,7 @@ static int setup_check(const void *args, struct failure *f)
 static int setup_refuse(struct state *s, struct failure *f)
 {
 	progress("check that nothing is in the way");
-	return provider_refuse(s, f) || target_refuse(s, f) || net_refuse(s, f);
+	return provider_refuse(s, f) || target_refuse(s, f) || rdma_refuse(s, f);
 }
 
 static bool provider_only(const struct state *s)
@@ -108,7 +131,7 @@ static int setup_steps(struct state *s, struct failure *f)
 
 	if (ret || provider_only(s))
 		return ret;
-	return net_setup(s, f) ||
+	return rdma_setup(s, f) ||
 	       target_setup(s, f) ||
 	       connect_setup(s, f);
 }
@@ -138,6 +161,7 @@ static json_t *register_json(const struct registration *r)
 static json_t *setup_json(const struct state *s)
 {
 	const char *p2p = s->p2p_device[0] ? s->p2p_device : NULL;
+	const char *netdev = s->args.netdev[0] ? s->args.netdev : NULL;
 
 	if (provider_only(s))
 		return json_pack("{s:s, s:s?, s:o, s:o}",
@@ -145,14 +169,14 @@ static json_t *setup_json(const struct state *s)
 				 "p2p_device", p2p,
 				 "pool", published_json(&s->pool),
 				 "register", register_json(&s->registration));
-	return json_pack("{s:s, s:s?, s:s+, s:s, s:s+, s:s, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:s?, s:s+, s:s, s:s+, s:s?, s:s, s:o, s:o}",
 			 "provider", s->args.provider,
 			 "p2p_device", p2p,
 			 "backing_dev", "/dev/", s->backing.name,
 			 "backing_pci", s->backing.pci,
 			 "fabric_dev", "/dev/", s->fabric_dev,
-			 "netdev", s->netdev,
-			 "rdma_dev", RDMA_DEV,
+			 "netdev", netdev,
+			 "rdma_dev", s->args.rdma_dev,
 			 "pool", published_json(&s->pool),
 			 "register", register_json(&s->registration));
 }
@@ -172,6 +196,8 @@ static int setup_run(struct call *call, struct failure *f)
 		.args = *args,
 		.provider = provider_named(args->provider),
 	};
+	if (!args->rdma_dev[0])
+		s->args.rdma_dev = RXE_DEV;
 	strncat(s->host, args->addr, strcspn(args->addr, "/"));
 	if (setup_steps(s, f))
 		return -1;

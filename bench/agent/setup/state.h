@@ -12,7 +12,6 @@
 #include "setup/pool.h"
 
 #define MAX_UNDO	16
-#define RDMA_DEV	"rxe0"
 
 struct bar_args {
 	const char *pci;	/* NULL: no "bar" given */
@@ -27,7 +26,8 @@ struct setup_args {
 	const char *nvme_serial;
 	struct bar_args bar;
 	const char *module;
-	const char *netdev;
+	const char *netdev;	/* rxe is put on it; "": rdma_dev is there */
+	const char *rdma_dev;
 	u64 mtu;
 	const char *addr;
 	u64 svc;
@@ -71,8 +71,7 @@ struct state {
 	struct nvme_disk backing;
 	char p2p_device[PCI_NAME_LEN];		/* "": host memory */
 	char fabric_dev[DEV_NAME_LEN];		/* nvme1n1 */
-	char netdev[DEV_NAME_LEN];
-	char old_mtu[DEV_NAME_LEN];
+	char old_mtu[16];		/* of netdev */
 	bool was_up;
 
 	struct pool pool;		/* right after registering */

@@ -328,6 +328,8 @@ TEST(setup_arguments_that_are_right_pass)
 	EXPECT_STREQ(setup_says("{'provider': 'bar', 'bar': {'pci': '1af4:1110'}}"), "");
 	EXPECT_STREQ(setup_says("{'provider': 'cmb', 'nvme_serial': '', 'mtu': 9000}"), "");
 	EXPECT_STREQ(setup_says("{'addr': 'fd00::1/64', 'svc': 4421}"), "");
+	EXPECT_STREQ(setup_says("{'rdma_dev': 'rxe1'}"), "");
+	EXPECT_STREQ(setup_says("{'netdev': '', 'rdma_dev': 'mlx5_0'}"), "");
 }
 
 TEST(setup_arguments_that_are_wrong_are_named)
@@ -356,6 +358,14 @@ TEST(setup_arguments_that_are_wrong_are_named)
 		     "argument \"addr\": ADDRESS/PREFIX|\"192.168.77.1\"");
 	EXPECT_STREQ(setup_says("{'addr': 'x/24'}"),
 		     "argument \"addr\": ADDRESS/PREFIX|\"x/24\"");
+	EXPECT_STREQ(setup_says("{'netdev': ''}"),
+		     "argument \"netdev\", \"rdma_dev\", or both|neither");
+	EXPECT_STREQ(setup_says("{'netdev': 'an-interface0000'}"),
+		     "argument \"netdev\": an interface's name|\"an-interface0000\"");
+	EXPECT_STREQ(setup_says("{'netdev': '..'}"),
+		     "argument \"netdev\": an interface's name|\"..\"");
+	EXPECT_STREQ(setup_says("{'rdma_dev': 'a/b'}"),
+		     "argument \"rdma_dev\": an RDMA device's name|\"a/b\"");
 	EXPECT_IN("|\"mtuu\"", setup_says("{'mtuu': 1}"));
 }
 
