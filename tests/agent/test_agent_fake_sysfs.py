@@ -232,7 +232,8 @@ def test_setup_does_its_work_in_order(agent: Agent, machine: FakeMachine) -> Non
     assert tools[:4] == [
         "ip link set dev eth0 mtu 4200 up", "ip -o addr show dev eth0",
         "ip addr add 192.168.77.1/24 dev eth0", "rdma link add rxe0 type rxe netdev eth0"]
-    assert tools[4].startswith(f"nvme connect -t rdma -a 192.168.77.1 -s 4420 -n {NQN} -i 3 ")
+    assert tools[4].startswith(f"nvme connect -t rdma -a 192.168.77.1 -s 4420 -n {NQN} -i 3 "
+                               "-w 192.168.77.1 ")
     assert "--hostnqn" in tools[4] and "--hostid" in tools[4]
 
 
@@ -378,6 +379,17 @@ def test_pattern_fails_when_the_data_does_not_arrive(built: Path, machine: FakeM
         assert error["step"] == "pattern"
         assert "offset 0: " in error["expected"] and error["got"].startswith("offset 0: ")
         assert error["expected"].split("offset")[1] != error["got"].split("offset")[1]
+
+
+def test_pattern_of_an_earlier_order_does_not_pass_for_this_one(built: Path,
+                                                                machine: FakeMachine) -> None:
+    pattern: dict[str, Any] = {"bytes": 65536, "block": 4096, "seed": 5}
+    with Agent(built / "p2pagent", machine, FABRIC_IS="other") as agent:
+        agent.setup()
+        agent.result("pattern", direction="target-to-fabric", half="write", **pattern)
+        agent.result("pattern", direction="fabric-to-target", half="check", **pattern)
+        error = agent.error("pattern", direction="fabric-to-target", **pattern)
+        assert "offset 0: " in error["expected"]
 
 
 def test_pattern_ends_although_the_pool_is_never_seen_in_use(agent: Agent,
