@@ -35,6 +35,18 @@ bool exists(const char *path)
 	return !access(path, F_OK);
 }
 
+/* Twice the room, and the NUL's besides. */
+static int text_grow(char **text, size_t *room)
+{
+	char *larger = realloc(*text, 2 * *room + 1);
+
+	if (!larger)
+		return -1;
+	*text = larger;
+	*room *= 2;
+	return 0;
+}
+
 char *read_all(const char *path, size_t *len)
 {
 	size_t size = 0, room = 4096;
@@ -47,14 +59,8 @@ char *read_all(const char *path, size_t *len)
 		if (n <= 0)
 			break;
 		size += n;
-		if (size == room) {
-			char *more = realloc(text, 2 * room + 1);
-
-			if (!more)
-				n = -1;
-			else
-				text = more, room *= 2;
-		}
+		if (size == room && text_grow(&text, &room))
+			n = -1;
 	}
 	if (fd >= 0)
 		close(fd);
