@@ -19,6 +19,8 @@ static const struct verb *const verbs[] = {
 	&fio_verb,
 	&pattern_verb,
 	&count_verb,
+	&evidence_begin_verb,
+	&evidence_end_verb,
 	&command_verb,
 	&memory_verb,
 	&teardown_verb,

@@ -14,6 +14,8 @@ BACKING_NQN = "nqn.2019-08.org.qemu:p2pbench"
 NVME_PCI, NIC_PCI, BAR_PCI = "0000:03:00.0", "0000:04:00.0", "0000:05:00.0"
 GID = "0000:0000:0000:0000:0000:ffff:c0a8:4d01"
 POOL = 64 << 20
+# What every setup order has to name; the harness's testbed does it for a guest.
+SETUP: dict[str, Any] = {"provider": "host", "netdev": "eth0"}
 
 ZONEINFO = """\
 Node 0, zone      DMA
@@ -51,11 +53,12 @@ esac
 """,
     "rdma": """
 test -z "$FAIL_RDMA" || { echo "error: $FAIL_RDMA" >&2; exit 3; }
-rxe="$SYSFS/class/infiniband/rxe0/ports/1"
+rxe="$SYSFS/class/infiniband/$3"
 case "$*" in
-"link add rxe0 type rxe netdev eth0")
-	mkdir -p "$rxe/gids"; echo "4: ACTIVE" > "$rxe/state"; echo "$FAKE_GID" > "$rxe/gids/1" ;;
-"link delete rxe0") rm -r "$SYSFS/class/infiniband/rxe0" ;;
+"link add $3 type rxe netdev eth0")
+	mkdir -p "$rxe/ports/1/gids"
+	echo "4: ACTIVE" > "$rxe/ports/1/state"; echo "$FAKE_GID" > "$rxe/ports/1/gids/1" ;;
+"link delete $3") rm -r "$rxe" ;;
 esac
 """,
     "nvme": """
@@ -143,6 +146,12 @@ class FakeMachine:
         write(self.sysfs / "class/block/nullb0/stat", "0 0 0 0 0 0 0 0 0 0 0\n")
         write(self.devfs / "nullb0", "")
         os.truncate(self.devfs / "nullb0", 64 << 20)
+
+    def rdma_device(self, name: str, state: str = "4: ACTIVE", gid: str = GID) -> None:
+        """Give the machine an RDMA device that was there before the agent."""
+        port = self.sysfs / "class/infiniband" / name / "ports/1"
+        write(port / "state", state + "\n")
+        write(port / "gids/3", gid + "\n")
 
     def noted(self) -> list[str]:
         """Return what tools and configfs were asked for, in order."""
@@ -232,6 +241,14 @@ class Agent:
         reply = self.order(name, scale, **args)
         assert reply["ok"], reply["error"]
         return dict(reply["result"])
+
+    def setup(self, **args: Any) -> dict[str, Any]:
+        """Set the machine up, with rxe on its card and host memory unless args say otherwise."""
+        return self.result("setup", **(SETUP | args))
+
+    def setup_error(self, **args: Any) -> dict[str, str]:
+        """Give a setup order that has to fail and return its error."""
+        return self.error("setup", **(SETUP | args))
 
     def error(self, name: str, /, scale: float = 1.0, **args: Any) -> dict[str, str]:
         """Give an order that has to fail and return its error."""

@@ -91,7 +91,7 @@ def test_a_deadline_that_passes_tells_how_many_ios_are_left(slow: Agent) -> None
 def test_a_count_sets_the_scheduler_of_the_targets_disk(
         agent: Agent, machine: FakeMachine) -> None:
     path = scheduler(machine, "[none] mq-deadline\n")
-    agent.result("setup", provider="host")
+    agent.setup()
     # A file does not show in brackets what was written to it, as the kernel does.
     error = agent.error("count", **(COUNT | {"scheduler": "mq-deadline"}))
     assert error["step"] != "order" and path.read_text() == "mq-deadline"
@@ -99,12 +99,12 @@ def test_a_count_sets_the_scheduler_of_the_targets_disk(
 
 def test_a_setup_leaves_the_scheduler_as_it_is(agent: Agent, machine: FakeMachine) -> None:
     path = scheduler(machine)
-    agent.result("setup", provider="host")
+    agent.setup()
     agent.result("teardown")
     assert path.read_text() == "[mq-deadline] none\n"
 
 
 def test_a_disk_of_the_target_is_no_ordinary_disk(agent: Agent) -> None:
-    agent.result("setup", provider="host")
+    agent.setup()
     error = agent.error("count", **(COUNT | {"device": "nvme"}))
     assert error["got"] == "a setup" and "teardown" in error["expected"]

@@ -210,17 +210,22 @@ void command_free(struct command *c)
 
 static void got_output(const struct command *c, struct failure *f)
 {
-	const char *said = c->err.len ? c->err.s : c->out.len ? c->out.s : "";
-	int len = strlen(said);
+	const char *text = "";
+	int len;
 
-	while (len > 0 && said[len - 1] == '\n')
+	if (c->err.len)
+		text = c->err.s;
+	else if (c->out.len)
+		text = c->out.s;
+	len = strlen(text);
+	while (len > 0 && text[len - 1] == '\n')
 		len--;
 	if (c->signal)
 		got(f, "%s killed by signal %d: %.*s", c->argv[0], c->signal,
-		    len, said);
+		    len, text);
 	else
 		got(f, "%s exited with %d: %.*s", c->argv[0], c->exit, len,
-		    said);
+		    text);
 }
 
 char *command_output(const char *step, const char *const *argv,

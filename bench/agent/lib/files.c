@@ -2,6 +2,7 @@
 /* Small files of sysfs, procfs and configfs, below roots that tests replace. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,18 @@ bool exists(const char *path)
 	return !access(path, F_OK);
 }
 
+/* Twice the room, and the NUL's besides. */
+static int text_grow(char **text, size_t *room)
+{
+	char *larger = realloc(*text, 2 * *room + 1);
+
+	if (!larger)
+		return -1;
+	*text = larger;
+	*room *= 2;
+	return 0;
+}
+
 char *read_all(const char *path, size_t *len)
 {
 	size_t size = 0, room = 4096;
@@ -46,14 +59,8 @@ char *read_all(const char *path, size_t *len)
 		if (n <= 0)
 			break;
 		size += n;
-		if (size == room) {
-			char *more = realloc(text, 2 * room + 1);
-
-			if (!more)
-				n = -1;
-			else
-				text = more, room *= 2;
-		}
+		if (size == room && text_grow(&text, &room))
+			n = -1;
 	}
 	if (fd >= 0)
 		close(fd);
@@ -139,4 +146,20 @@ bool line_is(const char *path, const char *text)
 	char line[512];
 
 	return !read_line(path, line, sizeof(line)) && !strcmp(line, text);
+}
+
+char *names_in(char *names, size_t size, const char *root, const char *dir)
+{
+	char path[PATH_MAX];
+	size_t len = 0;
+	glob_t g;
+
+	snprintf(names, size, "none");
+	if (glob(path_in(path, root, "%s/*", dir), 0, NULL, &g))
+		return names;
+	for (size_t i = 0; i < g.gl_pathc && len < size; i++)
+		len += snprintf(names + len, size - len, "%s%s", i ? " " : "",
+				strrchr(g.gl_pathv[i], '/') + 1);
+	globfree(&g);
+	return names;
 }

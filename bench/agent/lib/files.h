@@ -29,5 +29,7 @@ char *read_all(const char *path, size_t *len);	/* malloc'ed, NUL-terminated */
 int write_line(const char *path, const char *text);
 int link_name(const char *path, char *name, size_t size);
 bool line_is(const char *path, const char *text);
+/* "eth0 lo": what a directory holds, for a failure that tells it; or "none" */
+char *names_in(char *names, size_t size, const char *root, const char *dir);
 
 #endif

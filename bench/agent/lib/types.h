@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The kernel's words that its coding style asks for. */
+/* Types and macros of the kernel that user space lacks. */
 #ifndef P2PAGENT_TYPES_H
 #define P2PAGENT_TYPES_H
 

@@ -33,8 +33,9 @@ struct verb {
 	bool last;		/* nothing is read after it */
 };
 
-extern const struct verb command_verb, count_verb, fio_verb, info_verb,
-	kernel_log_verb, memory_verb, pattern_verb, poweroff_verb, setup_verb,
-	shell_verb, teardown_verb, tools_verb;
+extern const struct verb command_verb, count_verb, evidence_begin_verb,
+	evidence_end_verb, fio_verb, info_verb, kernel_log_verb, memory_verb,
+	pattern_verb, poweroff_verb, setup_verb, shell_verb, teardown_verb,
+	tools_verb;
 
 #endif

@@ -71,20 +71,20 @@ void pid1_lo_up(void)
 static bool port_found(void *arg)
 {
 	char path[PATH_MAX];
-	bool found = false;
+	bool is_ours = false;
 	char *dev = arg;
 	glob_t g;
 
 	if (glob(path_in(path, roots.sysfs, "class/virtio-ports/*"), 0, NULL, &g))
 		return false;
-	for (size_t i = 0; i < g.gl_pathc && !found; i++) {
-		found = line_is(path_in(path, g.gl_pathv[i], "name"), PORT_NAME);
-		if (found)
+	for (size_t i = 0; i < g.gl_pathc && !is_ours; i++) {
+		is_ours = line_is(path_in(path, g.gl_pathv[i], "name"), PORT_NAME);
+		if (is_ours)
 			path_in(dev, roots.devfs, "%s",
 				strrchr(g.gl_pathv[i], '/') + 1);
 	}
 	globfree(&g);
-	return found && exists(dev);
+	return is_ours && exists(dev);
 }
 
 /* While nobody is at the other end the port hangs up, and drops what it gets. */

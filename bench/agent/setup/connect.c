@@ -29,16 +29,16 @@ static bool is_disconnected(void *arg)
 {
 	struct state *s = arg;
 	char path[PATH_MAX];
-	bool found = false;
+	bool any = false;
 	glob_t g;
 
 	if (glob(path_in(path, roots.sysfs, "class/nvme/nvme*"), 0, NULL, &g))
 		return true;
-	for (size_t i = 0; i < g.gl_pathc && !found; i++)
-		found = line_is(path_in(path, g.gl_pathv[i], "subsysnqn"),
-				s->args.nqn);
+	for (size_t i = 0; i < g.gl_pathc && !any; i++)
+		any = line_is(path_in(path, g.gl_pathv[i], "subsysnqn"),
+			      s->args.nqn);
 	globfree(&g);
-	return !found;
+	return !any;
 }
 
 static int connect_undo(struct state *s, struct failure *f)
@@ -54,12 +54,22 @@ static int connect_undo(struct state *s, struct failure *f)
 	return wait_until(is_disconnected, s, DISCONNECT_S, f);
 }
 
+/* What is connected already would be disconnected with ours. */
+int connect_refuse(struct state *s, struct failure *f)
+{
+	expect(f, "connect", "no controller of %s before", s->args.nqn);
+	if (is_disconnected(s))
+		return 0;
+	return got(f, "there is one: nvme disconnect -n %s", s->args.nqn);
+}
+
+/* From an address of ours, so that it is the device with this that carries it. */
 int connect_setup(struct state *s, struct failure *f)
 {
 	char svc[16], queues[16];
 	const char *const argv[] = { "nvme", "connect", "-t", "rdma",
-		"-a", s->host, "-s", svc, "-n", s->args.nqn, "-i", queues,
-		"-k", KEEP_ALIVE_S,
+		"-a", s->args.traddr, "-s", svc, "-n", s->args.nqn, "-i", queues,
+		"-w", s->host, "-k", KEEP_ALIVE_S,
 		"--hostnqn", "nqn.2014-08.org.nvmexpress:uuid:" HOST_UUID,
 		"--hostid", HOST_UUID, NULL };
 

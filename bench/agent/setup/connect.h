@@ -5,6 +5,7 @@
 
 #include "setup/state.h"
 
+int connect_refuse(struct state *s, struct failure *f);
 int connect_setup(struct state *s, struct failure *f);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The network interface, and rxe on it. */
+/* The network interface that an rxe device is put on, and its address. */
 #ifndef P2PAGENT_NET_H
 #define P2PAGENT_NET_H
 

@@ -38,19 +38,19 @@ static bool is_disk_of(const char *dir, const char *nqn)
 bool nvme_disk_of(const char *nqn, char disk[DEV_NAME_LEN])
 {
 	char path[PATH_MAX];
-	bool found = false;
+	bool matches = false;
 	glob_t g;
 
 	if (glob(path_in(path, roots.sysfs, "class/block/nvme*"), 0, NULL, &g))
 		return false;
-	for (size_t i = 0; i < g.gl_pathc && !found; i++) {
-		found = is_disk_of(g.gl_pathv[i], nqn);
-		if (found)
+	for (size_t i = 0; i < g.gl_pathc && !matches; i++) {
+		matches = is_disk_of(g.gl_pathv[i], nqn);
+		if (matches)
 			snprintf(disk, DEV_NAME_LEN, "%s",
 				 strrchr(g.gl_pathv[i], '/') + 1);
 	}
 	globfree(&g);
-	return found;
+	return matches;
 }
 
 /* Is it a PCI controller, and the one that is looked for ("": any)? */
@@ -67,7 +67,7 @@ static bool is_backing(const char *ctrl, const char *serial)
 static int find_ctrl(const char *serial, char ctrl[PATH_MAX], struct failure *f)
 {
 	char path[PATH_MAX], line[64], seen[400] = "";
-	unsigned int found = 0;
+	unsigned int matches = 0;
 	size_t len = 0;
 	glob_t g;
 
@@ -85,11 +85,11 @@ static int find_ctrl(const char *serial, char ctrl[PATH_MAX], struct failure *f)
 			len += snprintf(seen + len, sizeof(seen) - len,
 					" %s \"%s\"", strrchr(dir, '/') + 1,
 					line);
-		if (is_backing(dir, serial) && !found++)
+		if (is_backing(dir, serial) && !matches++)
 			snprintf(ctrl, PATH_MAX, "%s", dir);
 	}
 	globfree(&g);
-	return found == 1 ? 0 : got(f, "%u among%s", found, seen);
+	return matches == 1 ? 0 : got(f, "%u among%s", matches, seen);
 }
 
 /* What is mounted, claimed or divided into partitions is somebody's data. */

@@ -39,7 +39,7 @@ int pci_find(const char *text, char address[PCI_NAME_LEN], struct failure *f)
 {
 	char path[PATH_MAX];
 	struct pci_match m;
-	unsigned int found = 0;
+	unsigned int matches = 0;
 	glob_t g;
 
 	expect(f, "find the BAR device", "one PCI device %s", text);
@@ -54,11 +54,11 @@ int pci_find(const char *text, char address[PCI_NAME_LEN], struct failure *f)
 
 		read_u64(path_in(path, g.gl_pathv[i], "vendor"), &vendor);
 		read_u64(path_in(path, g.gl_pathv[i], "device"), &device);
-		if (pci_match(&m, name, vendor, device) && !found++)
+		if (pci_match(&m, name, vendor, device) && !matches++)
 			snprintf(address, PCI_NAME_LEN, "%s", name);
 	}
 	globfree(&g);
-	if (found > 1)
-		return got(f, "%u of them: give the address", found);
-	return found ? 0 : got(f, "none");
+	if (matches > 1)
+		return got(f, "%u of them: give the address", matches);
+	return matches ? 0 : got(f, "none");
 }

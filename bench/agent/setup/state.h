@@ -12,7 +12,6 @@
 #include "setup/pool.h"
 
 #define MAX_UNDO	16
-#define RDMA_DEV	"rxe0"
 
 struct bar_args {
 	const char *pci;	/* NULL: no "bar" given */
@@ -22,14 +21,17 @@ struct bar_args {
 };
 
 struct setup_args {
-	const char *provider;
+	const char *role;
+	const char *provider;	/* NULL: an initiator */
 	const char *until;	/* "provider": nothing is made to use it */
 	const char *nvme_serial;
 	struct bar_args bar;
 	const char *module;
-	const char *netdev;
+	const char *netdev;	/* rxe is put on it; "": rdma_dev is there */
+	const char *rdma_dev;
 	u64 mtu;
-	const char *addr;
+	const char *addr;	/* of this machine */
+	const char *traddr;	/* of the target, for an initiator */
 	u64 svc;
 	const char *nqn;
 	u64 inline_data_size;
@@ -65,14 +67,15 @@ struct state {
 	bool complete;			/* setup came to its end */
 	json_t *args_json;		/* args' strings live here */
 	struct setup_args args;
-	const struct provider *provider;
+	bool is_target;			/* a machine may be both */
+	bool is_initiator;
+	const struct provider *provider;	/* of a target */
 	char host[64];			/* args.addr without the prefix */
 
-	struct nvme_disk backing;
+	struct nvme_disk backing;		/* a target's own */
 	char p2p_device[PCI_NAME_LEN];		/* "": host memory */
-	char fabric_dev[DEV_NAME_LEN];		/* nvme1n1 */
-	char netdev[DEV_NAME_LEN];
-	char old_mtu[DEV_NAME_LEN];
+	char fabric_dev[DEV_NAME_LEN];		/* an initiator's: nvme1n1 */
+	char old_mtu[16];		/* of netdev */
 	bool was_up;
 
 	struct pool pool;		/* right after registering */
@@ -86,11 +89,19 @@ struct state {
 /* Remember how to take back the step that was just done. */
 void undo_push(struct state *s, const char *step,
 	       int (*fn)(struct state *s, struct failure *f));
+/* The latest step is taken back already, not by its fn. */
+void undo_pop(struct state *s,
+	      int (*fn)(struct state *s, struct failure *f));
 /*
  * Takes back what stands, the latest first. A step that fails does not keep the
  * others from being taken back, but stays on the list for the next time; *f says
  * why the first of them failed.
  */
 int undo_all(struct state *s, struct failure *f);
+
+/* Is the machine set up, and as what a step of an order needs? -1: *f says why */
+int state_complete(const struct state *s, const char *step, struct failure *f);
+int state_target(const struct state *s, const char *step, struct failure *f);
+int state_initiator(const struct state *s, const char *step, struct failure *f);
 
 #endif

@@ -328,6 +328,38 @@ TEST(setup_arguments_that_are_right_pass)
 	EXPECT_STREQ(setup_says("{'provider': 'bar', 'bar': {'pci': '1af4:1110'}}"), "");
 	EXPECT_STREQ(setup_says("{'provider': 'cmb', 'nvme_serial': '', 'mtu': 9000}"), "");
 	EXPECT_STREQ(setup_says("{'addr': 'fd00::1/64', 'svc': 4421}"), "");
+	EXPECT_STREQ(setup_says("{'rdma_dev': 'rxe1'}"), "");
+	EXPECT_STREQ(setup_says("{'netdev': '', 'rdma_dev': 'mlx5_0'}"), "");
+}
+
+static const char *initiator_says(const char *args)
+{
+	json_t *all = json_of("{'role': 'initiator', 'netdev': 'eth0'}");
+	json_t *more = json_of(args);
+
+	json_object_update(all, more);
+	json_decref(more);
+	return verb_says(&setup_verb, all);
+}
+
+TEST(setup_arguments_are_those_of_the_role)
+{
+	EXPECT_STREQ(setup_says("{'role': 'target'}"), "");
+	EXPECT_STREQ(setup_says("{'role': 'host'}"),
+		     "argument \"role\": target|initiator|both|\"host\"");
+	EXPECT_STREQ(setup_says("{'role': 'target', 'traddr': '10.0.0.1'}"),
+		     "argument \"traddr\" with role \"initiator\" alone|role \"target\"");
+	EXPECT_STREQ(setup_says("{'traddr': '10.0.0.1'}"),
+		     "argument \"traddr\" with role \"initiator\" alone|role \"both\"");
+	EXPECT_STREQ(initiator_says("{'traddr': '10.0.0.1'}"), "");
+	EXPECT_STREQ(initiator_says("{}"),
+		     "argument \"traddr\": the target's address|none of that name");
+	EXPECT_STREQ(initiator_says("{'traddr': 'x'}"),
+		     "argument \"traddr\": the target's address|\"x\"");
+	EXPECT_STREQ(initiator_says("{'traddr': '10.0.0.1', 'provider': 'cmb'}"),
+		     "no argument \"provider\" with role \"initiator\"|\"cmb\"");
+	EXPECT_STREQ(initiator_says("{'traddr': '10.0.0.1', 'until': 'provider'}"),
+		     "argument \"until\" with role \"initiator\": connect|\"provider\"");
 }
 
 TEST(setup_arguments_that_are_wrong_are_named)
@@ -356,6 +388,14 @@ TEST(setup_arguments_that_are_wrong_are_named)
 		     "argument \"addr\": ADDRESS/PREFIX|\"192.168.77.1\"");
 	EXPECT_STREQ(setup_says("{'addr': 'x/24'}"),
 		     "argument \"addr\": ADDRESS/PREFIX|\"x/24\"");
+	EXPECT_STREQ(setup_says("{'netdev': ''}"),
+		     "argument \"netdev\", \"rdma_dev\", or both|neither");
+	EXPECT_STREQ(setup_says("{'netdev': 'an-interface0000'}"),
+		     "argument \"netdev\": an interface's name|\"an-interface0000\"");
+	EXPECT_STREQ(setup_says("{'netdev': '..'}"),
+		     "argument \"netdev\": an interface's name|\"..\"");
+	EXPECT_STREQ(setup_says("{'rdma_dev': 'a/b'}"),
+		     "argument \"rdma_dev\": an RDMA device's name|\"a/b\"");
 	EXPECT_IN("|\"mtuu\"", setup_says("{'mtuu': 1}"));
 }
 
@@ -494,6 +534,7 @@ static const struct { const char *name; void (*run)(void); } tests[] = {
 	ENTRY(pattern_finds_every_single_wrong_byte),
 	ENTRY(kmsg_record_becomes_a_line),
 	ENTRY(setup_arguments_that_are_right_pass),
+	ENTRY(setup_arguments_are_those_of_the_role),
 	ENTRY(setup_arguments_that_are_wrong_are_named),
 	ENTRY(order_has_an_id_a_name_and_perhaps_a_scale),
 	ENTRY(order_that_is_none_is_refused),

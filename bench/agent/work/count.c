@@ -230,9 +230,11 @@ static int count_fabric(const struct state *s, const struct count_args *args,
 	struct evidence_sources from =
 		evidence_sources(s, args->sample ? SAMPLE_COUNTED_NS : SAMPLE_NONE);
 
-	expect(f, "count", "a machine that is set up");
-	if (!s->complete)
-		return got(f, "none: order \"setup\" first");
+	if (state_initiator(s, "count", f))
+		return -1;
+	expect(f, "count", "the target's disk here, for a scheduler");
+	if (args->scheduler[0] && !s->is_target)
+		return got(f, "role \"%s\"", s->args.role);
 	return count_scheduled(&from, s->backing.name, args, result, f);
 }
 

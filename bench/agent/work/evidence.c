@@ -15,7 +15,7 @@ struct evidence_sources evidence_sources(const struct state *s, long period_ns)
 {
 	return (struct evidence_sources) {
 		.disk = s->fabric_dev,
-		.nqn = s->args.nqn,
+		.nqn = s->is_target ? s->args.nqn : "",
 		.p2p_device = s->p2p_device,
 		.period_ns = period_ns,
 	};

@@ -120,9 +120,8 @@ static int fio_run(struct call *call, struct failure *f)
 	int ret;
 
 	progress(args->name);
-	expect(f, "fio", "a machine that is set up");
-	if (!s->complete)
-		return got(f, "none: order \"setup\" first");
+	if (state_initiator(s, "fio", f))
+		return -1;
 	ret = workdir_init(&w, args->job, f);
 	snprintf(output, sizeof(output), "--output=%s", w.output);
 	snprintf(dev, sizeof(dev), "DEV=%s/%s", roots.devfs, s->fabric_dev);

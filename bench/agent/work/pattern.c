@@ -28,7 +28,8 @@ struct pattern_args {
 	u64 block;
 	u64 seed;
 	const char *direction;
-	u64 sample;		/* as above */
+	const char *half;	/* of it, where the other is another machine's */
+	u64 sample;		/* 0: nobody looks at the pool meanwhile */
 };
 
 static const struct arg pattern_args[] = {
@@ -39,6 +40,8 @@ static const struct arg pattern_args[] = {
 	{ ARG_FIELD(struct pattern_args, seed), .type = ARG_UINT, .number = 1 },
 	{ ARG_FIELD(struct pattern_args, direction), .type = ARG_STRING,
 	  .required = true, .choices = "target-to-fabric|fabric-to-target" },
+	{ ARG_FIELD(struct pattern_args, half), .type = ARG_STRING,
+	  .text = "both", .choices = "write|check|both" },
 	{ ARG_FIELD(struct pattern_args, sample), .type = ARG_UINT, .number = 1,
 	  .max = 1 },
 	{ }
@@ -92,12 +95,21 @@ size_t pattern_differs(const void *buf, size_t len, u64 seed,
 	return len;
 }
 
-/* The two ends: from is written, to is read. */
-struct ends {
-	const char *from;
-	const char *to;
-	int from_fd;
-	int to_fd;
+/* One end of the fabric. */
+struct end {
+	char path[PATH_MAX];
+	int fd;			/* -1: another machine has it */
+};
+
+/* What an order does, and with which ends. */
+struct carriage {
+	const struct pattern_args *args;
+	bool writes, checks;
+	struct end target;	/* the target's own disk */
+	struct end fabric;	/* the initiator's */
+	struct end *from, *to;
+	unsigned char *buf;	/* for one block */
+	unsigned char *want;	/* what it should have been */
 };
 
 static int transfer_error(struct failure *f, ssize_t n)
@@ -105,14 +117,14 @@ static int transfer_error(struct failure *f, ssize_t n)
 	return got(f, "%s", n < 0 ? strerror(errno) : "a short transfer");
 }
 
-static int write_block(int fd, const char *dev, const void *buf, size_t len,
+static int write_block(const struct end *end, const void *buf, size_t len,
 		       u64 offset, struct failure *f)
 {
 	ssize_t n;
 
-	expect(f, STEP, "%s: %zu bytes written at offset %llu", dev, len,
+	expect(f, STEP, "%s: %zu bytes written at offset %llu", end->path, len,
 	       offset);
-	n = pwrite(fd, buf, len, offset);
+	n = pwrite(end->fd, buf, len, offset);
 	return n == (ssize_t)len ? 0 : transfer_error(f, n);
 }
 
@@ -123,40 +135,35 @@ static void hex(char *text, const unsigned char *bytes, size_t len)
 }
 
 /* A difference, with the bytes on both sides from there on */
-static int differs_at(const struct ends *ends, const unsigned char *buf,
-		      unsigned char *want, size_t len, size_t at,
-		      const struct pattern_args *a, u64 offset,
+static int differs_at(const struct carriage *c, u64 offset, size_t at,
 		      struct failure *f)
 {
+	size_t len = c->args->block;
 	size_t shown = len - at < SHOWN ? len - at : SHOWN;
 	char text[3 * SHOWN + 1] = "";
 
-	pattern_fill(want, len, a->seed, offset);
-	hex(text, want + at, shown);
-	expect(f, STEP, "%s -> %s: offset %llu: %s", ends->from,
-	       ends->to, offset + at, text);
-	hex(text, buf + at, shown);
+	pattern_fill(c->want, len, c->args->seed, offset);
+	hex(text, c->want + at, shown);
+	expect(f, STEP, "%s -> %s: offset %llu: %s", c->from->path, c->to->path,
+	       offset + at, text);
+	hex(text, c->buf + at, shown);
 	return got(f, "offset %llu: %s", offset + at, text);
 }
 
 /* The buffer holds the pattern's opposite before, so nothing read is caught. */
-static int read_block(const struct ends *ends, unsigned char *buf,
-		      unsigned char *spare, const struct pattern_args *a,
-		      u64 offset, struct failure *f)
+static int check_block(const struct carriage *c, u64 offset, struct failure *f)
 {
-	size_t len = a->block, at;
+	size_t len = c->args->block, at;
 	ssize_t n;
 
-	memset(buf, 0x5a, len);
-	expect(f, STEP, "%s: %zu bytes read at offset %llu", ends->to, len,
+	memset(c->buf, 0x5a, len);
+	expect(f, STEP, "%s: %zu bytes read at offset %llu", c->to->path, len,
 	       offset);
-	n = pread(ends->to_fd, buf, len, offset);
+	n = pread(c->to->fd, c->buf, len, offset);
 	if (n != (ssize_t)len)
 		return transfer_error(f, n);
-	at = pattern_differs(buf, len, a->seed, offset);
-	if (at == len)
-		return 0;
-	return differs_at(ends, buf, spare, len, at, a, offset, f);
+	at = pattern_differs(c->buf, len, c->args->seed, offset);
+	return at == len ? 0 : differs_at(c, offset, at, f);
 }
 
 static int asked_to_stop(struct failure *f)
@@ -164,123 +171,148 @@ static int asked_to_stop(struct failure *f)
 	return stop_seen() ? got(f, "a signal to stop") : 0;
 }
 
-/*
- * The target's own device first gets another pattern, so that what an earlier
- * order left there cannot pass for what this one carries.
- */
-static int pattern_carry(const struct ends *ends, int target_fd,
-			 const char *target, unsigned char *buf,
-			 const struct pattern_args *a, struct failure *f)
+static int write_all_of(const struct carriage *c, const struct end *end,
+			u64 seed, struct failure *f)
 {
-	unsigned char *spare = buf + a->block;
-	u64 at;
+	u64 block = c->args->block;
 
-	for (at = 0; at < a->bytes; at += a->block) {
-		pattern_fill(buf, a->block, ~a->seed, at);
-		if (write_block(target_fd, target, buf, a->block, at, f) ||
-		    asked_to_stop(f))
+	for (u64 at = 0; at < c->args->bytes; at += block) {
+		pattern_fill(c->buf, block, seed, at);
+		if (write_block(end, c->buf, block, at, f) || asked_to_stop(f))
 			return -1;
 	}
-	for (at = 0; at < a->bytes; at += a->block) {
-		pattern_fill(buf, a->block, a->seed, at);
-		if (write_block(ends->from_fd, ends->from, buf, a->block, at,
-				f) || asked_to_stop(f))
-			return -1;
-	}
-	for (at = 0; at < a->bytes; at += a->block)
-		if (read_block(ends, buf, spare, a, at, f) || asked_to_stop(f))
+	return 0;
+}
+
+static int check_all(const struct carriage *c, struct failure *f)
+{
+	for (u64 at = 0; at < c->args->bytes; at += c->args->block)
+		if (check_block(c, at, f) || asked_to_stop(f))
 			return -1;
 	return 0;
 }
 
-static int open_direct(const char *dev, struct failure *f)
+/*
+ * The target's own disk, where we have it, first gets another pattern, so that
+ * what an earlier order left there cannot pass for what this one carries.
+ */
+static int pattern_write(const struct carriage *c, struct failure *f)
 {
-	int fd = open(dev, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (c->target.fd >= 0 && write_all_of(c, &c->target, ~c->args->seed, f))
+		return -1;
+	return write_all_of(c, c->from, c->args->seed, f);
+}
 
-	expect(f, STEP, "to open %s", dev);
-	if (fd < 0)
-		got(f, "%s", strerror(errno));
-	return fd;
+static int pattern_carry(const struct carriage *c, struct failure *f)
+{
+	if (c->writes && pattern_write(c, f))
+		return -1;
+	return c->checks ? check_all(c, f) : 0;
 }
 
 /*
  * A few blocks may pass between two samples of the pool: carry them again
  * until one shows them there, or the time for that is over.
  */
-static int pattern_repeat(const struct ends *ends, int target_fd,
-			  const char *target, unsigned char *buf,
-			  const struct pattern_args *a, struct evidence *e,
+static int pattern_repeat(const struct carriage *c, struct evidence *e,
 			  struct failure *f)
 {
 	struct deadline d = deadline_in(SEEN_S);
 	int ret;
 
 	do {
-		ret = pattern_carry(ends, target_fd, target, buf, a, f);
+		ret = pattern_carry(c, f);
 	} while (!ret && !evidence_pool_seen(e) &&
 		 deadline_left_ns(&d, now_ns()));
 	return ret;
 }
 
-static int pattern_open(const struct state *s, const struct pattern_args *a,
-			struct evidence *e, struct failure *f)
+static int end_open(struct end *end, const char *disk, struct failure *f)
 {
-	bool from_target = !strcmp(a->direction, "target-to-fabric");
-	char target[PATH_MAX], fabric[PATH_MAX];
-	struct ends ends = {
-		.from = from_target ? target : fabric,
-		.to = from_target ? fabric : target,
-	};
-	int target_fd, fabric_fd, ret = -1;
-	void *buf;
-
-	path_in(target, roots.devfs, "%s", s->backing.name);
-	path_in(fabric, roots.devfs, "%s", s->fabric_dev);
-	target_fd = open_direct(target, f);
-	if (target_fd < 0)
-		return -1;
-	fabric_fd = open_direct(fabric, f);
-	if (fabric_fd < 0)
-		goto close_target;
-	ends.from_fd = from_target ? target_fd : fabric_fd;
-	ends.to_fd = from_target ? fabric_fd : target_fd;
-	expect(f, STEP, "memory for two blocks");
-	if (posix_memalign(&buf, ALIGNMENT, 2 * a->block)) {
-		got(f, "none");
-		goto close_fabric;
-	}
-	ret = pattern_repeat(&ends, target_fd, target, buf, a, e, f);
-	free(buf);
-close_fabric:
-	close(fabric_fd);
-close_target:
-	close(target_fd);
-	return ret;
+	path_in(end->path, roots.devfs, "%s", disk);
+	expect(f, STEP, "to open %s", end->path);
+	end->fd = open(end->path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	return end->fd < 0 ? got(f, "%s", strerror(errno)) : 0;
 }
 
-static int pattern_run(struct call *call, struct failure *f)
+static bool is_used(const struct carriage *c, const struct end *end)
 {
-	const struct pattern_args *args = call->args;
-	const struct state *s = call->state;
+	return (c->writes && end == c->from) || (c->checks && end == c->to);
+}
+
+static struct carriage carriage_of(const struct pattern_args *args)
+{
+	return (struct carriage) {
+		.args = args,
+		.writes = strcmp(args->half, "check"),
+		.checks = strcmp(args->half, "write"),
+		.target = { .path = "the target's disk", .fd = -1 },
+		.fabric = { .path = "the initiator's disk", .fd = -1 },
+	};
+}
+
+static int carriage_open(struct carriage *c, const struct state *s,
+			 struct failure *f)
+{
+	void *buf;
+
+	if (is_used(c, &c->target) &&
+	    (state_target(s, STEP, f) || end_open(&c->target, s->backing.name, f)))
+		return -1;
+	if (is_used(c, &c->fabric) &&
+	    (state_initiator(s, STEP, f) || end_open(&c->fabric, s->fabric_dev, f)))
+		return -1;
+	expect(f, STEP, "memory for two blocks");
+	if (posix_memalign(&buf, ALIGNMENT, 2 * c->args->block))
+		return got(f, "none");
+	c->buf = buf;
+	c->want = c->buf + c->args->block;
+	return 0;
+}
+
+static void carriage_close(struct carriage *c)
+{
+	free(c->buf);
+	if (c->fabric.fd >= 0)
+		close(c->fabric.fd);
+	if (c->target.fd >= 0)
+		close(c->target.fd);
+}
+
+static int pattern_prove(const struct carriage *c, const struct state *s,
+			 json_t **result, struct failure *f)
+{
+	bool sampled = c->args->sample && c->writes && c->checks;
 	struct evidence_sources from =
-		evidence_sources(s, args->sample ? SAMPLE_UNMEASURED_NS : SAMPLE_NONE);
+		evidence_sources(s, sampled ? SAMPLE_UNMEASURED_NS : SAMPLE_NONE);
 	struct failure end_f;
 	struct evidence e;
 	json_t *evidence;
 	int ret, end;
 
-	progress(STEP);
-	expect(f, STEP, "a machine that is set up");
-	if (!s->complete)
-		return got(f, "none: order \"setup\" first");
 	if (evidence_begin(&e, &from, f))
 		return -1;
-	ret = pattern_open(s, args, &e, f);
+	ret = pattern_repeat(c, &e, f);
 	end = evidence_end(&e, &evidence, &end_f);
-	call->result = json_pack("{s:I, s:o}",
-				 "bytes", (json_int_t)args->bytes,
-				 "evidence", evidence ? evidence : json_null());
+	*result = json_pack("{s:I, s:o}", "bytes", (json_int_t)c->args->bytes,
+			    "evidence", evidence ? evidence : json_null());
 	return failure_first(ret, f, end, &end_f);
+}
+
+static int pattern_run(struct call *call, struct failure *f)
+{
+	const struct pattern_args *args = call->args;
+	struct carriage c = carriage_of(args);
+	bool from_target = !strcmp(args->direction, "target-to-fabric");
+	int ret;
+
+	progress(STEP);
+	c.from = from_target ? &c.target : &c.fabric;
+	c.to = from_target ? &c.fabric : &c.target;
+	ret = carriage_open(&c, call->state, f) ||
+	      pattern_prove(&c, call->state, &call->result, f);
+	carriage_close(&c);
+	return ret;
 }
 
 const struct verb pattern_verb = {

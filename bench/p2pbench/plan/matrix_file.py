@@ -23,7 +23,7 @@ _SCHEDULERS = ("none", "mq-deadline")
 _BATCH = 16
 # What a workload without a size reads and writes of the disk; the agent counts in as much.
 _REGION = 64 << 20
-# The most that the agent submits at once (bench/agent/order.c).
+# The most that the agent submits at once (IO_MAX_BATCH in bench/agent/work/io.h).
 _LARGEST_COUNTED = 16 << 20
 # What a pattern in a boot that counts moves, in blocks.
 _PATTERN_BLOCKS = 4
