@@ -33,18 +33,23 @@ KERNELS = {"peer_kernel": ("page", "pageless"), "debug_kernel": ("page", "pagele
 # What needs no kernel first, then what needs those that are measured, then the slow ones; last what
 # keeps two cores busy by itself.
 ORDER = ("style", "unit", "statistics", "agent", "insncount", "browser", "linux", "faults", "smoke",
-         "debug", "kunit", "planted")
+         "kunit", "debug", "planted")
+# Guests under every checker of the kernel, each of minutes; some 110 boots.
+FULL = ("debug", "planted")
 
 
+def folder(item: pytest.Item) -> str:
+    """Return the folder of tests/ that a test is in."""
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run a folder's tests in the order of ORDER; one that it does not name comes last."""
-    root = Path(__file__).parent
-
-    def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(root).parts[0]
-        return ORDER.index(folder) if folder in ORDER else len(ORDER)
-
-    items.sort(key=place)
+    for item in items:
+        if folder(item) in FULL:
+            item.add_marker("full")
+    items.sort(key=lambda item: (*ORDER, folder(item)).index(folder(item)))
 
 
 @pytest.hookimpl(hookwrapper=True)

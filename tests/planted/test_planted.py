@@ -28,9 +28,6 @@ from p2pbench.records.runs import JOURNAL
 
 from support import start_bench
 
-# Some 110 boots.
-pytestmark = pytest.mark.full
-
 # Instructions of a round of a planted loop, and the function that each parameter's loop is in.
 ROUND = 2
 LOOPS = {"nvmet.planted_rounds": "nvmet_req_count_p2pmem",
