@@ -21,3 +21,16 @@ def counted_boot(name: str, kernel: Kernel, matrix: Matrix, counter: Counter, di
         kernel, Accelerator("tcg", ""), read_shape("qemu"), Pace(), directory / f"{name}.log")
     assert record["status"] == "ok", record
     return {entry["name"]: entry for entry in record["workloads"]}
+
+
+def by_function(entry: dict[str, Any]) -> dict[str, float]:
+    """Return the instructions that a workload took, by function."""
+    counts = entry["counts"]
+    return {row["function"]: row["per_io"] * counts["ios"] for row in counts["functions"]}
+
+
+def differences(entry: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, float]]:
+    """Return the ten functions in which two counts of a workload differ most, and by how much."""
+    left, right = by_function(entry), by_function(other)
+    each = [(name, left.get(name, 0.0) - right.get(name, 0.0)) for name in left | right]
+    return sorted(each, key=lambda row: -abs(row[1]))[:10]

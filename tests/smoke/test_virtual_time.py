@@ -15,7 +15,7 @@ from p2pbench.testbed import instruments
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.instruments import Counter
 
-from counted import counted_boot
+from counted import counted_boot, differences
 from peers import peer_guest
 from support import GuestMaker
 
@@ -95,8 +95,9 @@ def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy
     assert len(timed) == 2 * 8 + 1 + 1
     for name in timed:
         ratio = one[name]["virtual"]["duration_ns"] / two[name]["virtual"]["duration_ns"]
-        # 0.08 % is the most that was seen between any two boots of 128 I/Os.
-        assert abs(ratio - 1) < 0.005, name
+        # 0.3 % is the most that was seen between any two of twelve boots of 128 I/Os: what the
+        # kernel does by itself now and then.
+        assert abs(ratio - 1) < 0.005, (name, ratio, differences(one[name], two[name]))
         latency = one[name]["virtual"]["latency_ns"]
         assert 0 < latency["p50"] <= latency["max"], name
     assert one["count-bar-pattern-target-to-fabric-4k"]["evidence"]["p2p"]["requests"] > 0

@@ -12,6 +12,7 @@
 #include "work/instrument.h"
 #include "work/io.h"
 #include "work/latency.h"
+#include "work/settle.h"
 
 #define MAX_IOS		0x400000	/* 32 MiB of latencies */
 
@@ -117,9 +118,11 @@ static int count_measured(const struct count_args *args, struct io *io,
 			  struct failure *f)
 {
 	struct failure read_f;
-	s64 start = now_ns();
 	int ret, read;
+	s64 start;
 
+	settle();
+	start = now_ns();
 	instrument_begin(&c->instrument);
 	ret = io_run(io, args->ios, c->latency_ns, d, f);
 	instrument_end(&c->instrument);
