@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from p2pbench.linux.kernel import Kernel
-from p2pbench.measure.boot import BootRun
+from p2pbench.measure.boot import BootRun, cmdline_of
 from p2pbench.plan.matrix import Boot, Matrix
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.instruments import Counter
-from p2pbench.testbed.qemu import Pace, read_shape
+from p2pbench.testbed.qemu_testbed import QemuTestbed
 
 Entries = dict[str, dict[str, Any]]
 
@@ -17,8 +17,10 @@ def counted_boot(name: str, kernel: Kernel, matrix: Matrix, counter: Counter, di
                  provider: str = "count") -> Entries:
     """Return the workloads of one boot by name; it must come to its end."""
     boot = Boot(name, 0, 0, "page", provider, kind="count")
-    record = BootRun(boot, matrix, 1, directory, print, counter).run(
-        kernel, Accelerator("tcg", ""), read_shape("qemu"), Pace(), directory / f"{name}.log")
+    testbed = QemuTestbed("qemu", Accelerator("tcg", ""))
+    machine = testbed.machine(boot, kernel, cmdline_of(boot, matrix), directory / f"{name}.log",
+                              counter)
+    record = BootRun(boot, matrix, 1, directory, print, counter).run(machine)
     assert record["status"] == "ok", record
     return {entry["name"]: entry for entry in record["workloads"]}
 

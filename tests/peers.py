@@ -8,12 +8,13 @@ import pytest
 
 from p2pbench.linux.kernel import Kernel
 from p2pbench.measure import fio
-from p2pbench.measure.boot import COMPLAINT, boot_cmdline, setup_args
+from p2pbench.measure.boot import COMPLAINT, boot_cmdline
 from p2pbench.plan.matrix import Workload
 from p2pbench.records import evidence
 from p2pbench.records.kinds import SQES
 from p2pbench.testbed.channel import AgentError, ChannelLost
-from p2pbench.testbed.qemu import Guest, LostMachine
+from p2pbench.testbed.machine import LostMachine
+from p2pbench.testbed.qemu import Guest, setup_args
 
 from support import GuestMaker
 

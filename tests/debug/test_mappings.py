@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 
 from p2pbench.linux.kernel import Kernel
-from p2pbench.testbed.qemu import BAR_NUMBER, Board, Guest, Pace
+from p2pbench.testbed.machine import Pace
+from p2pbench.testbed.qemu import BAR_NUMBER, Board, Guest
 
 from load import load_status, pool_is_whole, start_load, wait_for
 from peers import NAMESPACE, counters, must, peer_guest, shell

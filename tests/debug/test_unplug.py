@@ -1,7 +1,8 @@
 """A provider that is unplugged is used by no request any more: KASAN sees one that does."""
 
 from p2pbench.linux.kernel import Kernel
-from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.measure.boot import boot_cmdline
+from p2pbench.testbed.qemu import setup_args
 
 from load import load_status, start_load, wait_for
 from peers import NAMESPACE, complaints, lost_machine_fails, must, shell

@@ -12,11 +12,11 @@ import pytest
 
 from p2pbench.linux.kernel import Kernel
 from p2pbench.measure import fio
-from p2pbench.measure.boot import BootRun
+from p2pbench.measure.boot import BootRun, cmdline_of
 from p2pbench.plan.matrix import Boot, Workload
 from p2pbench.plan.matrix_file import find_matrix, read_matrix
 from p2pbench.testbed.accelerators import Accelerator
-from p2pbench.testbed.qemu import Pace, read_shape
+from p2pbench.testbed.qemu_testbed import QemuTestbed
 
 from support import qemu_children
 
@@ -38,8 +38,10 @@ def run_with(page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path,
 
         monkeypatch.setattr(fio, "job_file", job_file)
         boot = Boot("b0-page-bar", 0, 0, "page", "bar")
-        return BootRun(boot, read_matrix(find_matrix("smoke")), 1, tmp_path / "raw", print).run(
-            page_kernel, accelerator, read_shape("qemu"), Pace(), tmp_path / "console.log")
+        matrix = read_matrix(find_matrix("smoke"))
+        machine = QemuTestbed("qemu", accelerator).machine(
+            boot, page_kernel, cmdline_of(boot, matrix), tmp_path / "console.log", None)
+        return BootRun(boot, matrix, 1, tmp_path / "raw", print).run(machine)
     return run
 
 
@@ -94,8 +96,10 @@ def test_a_guest_that_stands_still_in_a_cell_leaves_it_without_figures(
             stopping.start()
 
     boot = Boot("b0-page-bar", 0, 0, "page", "bar")
-    record = BootRun(boot, read_matrix(tmp_path / "long.toml"), 1, tmp_path / "raw", stage).run(
-        page_kernel, accelerator, read_shape("qemu"), Pace(), tmp_path / "console.log")
+    matrix = read_matrix(tmp_path / "long.toml")
+    machine = QemuTestbed("qemu", accelerator).machine(
+        boot, page_kernel, cmdline_of(boot, matrix), tmp_path / "console.log", None)
+    record = BootRun(boot, matrix, 1, tmp_path / "raw", stage).run(machine)
     stopping.join()
     stood, after = record["workloads"]
     assert (stood["status"], stood["metrics"]) == ("failed", None)

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 import pytest
 
 from p2pbench.linux.kernel import Kernel
-from p2pbench.measure.boot import BootRun, setup_args
+from p2pbench.measure.boot import BootRun, cmdline_of
 from p2pbench.plan.matrix import Boot
 from p2pbench.plan.matrix_file import find_matrix, read_matrix
 from p2pbench.testbed import qemu
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.channel import ChannelLost
 from p2pbench.testbed.initramfs import build_image
-from p2pbench.testbed.qemu import Guest, LostMachine, Pace, read_shape
+from p2pbench.testbed.machine import LostMachine, Pace
+from p2pbench.testbed.qemu import Guest, setup_args
+from p2pbench.testbed.qemu_testbed import QemuTestbed
 
 from support import GuestMaker, qemu_children
 
@@ -123,10 +125,11 @@ def test_a_boot_whose_guest_dies_in_the_middle_is_recorded_as_lost(
             os.kill(qemu_children(os.getpid())[0], signal.SIGKILL)
 
     boot = Boot("b0-page-bar", 0, 0, "page", "bar")
+    matrix = read_matrix(find_matrix("smoke"))
+    machine = QemuTestbed("qemu", accelerator).machine(
+        boot, page_kernel, cmdline_of(boot, matrix), directory / "console.log", None)
     with no_qemu_left():
-        record = BootRun(boot, read_matrix(find_matrix("smoke")), 1, directory / "raw",
-                         kill_at_fio).run(page_kernel, accelerator, read_shape("qemu"), Pace(),
-                                          directory / "console.log")
+        record = BootRun(boot, matrix, 1, directory / "raw", kill_at_fio).run(machine)
     assert record["status"] == "lost"
     assert record["lost"]["stage"] == "fio"
     assert [entry["status"] for entry in record["workloads"]] == ["ok"]

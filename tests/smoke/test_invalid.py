@@ -6,9 +6,10 @@ import pytest
 
 from support import GuestMaker
 from p2pbench.measure import fio
-from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.measure.boot import boot_cmdline
 from p2pbench.plan.matrix import Workload
 from p2pbench.records import evidence
+from p2pbench.testbed.qemu import setup_args
 
 
 def run(make_guest: GuestMaker, workload: Workload, **setup: Any) -> tuple[dict[str, Any], int]:

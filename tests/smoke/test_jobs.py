@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from p2pbench.linux.kernel import Kernel
-from p2pbench.measure.boot import BootRun
+from p2pbench.measure.boot import BootRun, cmdline_of
 from p2pbench.plan.matrix import Boot
 from p2pbench.plan.matrix_file import read_matrix
 from p2pbench.testbed.accelerators import Accelerator
-from p2pbench.testbed.qemu import Pace, read_shape
+from p2pbench.testbed.qemu_testbed import QemuTestbed
 
 JOBS = (2, 8, 64)
 MATRIX = f"""\
@@ -34,9 +34,10 @@ def boot(page_kernel: Kernel, accelerator: Accelerator,
     directory = tmp_path_factory.mktemp("jobs")
     (directory / "jobs.toml").write_text(MATRIX)
     planned = Boot("b0-page-bar", 0, 0, "page", "bar")
-    run = BootRun(planned, read_matrix(directory / "jobs.toml"), 1, directory / "raw", print)
-    record = run.run(page_kernel, accelerator, read_shape("qemu"), Pace(),
-                     directory / "console.log")
+    matrix = read_matrix(directory / "jobs.toml")
+    machine = QemuTestbed("qemu", accelerator).machine(
+        planned, page_kernel, cmdline_of(planned, matrix), directory / "console.log", None)
+    record = BootRun(planned, matrix, 1, directory / "raw", print).run(machine)
     return record, directory / "raw" / planned.boot
 
 

@@ -10,9 +10,9 @@ from support import start_bench
 from p2pbench.analysis import memory
 from p2pbench.linux.kernel import Kernel, build
 from p2pbench.linux.variants import find_variant
-from p2pbench.measure.boot import setup_args
 from p2pbench.testbed.accelerators import Accelerator
-from p2pbench.testbed.qemu import Guest, Pace, read_shape
+from p2pbench.testbed.machine import Pace
+from p2pbench.testbed.qemu import Guest, read_shape, setup_args
 
 MATRIX = """\
 blocks = 1

@@ -1,7 +1,8 @@
 """A namespace that is disabled or removed lets go of what it held."""
 
 from p2pbench.linux.kernel import Kernel
-from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.measure.boot import boot_cmdline
+from p2pbench.testbed.qemu import setup_args
 
 from load import load_status, pool_is_whole, start_load, wait_for
 from peers import (NAMESPACE, NQN, NVMET, TRACING, complaints, lost_machine_fails, must,

@@ -3,9 +3,9 @@
 import pytest
 
 from p2pbench.linux.kernel import Kernel
-from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.measure.boot import boot_cmdline
 from p2pbench.testbed.channel import AgentError
-from p2pbench.testbed.qemu import Board
+from p2pbench.testbed.qemu import Board, setup_args
 
 from peers import (NAMESPACE, NVMET, complaints, counters, lost_machine_fails, must, peer_guest,
                    pool, run_fio, shell, verified_through_peer_memory, verify_job)

@@ -18,7 +18,9 @@ from p2pbench.plan.matrix_file import find_matrix, read_matrix
 from p2pbench.records.kinds import COUNT, MEMORY, PLUGIN
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.instruments import Counter, Instrument
-from p2pbench.testbed.qemu import Guest, Pace, read_shape
+from p2pbench.testbed.machine import Pace
+from p2pbench.testbed.qemu import Guest
+from p2pbench.testbed.qemu_testbed import QemuTestbed
 
 KINDS = {"f": "fio", "m": MEMORY, "c": COUNT}
 
@@ -135,9 +137,9 @@ def test_a_guest_that_is_stopped_before_it_is_started_ends_at_once(
     monkeypatch.setattr(Guest, "_command", command)
     if early:
         run.stop()
-    accelerator: Any = None
     kernel: Any = None
-    record = run.run(kernel, accelerator, read_shape("qemu"), Pace(), tmp_path / "console.log")
+    testbed = QemuTestbed("qemu", Accelerator("tcg", ""))
+    record = run.run(testbed.machine(boot, kernel, "", tmp_path / "console.log", None))
     assert record["status"] == "lost" and "SIGKILL" in record["lost"]["reason"]
 
 
@@ -207,7 +209,7 @@ def drive(run: Run, monkeypatch: pytest.MonkeyPatch, skip: str = "") -> tuple[Gu
     run.journal, run._running = journal, guests
     monkeypatch.setattr(run, "_wait_for_kernels", lambda *_: None)
     monkeypatch.setattr(run, "_begin_boot", lambda boot: guests.now.append(boot.boot))
-    estimate = Estimate(run.matrix, run.plan, run.at_once)
+    estimate = run.estimate(run.plan)
     run.begin(run.plan, estimate)
     if skip:
         journal.skipped[skip] = "settled"
@@ -227,7 +229,7 @@ def matrix(tmp_path: Path) -> Path:
 def test_an_estimate_is_of_the_clock_and_learns_from_the_boots(matrix: Path) -> None:
     own = read_matrix(matrix)
     boots = [boot for boot in own.plan(1) if boot.kind == COUNT][:4]
-    alone, pairs = Estimate(own, boots, 1), Estimate(own, boots, 2)
+    alone, pairs = Estimate(own, boots, 1, 6.0), Estimate(own, boots, 2, 6.0)
     one = alone.remaining_s() / 4
     assert pairs.remaining_s() == pairs.of(boots) == 2 * one
     pairs.done(boots[0].boot, 3 * one)
@@ -279,8 +281,8 @@ def test_without_virtual_time_what_counts_runs_beside_nothing(
         monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run.new(matrix, 1)
     run.at_once, run.first = 4, run.plan[1:2]
-    monkeypatch.setattr("p2pbench.testbed.instruments.choose", lambda _: instrument)
-    run._choose_instrument(Accelerator("tcg", ""))
+    run.testbed.instrument = instrument
+    run._heed_instrument()
     assert run.at_once == at_once
     assert bool(run.first) == (at_once > 1)
 

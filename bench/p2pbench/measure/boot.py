@@ -1,25 +1,21 @@
-"""One boot of the plan: from the guest's start to its record for the journal."""
+"""One boot of the plan: from the machine's start to its record for the journal."""
 
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from p2pbench.base.paths import published
-from p2pbench.linux.kernel import Kernel
 from p2pbench.measure import fio, rounds
 from p2pbench.plan.matrix import Boot, Matrix, Workload
 from p2pbench.records import evidence, virtual_time
-from p2pbench.records.kinds import COUNT, FIO, MEMORY, ORDINARY, PATTERN, SQES
-from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PATTERN, SQES
 from p2pbench.testbed.channel import AgentError, ChannelLost
-from p2pbench.testbed.initramfs import MODULE
 from p2pbench.testbed.instruments import Counter
-from p2pbench.testbed.qemu import (BAR_NUMBER, BAR_PCI_ID, NVME_SERIAL, Guest, LostMachine, Pace,
-                                   Shape)
+from p2pbench.testbed.machine import LostMachine, Machine
 
 Record = dict[str, Any]
 
@@ -37,16 +33,6 @@ COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: t
                         r"AMD-Vi: Event logged \[|nvme nvme\d+: I/O \d+ .*QID \d+ timeout)")
 
 
-def setup_args(provider: str) -> dict[str, Any]:
-    """Return the setup order's arguments for a guest of this testbed."""
-    memory = provider.startswith(MEMORY)
-    return {"provider": "bar" if memory else provider.removesuffix(SQES),
-            "until": "provider" if memory else "connect",
-            "nvme_serial": NVME_SERIAL, "module": MODULE,
-            "netdev": "eth0",  # the guest has one network card, and no udev to rename it
-            "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
-
-
 def boot_cmdline(provider: str = "") -> str:
     """Return the kernel parameters of a boot that runs cells.
 
@@ -54,6 +40,11 @@ def boot_cmdline(provider: str = "") -> str:
     tests that live in a kernel stay off.
     """
     return f"nvme.use_cmb_sqes={int(provider.endswith(SQES))} kunit.enable=0"
+
+
+def cmdline_of(boot: Boot, matrix: Matrix) -> str:
+    """Return all kernel parameters of a boot: those of its provider, and of its variant."""
+    return f"{boot_cmdline(boot.provider)} {matrix.cmdline_of(boot.variant)}".rstrip()
 
 
 class BootRun:
@@ -72,7 +63,7 @@ class BootRun:
         self._raw = raw
         self._stage = stage
         self._round = 1
-        self._guest: Guest | None = None
+        self._machine: Machine | None = None
         self._stopped = False
         self.record: Record = {
             "type": "boot", **asdict(boot),
@@ -82,70 +73,60 @@ class BootRun:
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
 
-    def run(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
-            console: Path) -> Record:
+    def run(self, machine: Machine) -> Record:
         """Boot, run every workload, tear down; return the record."""
         started = time.monotonic()
-        shape = shape.with_bar(self._boot.bar)
-        if self._counter:
-            shape = replace(shape, cpus=1)
-        icount = self._counter.instrument.icount if self._counter else ""
-        parameters = [boot_cmdline(self._boot.provider), virtual_time.CMDLINE if icount else "",
-                      self._matrix.cmdline_of(self._boot.variant)]
-        guest = Guest(kernel, accelerator, shape, pace, console,
-                      " ".join(filter(None, parameters)),
-                      plugin=self._counter.argument if self._counter else "", icount=icount)
         self._stage("booting")
-        self._guest = guest
+        self._machine = machine
         if self._stopped:
-            guest.kill()
+            machine.kill()
         try:
-            with guest:
-                self.record["boot_s"] = round(guest.boot_s, 3)
+            with machine:
+                self.record["boot_s"] = round(machine.boot_s, 3)
                 try:
-                    self._orders(guest)
+                    self._orders(machine)
                 except ChannelLost as error:
-                    raise guest.lost(error) from None
+                    raise machine.lost(error) from None
         except LostMachine as error:
             self.record["status"] = "lost"
             self.record["lost"] = {"stage": error.lost.stage, "reason": error.lost.reason,
                                    "console": error.lost.console}
         except AgentError as error:
             self._fail(error.as_json())
-        self.record["qemu_command"] = [published(part) for part in guest.command]
+        self.record["qemu_command"] = [published(part) for part in machine.command]
         self.record["duration_s"] = round(time.monotonic() - started, 3)
         return self.record
 
     def stop(self) -> None:
         """End the boot from another thread, begun or not; its machine is lost."""
         self._stopped = True
-        if self._guest:
-            self._guest.kill()
+        if self._machine:
+            self._machine.kill()
 
     def _fail(self, error: dict[str, str]) -> None:
         self.record["status"] = "failed"
         self.record["error"] = self.record["error"] or error
 
-    def _orders(self, guest: Guest) -> None:
-        channel = guest.channel
+    def _orders(self, machine: Machine) -> None:
+        channel = machine.channel
         self.record["machine"] = channel.order("info")
-        self._check_parameters(guest)
+        self._check_parameters(machine)
         if self._boot.index == 0:  # all boots have the same image: once a run is enough
             self.record["machine"]["tools"] = channel.order("tools")
         workloads = [one for one in self._matrix.workloads_for(self._boot.provider,
                                                                self._boot.variant)
                      if one.is_run_in(self._boot.block)]
         if self._boot.kind == COUNT:
-            self._run_all(guest, [one for one in workloads if one.kind == ORDINARY])
+            self._run_all(machine, [one for one in workloads if one.kind == ORDINARY])
             peer = [one for one in workloads if one.kind != ORDINARY]
             for device in dict.fromkeys(one.device for one in peer):
-                self._with_provider(guest, setup_args(device),
+                self._with_provider(machine, machine.setup_args(device),
                                     [one for one in peer if one.device == device])
         else:
-            self._with_provider(guest, setup_args(self._boot.provider), workloads)
-        self._kernel_log(guest)
+            self._with_provider(machine, machine.setup_args(self._boot.provider), workloads)
+        self._kernel_log(machine)
 
-    def _check_parameters(self, guest: Guest) -> None:
+    def _check_parameters(self, machine: Machine) -> None:
         """The kernel must know the modules' parameters that a matrix's variant is defined by.
 
         It ignores one that it does not know, and the variant would be another without a word.
@@ -153,26 +134,26 @@ class BootRun:
         for module, name in _PARAMETER.findall(self._matrix.cmdline_of(self._boot.variant)):
             path = f"/sys/module/{module.replace('-', '_')}/parameters/{name}"
             test = {"line": f"test -e {path}", "deadline_s": 30}
-            answer = guest.channel.order("command", test, 60)
+            answer = machine.channel.order("command", test, 60)
             if answer["exit"]:
                 raise AgentError("parameters", {
                     "expected": f"a kernel with the parameter {module}.{name}, shown in sysfs",
                     "got": f"no {path}"}, answer)
 
-    def _with_provider(self, guest: Guest, setup: dict[str, Any],
+    def _with_provider(self, machine: Machine, setup: dict[str, Any],
                        workloads: list[Workload]) -> None:
-        channel = guest.channel
+        channel = machine.channel
         self._stage("setup")
         self.record["setup"] = channel.order("setup", setup, 120)
         self.record["memory"] = channel.order("memory")
-        self._run_all(guest, workloads)
+        self._run_all(machine, workloads)
         self._stage("teardown")
         try:
             self.record["teardown"] = channel.order("teardown", deadline_s=120)
         except AgentError as error:
             self._fail(error.as_json())
 
-    def _run_all(self, guest: Guest, workloads: list[Workload]) -> None:
+    def _run_all(self, machine: Machine, workloads: list[Workload]) -> None:
         """Run the workloads one after another, those that are timed by the wall in rounds."""
         results: dict[str, list[Record]] = {workload.name: [] for workload in workloads}
         last = self._matrix.rounds
@@ -181,38 +162,38 @@ class BootRun:
                 if self._round < last and not workload.is_timed():
                     continue
                 self._stage(workload.name)
-                results[workload.name].append(self._workload(guest, workload))
+                results[workload.name].append(self._workload(machine, workload))
                 if self._round == last:
                     self.record["workloads"].append(rounds.merged(results[workload.name]))
 
-    def _kernel_log(self, guest: Guest) -> None:
+    def _kernel_log(self, machine: Machine) -> None:
         if self._matrix.flavour == "debug":
-            self._leaks(guest)
-        lines = guest.channel.order("kernel-log")["lines"]
+            self._leaks(machine)
+        lines = machine.channel.order("kernel-log")["lines"]
         self._write("kernel.log", "\n".join(lines) + "\n")
         complaints = [line for line in lines if COMPLAINT.search(line)]
         if complaints:
             self._fail({"step": "kernel-log", "expected": "no complaint of the kernel",
                         "got": f"{complaints[0]} (raw/{self._boot.boot}/kernel.log)"})
 
-    def _leaks(self, guest: Guest) -> None:
+    def _leaks(self, machine: Machine) -> None:
         """Look for memory that nothing points to any more; the kernel's log says how much.
 
         An object must be 5 s old to count, and one scan may miss a pointer that moves.
         """
         self._stage("kmemleak")
-        found = guest.channel.order("command", {"deadline_s": 300, "line":
+        found = machine.channel.order("command", {"deadline_s": 300, "line":
             "cd /sys/kernel/debug && echo scan >kmemleak && sleep 6 && echo scan >kmemleak && "
             "cat kmemleak"}, 360)
         self._write("kmemleak", found["stdout"] + found["stderr"])
 
-    def _workload(self, guest: Guest, workload: Workload) -> Record:
+    def _workload(self, machine: Machine, workload: Workload) -> Record:
         """Run one workload; an error of the agent fails the cell, not the boot."""
         entry: Record = {"name": workload.name, "status": "ok", "error": None, "reasons": [],
                          "metrics": None, "evidence": None}
         run = {PATTERN: self._pattern, FIO: self._fio}.get(workload.kind, self._count)
         try:
-            run(guest, workload, entry)
+            run(machine, workload, entry)
         except AgentError as error:
             entry |= {"status": "failed", "error": error.as_json()}
             return entry
@@ -231,9 +212,9 @@ class BootRun:
         return doubts + evidence.judge(workload.device or self._boot.provider, entry["evidence"],
                                        moved)
 
-    def _count(self, guest: Guest, workload: Workload, entry: Record) -> None:
+    def _count(self, machine: Machine, workload: Workload, entry: Record) -> None:
         assert self._counter
-        ordinary = {"device": workload.device, "nvme_serial": NVME_SERIAL}
+        ordinary = {"device": workload.device, "nvme_serial": machine.nvme_serial}
         order = {"name": workload.name, "rw": workload.rw, "bs": workload.bs, "ios": workload.ios,
                  "iodepth": workload.iodepth, "seed": (self._seed & 0x7ffffffe) + 1,
                  # What a disk with more than one queue has, whatever the number of CPUs.
@@ -242,21 +223,21 @@ class BootRun:
         order |= ordinary if workload.kind == ORDINARY else {}
         order |= self._unsampled()
         try:
-            answer = guest.channel.order("count", order, 2 * _COUNT_S)
+            answer = machine.channel.order("count", order, 2 * _COUNT_S)
         except AgentError as error:
             self._counter.skip()
             if error.step != "instrument":
                 raise
             # No counters in this machine: the I/O must still work, and its path be proved.
-            answer = guest.channel.order("count", order | {"instrument": "none"}, 2 * _COUNT_S)
+            answer = machine.channel.order("count", order | {"instrument": "none"}, 2 * _COUNT_S)
             answer["reason"] = f"expected {error.expected}, got {error.got}"
         entry["evidence"] = answer["evidence"]
         entry["counts"] = self._counter.counts(answer)
         if self._counter.instrument.icount:
             entry["virtual"] = virtual_time.figures(answer)
 
-    def _pattern(self, guest: Guest, workload: Workload, entry: Record) -> None:
-        answer = guest.channel.order("pattern", {
+    def _pattern(self, machine: Machine, workload: Workload, entry: Record) -> None:
+        answer = machine.channel.order("pattern", {
             "bytes": workload.size, "block": workload.bs, "seed": self._seed & 0x7fffffff,
             "direction": workload.rw} | self._unsampled(), 120)
         entry["evidence"] = answer["evidence"]
@@ -268,10 +249,10 @@ class BootRun:
         """
         return {"sample": 0} if self._counter and self._counter.instrument.icount else {}
 
-    def _fio(self, guest: Guest, workload: Workload, entry: Record) -> None:
+    def _fio(self, machine: Machine, workload: Workload, entry: Record) -> None:
         limit = workload.runtime_s + _FIO_GRACE_S
         started = time.monotonic()
-        answer = guest.channel.order("fio", {
+        answer = machine.channel.order("fio", {
             "name": workload.name, "job": fio.job_file(workload, self._seed & 0x7fffffff),
             "deadline_s": limit}, limit + _FIO_GRACE_S)
         took_s = time.monotonic() - started

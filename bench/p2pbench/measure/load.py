@@ -6,7 +6,8 @@ from p2pbench.base.units import amount, plural, short
 from p2pbench.plan.matrix import Matrix, Workload
 from p2pbench.records.kinds import COUNT, FIO
 from p2pbench.records.virtual_time import least_ios
-from p2pbench.testbed.qemu import Shape
+from p2pbench.testbed.machine import Shape
+from p2pbench.testbed.testbed import Testbed
 
 # What the kernel, the tools and the target take of the guest's memory.
 _REST = 256 << 20
@@ -24,6 +25,15 @@ def check(matrix: Matrix, shape: Shape) -> None:
                              f"(numjobs x iodepth x bs), the guest of testbed {matrix.testbed} has "
                              f"{amount(shape.memory)} in all; {amount(shape.memory - _REST)} is "
                              "allowed")
+
+
+def check_bars(matrix: Matrix, testbed: Testbed) -> None:
+    """Raise BenchError for the first BAR that is larger than the testbed can make one."""
+    for entry in matrix.memory:
+        if entry["bar"] > testbed.largest_bar:
+            raise BenchError(f"{matrix.file}: a BAR of {short(entry['bar'])}: testbed "
+                             f"{testbed.name} has BARs of at most {short(testbed.largest_bar)} "
+                             f"({testbed.bar_limit})")
 
 
 def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:

@@ -49,14 +49,14 @@ class Progress:
                           *(boot for boot in boots if boot not in self.run.first)]
         if not self.console.is_terminal:
             self._ending.enter_context(build_progress.every_minute(self.console.print))
-        self._estimate = Estimate(self.run.matrix, self._selected, self.run.at_once)
+        self._estimate = self.run.estimate(self._selected)
         self.run.begin(self._selected, self._estimate)
         assert self.run.journal
         header = self.run.journal.header
         most = "at most " if self.run.budget else ""
         self.console.print(
             f"run {self.run.name}: {most}{len(boots)} boots, {header['environment_class']} "
-            f"({header['provenance']['qemu']['why']}), seed {self.run.seed}, about "
+            f"({self.run.testbed.why}), seed {self.run.seed}, about "
             f"{in_words(self._left_s())}")
         self.say_notes()
         self.say_looks()
@@ -113,7 +113,7 @@ class Progress:
 
     def say_plan(self, boots: list[Boot]) -> None:
         """Say how much is planned, and how long that takes once the kernels are built."""
-        needed = in_words(Estimate(self.run.matrix, boots, self.run.at_once).remaining_s())
+        needed = in_words(self.run.estimate(boots).remaining_s())
         self.console.print(f"{len(boots)} boots in {len({boot.block for boot in boots})} blocks: "
                            f"about {needed}, and the time to build kernels that are not cached")
         self.say_notes()

@@ -23,7 +23,7 @@ from p2pbench.linux.kernel import Kernel, build, expected
 from p2pbench.linux.symbols import Function, differing, read_functions
 from p2pbench.linux.variants import find_variant
 from p2pbench.measure import beside, load, stopping
-from p2pbench.measure.boot import BootRun, Record
+from p2pbench.measure.boot import BootRun, Record, cmdline_of
 from p2pbench.measure.stopping import Budget
 from p2pbench.plan.matrix import REQUIRED, Boot, Matrix, matrix_from_json
 from p2pbench.plan.matrix_file import read_matrix
@@ -32,11 +32,10 @@ from p2pbench.records.kinds import COUNT
 from p2pbench.records.metrics import with_aa
 from p2pbench.records.records import Header
 from p2pbench.records.runs import JOURNAL, find_run, named
-from p2pbench.testbed import accelerators, instruments, limits, preflight, provenance
-from p2pbench.testbed.accelerators import Accelerator
-from p2pbench.testbed.initramfs import build_image
+from p2pbench.testbed import provenance
 from p2pbench.testbed.instruments import Counter, Instrument
-from p2pbench.testbed.qemu import Pace, read_shape
+from p2pbench.testbed.testbed import Testbed
+from p2pbench.testbed.testbeds import open_testbed
 
 
 class Run:
@@ -53,15 +52,13 @@ class Run:
         self.journal = journal
         self.selection: list[str] = []
         self.kernels: dict[str, Kernel] = {}
-        self._accelerator: Accelerator | None = None
-        self._instrument: Instrument | None = None
         self._functions_read: dict[str, list[Function]] = {}
         self._builder: Builder | None = None
         self.first: list[Boot] = []
-        self._pace = Pace()
-        self._shape = read_shape(matrix.testbed)
-        load.check(matrix, self._shape)
-        self.at_once = preflight.guests_at_once(self._shape.memory, limits.cpus())
+        self.testbed: Testbed = open_testbed(matrix.testbed)
+        load.check(matrix, self.testbed.shape)
+        load.check_bars(matrix, self.testbed)
+        self.at_once = self.testbed.at_once()
         self._to_run: list[Boot] = []
         self._running = beside.Running()
         self._early: dict[str, Record] = {}
@@ -112,7 +109,7 @@ class Run:
 
     def notes(self) -> list[str]:
         """Return what is to be known of the matrix before it runs."""
-        return load.pool_notes(self.matrix, self._shape) + load.count_notes(self.matrix)
+        return load.pool_notes(self.matrix, self.testbed.shape) + load.count_notes(self.matrix)
 
     def select(self, boots: list[Boot]) -> None:
         """Plan these boots and no others, and what each look may decide with so many cells."""
@@ -142,11 +139,15 @@ class Run:
         if not self.looks.budget_s or self.journal:
             return
         first = [boot for boot in boots if boot.block == boots[0].block]
-        needed = Estimate(self.matrix, first, self.at_once).remaining_s()
+        needed = self.estimate(first).remaining_s()
         if needed > self.looks.budget_s:
             raise BenchError(f"BUDGET of {in_words(self.looks.budget_s)}: one block of "
                              f"{self.matrix.file} is {len(first)} boots and takes about "
                              f"{in_words(needed)}; give more, or a matrix with fewer cells")
+
+    def estimate(self, boots: list[Boot]) -> "Estimate":
+        """Return how long boots will take."""
+        return Estimate(self.matrix, boots, self.at_once, self.testbed.typical_boot_s)
 
     def prepare(self, boots: list[Boot]) -> None:
         """Check the machine, build what the first boots need, and open the journal.
@@ -158,15 +159,13 @@ class Run:
         kernels = list(dict.fromkeys(self.kernels.values()))
         if self.journal:
             self._check_kernels(self.journal.header)
-        preflight.check_memory({boot.provider: self._shape.with_bar(boot.bar).memory
-                                for boot in boots})
-        preflight.check(kernels)
+        self.testbed.check(boots, kernels)
         counted = any(boot.kind == COUNT for boot in boots)
         emulated = counted and self.matrix.virtual_time == REQUIRED
         if emulated:
-            # Where the emulation has no virtual time, nothing is built in vain.
-            self._accelerator = accelerators.asked() or accelerators.EMULATION
-            self._choose_instrument(self._accelerator)
+            # Where there is no virtual time, nothing is built in vain.
+            self.testbed.choose_virtual_time()
+            self._heed_instrument()
         self.first = self.boots_beside_builds(boots)
         later = self._built_later(kernels)
         for kernel in kernels:
@@ -177,22 +176,22 @@ class Run:
             self._builder = Builder(later)
         if not emulated:
             built = self.kernels[self.first[0].variant] if self.first else kernels[0]
-            self._accelerator = accelerators.choose(built.bzimage)
-            if counted:
-                self._choose_instrument(self._accelerator)
+            self.testbed.choose(built, counted)
+            self._heed_instrument()
         if self.journal:
             self._check_machine(self.journal.header)
         else:
             self._create(boots)
 
-    def _choose_instrument(self, accelerator: Accelerator) -> None:
-        """Choose what counts; without virtual time it counts what the machine's load adds, too.
+    def _heed_instrument(self) -> None:
+        """Without virtual time the instrument counts what the machine's load adds, too.
 
         No boot then runs beside another one, or while a kernel is being built.
         """
-        self._instrument = instruments.choose(accelerator)
-        self._check_virtual_time(self._instrument)
-        if not self._instrument.icount:
+        if not self.testbed.instrument:
+            return
+        self._check_virtual_time(self.testbed.instrument)
+        if not self.testbed.instrument.icount:
             self.at_once = 1
             self.first = []
 
@@ -238,14 +237,13 @@ class Run:
                 and kernel != self.kernels[self.first[0].variant]]
 
     def _create(self, boots: list[Boot]) -> None:
-        assert self._accelerator
         made_from = self._provenance()
         kept = None if self._builder else compare_builds.collect(set(self.kernels.values()))
         directory = _new_directory(self.matrix.name)
         header = {
             "type": "run", "schema": SCHEMA, "run": directory.name, "seed": self.seed,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "environment_class": self._accelerator.environment_class,
+            "environment_class": self.testbed.environment_class,
             "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
             "stopping": self.looks.as_json(), "selection": self.selection,
             "kernels": {name: kernel.key for name, kernel in self.kernels.items()},
@@ -260,12 +258,11 @@ class Run:
 
     def _provenance(self) -> dict[str, Any]:
         """Return what the run is made from, as far as it has been built."""
-        assert self._accelerator
         built = {name: kernel for name, kernel in self.kernels.items() if kernel.directory.is_dir()}
-        collected = provenance.collect(built, self.matrix.variants, self._accelerator, self._shape)
-        if self._instrument:
+        collected = provenance.collect(built, self.matrix.variants, self.testbed)
+        if self.testbed.instrument:
             functions = {name: self._functions(kernel) for name, kernel in built.items()}
-            collected |= {"instrument": self._instrument.provenance(),
+            collected |= {"instrument": self.testbed.instrument.provenance(),
                           "symbols": differing(functions)}
         return collected
 
@@ -319,27 +316,28 @@ class Run:
                                  "start a new run")
 
     def _check_machine(self, header: Header) -> None:
-        """Refuse to go on with a run on another QEMU, or with another agent in the guest."""
-        assert self._accelerator
-        began, qemu = header["provenance"]["tools"]["qemu"], provenance.qemu_version()
-        if began != qemu:
-            raise BenchError(f"run {self.name} began with another QEMU ({began}, now {qemu}); "
-                             "start a new run")
-        began = header["provenance"].get("instrument")
-        if self._instrument and began != self._instrument.provenance():
-            raise BenchError(f"run {self.name} began to count with another instrument ({began}, "
-                             f"now {self._instrument.provenance()}); start a new run")
-        if header["environment_class"] != self._accelerator.environment_class:
+        """Refuse to go on with a run on another testbed, or with another agent in the machine."""
+        for tool, now in self.testbed.identity().items():
+            began = header["provenance"]["tools"][tool]
+            if began != now:
+                raise BenchError(f"run {self.name} began with another {tool.upper()} ({began}, now "
+                                 f"{now}); start a new run")
+        instrument = self.testbed.instrument
+        counted_by = header["provenance"].get("instrument")
+        if instrument and counted_by != instrument.provenance():
+            raise BenchError(f"run {self.name} began to count with another instrument "
+                             f"({counted_by}, now {instrument.provenance()}); start a new run")
+        if header["environment_class"] != self.testbed.environment_class:
             raise BenchError(f"run {self.name} is of class {header['environment_class']}, this "
-                             f"machine now gives {self._accelerator.environment_class}; start a "
-                             "new run")
+                             f"machine now gives {self.testbed.environment_class}; start a new run")
         for name, kernel in self.kernels.items():
             variant = header["provenance"]["variants"].get(name)
-            began = variant.get("image") if variant else build_image(kernel).stem
-            if began != build_image(kernel).stem:
+            now = self.testbed.image_of(kernel)
+            began = variant.get("image") if variant else now
+            if began != now:
                 raise BenchError(f"run {self.name} began with another guest image ({began}, now "
-                                 f"{build_image(kernel).stem}): the agent, the provider module or "
-                                 "a tool changed; start a new run")
+                                 f"{now}): the agent, the provider module or a tool changed; start "
+                                 "a new run")
 
     def begin(self, boots: list[Boot], estimate: "Estimate") -> None:
         """Start the clock of a run with a budget; estimate says how long a block takes.
@@ -411,21 +409,20 @@ class Run:
                 self._begin_boot(follower)
 
     def _begin_boot(self, boot: Boot) -> None:
-        assert self._accelerator
         kernel = self.kernels[boot.variant]
         raw = self.directory / "raw"
         counter = None
-        if boot.kind == COUNT and self._instrument:
-            counter = Counter(self._instrument, boot.variant, self._functions(kernel),
+        if boot.kind == COUNT and self.testbed.instrument:
+            counter = Counter(self.testbed.instrument, boot.variant, self._functions(kernel),
                               raw / boot.boot)
         consoles = self.directory / "console"
         consoles.mkdir(exist_ok=True)
-        build_image(kernel)  # two boots at once would both make it
+        self.testbed.prepare(kernel)
         run = BootRun(boot, self.matrix, self.seed, raw,
                       functools.partial(self._running.say, boot.boot), counter)
-        self._running.begin(boot.boot, functools.partial(
-            run.run, kernel, self._accelerator, self._shape, self._pace,
-            consoles / f"{boot.boot}.log"), run.stop)
+        machine = self.testbed.machine(boot, kernel, cmdline_of(boot, self.matrix),
+                                       consoles / f"{boot.boot}.log", counter)
+        self._running.begin(boot.boot, functools.partial(run.run, machine), run.stop)
 
 
 def _new_directory(matrix: str) -> Path:
@@ -448,12 +445,12 @@ def _new_directory(matrix: str) -> Path:
 class Estimate:
     """How long the rest of a run takes: first by the matrix, then by the boots that are done."""
 
-    # Boot, setup and teardown of a guest, and what a workload takes beyond its runtime.
-    _BOOT_S = 6.0
+    # What a workload takes beyond its runtime.
     _WORKLOAD_S = 0.5
 
-    def __init__(self, matrix: Matrix, boots: list[Boot], at_once: int) -> None:
+    def __init__(self, matrix: Matrix, boots: list[Boot], at_once: int, boot_s: float) -> None:
         self._boots = boots
+        self._boot_s = boot_s
         self._at_once = at_once
         self._expected = {boot.boot: self._guess(matrix, boot) for boot in boots}
         self._guessed = 0.0
@@ -461,7 +458,7 @@ class Estimate:
         self._started = time.monotonic()
 
     def _guess(self, matrix: Matrix, boot: Boot) -> float:
-        return self._BOOT_S + sum(
+        return self._boot_s + sum(
             (workload.runtime_s + self._WORKLOAD_S) * (matrix.rounds if workload.is_timed() else 1)
             for workload in matrix.workloads_for(boot.provider, boot.variant)
             if workload.is_run_in(boot.block))

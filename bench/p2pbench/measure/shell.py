@@ -8,11 +8,12 @@ from pathlib import Path
 from p2pbench.base.errors import BenchError
 from p2pbench.linux.kernel import build, expected
 from p2pbench.linux.variants import Variant
-from p2pbench.measure.boot import boot_cmdline, setup_args
+from p2pbench.measure.boot import boot_cmdline
+from p2pbench.plan.matrix import DEFAULT_TESTBED, Boot
 from p2pbench.records.kinds import is_peer
-from p2pbench.testbed import accelerators, preflight
 from p2pbench.testbed.channel import AgentError, ChannelLost
-from p2pbench.testbed.qemu import Guest, LostMachine, Pace, read_shape
+from p2pbench.testbed.machine import LostMachine, Machine
+from p2pbench.testbed.testbeds import open_testbed
 
 # A person may stay as long as they like.
 _DAYS_S = 7 * 24 * 3600.0
@@ -29,32 +30,33 @@ def run(variant: Variant, flavour: str, provider: str) -> None:
                          "no P2P client (use PROVIDER=host)")
     if not sys.stdin.isatty():
         raise BenchError("a shell needs a terminal on its standard input")
-    preflight.check_memory({provider: read_shape("qemu").memory})
-    preflight.check([expected(variant, flavour)])
+    testbed = open_testbed(DEFAULT_TESTBED)
+    boot = Boot(f"shell-{variant.name}", 0, 0, variant.name, provider)
+    testbed.check([boot], [expected(variant, flavour)])
     kernel = build(variant, flavour)
+    testbed.choose(kernel, counted=False)
     state = subprocess.run(["stty", "-g"], stdin=sys.stdin, capture_output=True,
                            text=True).stdout.strip()
     try:
         with tempfile.TemporaryDirectory() as directory:
-            guest = Guest(kernel, accelerators.choose(kernel.bzimage), read_shape("qemu"), Pace(),
-                          Path(directory) / "console", boot_cmdline(), interactive=True)
-            with guest:
-                _prompt(guest, provider)
+            with testbed.terminal(kernel, boot_cmdline(provider),
+                                  Path(directory) / "console") as machine:
+                _prompt(machine, provider)
     except (LostMachine, AgentError) as error:
         raise BenchError(str(error)) from None
     finally:
         _restore_terminal(state)
 
 
-def _prompt(guest: Guest, provider: str) -> None:
+def _prompt(machine: Machine, provider: str) -> None:
     try:
-        made = guest.channel.order("setup", setup_args(provider), 120)
+        made = machine.channel.order("setup", machine.setup_args(provider), 120)
         print(f"provider {provider}: the target's disk is {made['backing_dev']}, the fabric's "
               f"{made['fabric_dev']}, over {made['rdma_dev']} on {made['netdev']}; `exit` or "
               "Ctrl-A X ends the guest", flush=True)
-        guest.channel.order("shell", deadline_s=_DAYS_S)
+        machine.channel.order("shell", deadline_s=_DAYS_S)
     except ChannelLost as error:
-        lost = guest.lost(error)
+        lost = machine.lost(error)
         if "exit status" in lost.lost.reason or "killed" in lost.lost.reason \
                 or "panicked" in lost.lost.reason:
             raise lost from None

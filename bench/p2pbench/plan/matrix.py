@@ -7,6 +7,7 @@ from typing import Any
 from p2pbench.base.units import short
 from p2pbench.records.kinds import COUNT, FIO, MEMORY, BootKind, WorkloadKind
 
+DEFAULT_TESTBED = "qemu"
 # Whether a matrix can do without virtual time.
 WANTED, REQUIRED = "wanted", "required"
 

@@ -18,7 +18,7 @@ from p2pbench.records.kinds import PERF, is_peer
 from p2pbench.records.metrics import (AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT,
                                       VIRTUAL)
 from p2pbench.report import wording
-from p2pbench.report.model import Aa, Compare, Compared, Memory, CountedPath, Report
+from p2pbench.report.model import Aa, Compare, Compared, CountedPath, Memory, Report
 from p2pbench.report.select import of_kind, ratios
 
 NOT_WHOLE, ALARM = "NOT WHOLE", "A/A ALARM"

@@ -3,19 +3,18 @@
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from p2pbench.base import repository
 from p2pbench.base.program import run
 from p2pbench.linux.kernel import Kernel
-from p2pbench.testbed.accelerators import Accelerator
-from p2pbench.testbed.initramfs import TOOLS, build_image
-from p2pbench.testbed.qemu import Shape
+from p2pbench.testbed.initramfs import TOOLS
+from p2pbench.testbed.testbed import Testbed
 
 
-def _first_line(*command: str) -> str:
+def first_line(*command: str) -> str:
+    """Return the first line that a program prints, such as its version."""
     done = run(*command)
     return ((done.stdout or done.stderr).strip().splitlines() or ["unknown"])[0]
 
@@ -40,32 +39,25 @@ def _host() -> dict[str, Any]:
             "kernel": platform.release(), "os": _os_name(), "python": platform.python_version()}
 
 
-def qemu_version() -> str:
-    """Return what QEMU says that it is."""
-    return _first_line("qemu-system-x86_64", "--version")
-
-
 def _tools() -> dict[str, str]:
-    versions = {"qemu": qemu_version(),
-                "rdma": _first_line("rdma", "-V"),
-                "ip": _first_line("ip", "-V")}
+    versions = {"rdma": first_line("rdma", "-V"),
+                "ip": first_line("ip", "-V")}
     for name in TOOLS:
-        versions.setdefault(name, _first_line(name, "--version"))
+        versions.setdefault(name, first_line(name, "--version"))
     return versions
 
 
 def collect(kernels: Mapping[str, Kernel], defined: Mapping[str, dict[str, str]],
-            accelerator: Accelerator, shape: Shape) -> dict[str, Any]:
+            testbed: Testbed) -> dict[str, Any]:
     """Return the provenance of a run: base, patches, configuration, compiler, host, tools.
 
     kernels are by variant; of a variant that is defined by the matrix, what defines it is told.
     """
-    builds = {name: kernel.provenance() | {"image": build_image(kernel).stem}
+    builds = {name: kernel.provenance() | {"image": testbed.image_of(kernel)}
               for name, kernel in kernels.items()}
     for name in builds:
         builds[name] |= defined.get(name, {})
     base = next(iter(builds.values()))["base"]
-    return {"base": base, "variants": builds, "host": _host(), "tools": _tools(),
-            "repository": repository.state(),
-            "qemu": {"accelerator": accelerator.name, "why": accelerator.reason,
-                     "shape": asdict(shape)}}
+    return {"base": base, "variants": builds, "host": _host(),
+            "tools": testbed.identity() | _tools(), "repository": repository.state(),
+            **testbed.provenance()}

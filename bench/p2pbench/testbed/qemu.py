@@ -5,11 +5,11 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import CONFIGS
@@ -17,47 +17,18 @@ from p2pbench.base.program import environment, find_tool
 from p2pbench.base.toml_file import LocatedToml, integer
 from p2pbench.base.units import size
 from p2pbench.linux.kernel import Kernel
+from p2pbench.records.kinds import MEMORY, SQES
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.channel import Channel, ChannelLost
-from p2pbench.testbed.initramfs import AGENT_PORT, build_image
+from p2pbench.testbed.initramfs import AGENT_PORT, MODULE, build_image
+from p2pbench.testbed.machine import BOOT_DEADLINE_S, Lost, LostMachine, Pace, Shape
 from p2pbench.testbed.oom import OomWatch
 
 NVME_SERIAL = "p2pbench"
 BAR_PCI_ID = "1af4:1110"
 BAR_NUMBER = 2
-# A boot to a ready agent that takes this long is normal under TCG; deadlines
-# are for a machine of that speed and scale with how slow the first boot was.
-_NOMINAL_BOOT_S = 5.0
-_FIRST_BOOT_DEADLINE_S = 180.0
-_BOOT_DEADLINE_S = 40.0
 _CONSOLE_LINES = 40
 _BAR_BELOW_THE_HOLE = 256 << 30
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The guest's sizes, from configs/testbed/*.toml: bytes, and the number of CPUs."""
-
-    memory: int
-    cpus: int
-    disk: int
-    cmb: int
-    bar: int
-
-    def pools(self) -> dict[str, int]:
-        """Return the size of the pool of each provider of peer memory."""
-        return {"cmb": self.cmb, "bar": self.bar}
-
-    def with_bar(self, size: int) -> "Shape":
-        """Return the shape with a BAR of that many bytes, and memory for the pages behind it.
-
-        0 leaves it as it is. A struct page is 64 bytes for 4 KiB; a quarter as much again
-        is left for what the kernel needs to register them. The largest BAR leaves no room
-        for a CMB beside it.
-        """
-        if not size:
-            return self
-        return replace(self, bar=size, cmb=0, memory=self.memory + size // 64 * 5 // 4)
 
 
 @dataclass(frozen=True)
@@ -119,29 +90,6 @@ class Board:
         return ["-device", device]
 
 
-@dataclass
-class Pace:
-    """How fast this machine is: the first boot sets it, every deadline uses it.
-
-    Boots that run beside each other share it.
-    """
-
-    scale: float = 1.0
-    boots: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def boot_deadline_s(self) -> float:
-        """Return how long a boot may take."""
-        return _BOOT_DEADLINE_S * self.scale if self.boots else _FIRST_BOOT_DEADLINE_S
-
-    def booted(self, seconds: float) -> None:
-        """Learn from a boot."""
-        with self._lock:
-            if not self.boots:
-                self.scale = max(1.0, seconds / _NOMINAL_BOOT_S)
-            self.boots += 1
-
-
 def waited_for_cpu_s(pid: int) -> float:
     """Return how long a process was ready to run without a CPU, in s: the most of its threads; 0 if
     it has gone, or this kernel does not say.
@@ -155,23 +103,6 @@ def waited_for_cpu_s(pid: int) -> float:
     return waited
 
 
-@dataclass(frozen=True)
-class Lost:
-    """What is known of a machine that was lost."""
-
-    stage: str
-    reason: str
-    console: list[str] = field(default_factory=list)
-
-
-class LostMachine(Exception):
-    """The guest panicked, hung or was killed: not the same as a step that failed."""
-
-    def __init__(self, lost: Lost) -> None:
-        self.lost = lost
-        super().__init__(f"lost the machine in stage \"{lost.stage}\": {lost.reason}")
-
-
 def read_shape(name: str) -> Shape:
     """Read configs/testbed/<name>.toml."""
     path = CONFIGS / "testbed" / f"{name}.toml"
@@ -183,6 +114,16 @@ def read_shape(name: str) -> Shape:
     return Shape(**toml.table((), toml.data, fields, tuple(fields)))
 
 
+def setup_args(provider: str) -> dict[str, Any]:
+    """Return the setup order's arguments for a guest of this testbed."""
+    memory = provider.startswith(MEMORY)
+    return {"provider": "bar" if memory else provider.removesuffix(SQES),
+            "until": "provider" if memory else "connect",
+            "nvme_serial": NVME_SERIAL, "module": MODULE,
+            "netdev": "eth0",  # the guest has one network card, and no udev to rename it
+            "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
+
+
 class Guest:
     """One booted guest; a context manager that ends the guest whatever happens inside."""
 
@@ -192,6 +133,7 @@ class Guest:
                  icount: str = "") -> None:
         self.kernel = kernel
         self.console = console
+        self.nvme_serial = NVME_SERIAL
         self.boot_s = 0.0
         self.command: list[str] = []
         self._accelerator = accelerator
@@ -231,6 +173,10 @@ class Guest:
         self._killed = True
         if self._qemu:
             self._qemu.kill()
+
+    def setup_args(self, provider: str) -> dict[str, Any]:
+        """Return the setup order's arguments for the devices of a guest."""
+        return setup_args(provider)
 
     def lost(self, error: ChannelLost) -> LostMachine:
         """Turn a lost channel into a lost machine: how QEMU ended, and the console's last lines."""
@@ -325,7 +271,7 @@ class Guest:
         # The agent is as patient as we are, but has no order yet that could say so.
         cmdline = ("quiet console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic nokaslr "
                    f"no_timer_check P2PAGENT_SCALE="
-                   f"{self._pace.boot_deadline_s() / _BOOT_DEADLINE_S:.1f} "
+                   f"{self._pace.boot_deadline_s() / BOOT_DEADLINE_S:.1f} "
                    f"{self._cmdline}").rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
