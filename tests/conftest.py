@@ -13,8 +13,9 @@ from p2pbench.linux.kernel import Kernel, build, expected
 from p2pbench.linux.variants import find_variant
 from p2pbench.testbed import accelerators, preflight
 from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.config import read_shape
 from p2pbench.testbed.machine import Pace
-from p2pbench.testbed.qemu import Board, Guest, read_shape
+from p2pbench.testbed.qemu import Board, Guest
 
 from support import GuestMaker
 

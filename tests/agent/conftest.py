@@ -1,16 +1,14 @@
 """The agent, built once, and a machine made of files for each test."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+from faketree import Agent, FakeMachine
 
-from faketree import Agent, FakeMachine  # noqa: E402
+HERE = Path(__file__).parent
 
 SOURCE = HERE.parents[1] / "bench/agent"
 

@@ -10,8 +10,9 @@ import pytest
 
 from p2pbench.linux.kernel import Kernel
 from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.config import read_shape
 from p2pbench.testbed.machine import Pace
-from p2pbench.testbed.qemu import Guest, read_shape
+from p2pbench.testbed.qemu import Guest
 
 SUITES = {"blk-dma-direct", "blk-dma-users", "nvme-pci", "nvmet", "nvmet-p2pmem", "nvmet-rdma",
           "pci-p2pdma", "pci-p2pdma-map"}

@@ -11,8 +11,9 @@ from p2pbench.analysis import memory
 from p2pbench.linux.kernel import Kernel, build
 from p2pbench.linux.variants import find_variant
 from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.config import read_shape
 from p2pbench.testbed.machine import Pace
-from p2pbench.testbed.qemu import Guest, read_shape, setup_args
+from p2pbench.testbed.qemu import Guest, setup_args
 
 MATRIX = """\
 blocks = 1

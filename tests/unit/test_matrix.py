@@ -12,7 +12,8 @@ from p2pbench.measure.fio import job_file
 from p2pbench.measure.run import Run
 from p2pbench.plan.matrix import matrix_from_json
 from p2pbench.plan.matrix_file import find_matrix, read_matrix
-from p2pbench.testbed.qemu import read_shape, setup_args
+from p2pbench.testbed.config import read_shape
+from p2pbench.testbed.qemu import setup_args
 
 GOOD = """\
 blocks = 4

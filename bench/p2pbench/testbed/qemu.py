@@ -12,10 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from p2pbench.base.errors import BenchError
-from p2pbench.base.paths import CONFIGS
 from p2pbench.base.program import environment, find_tool
-from p2pbench.base.toml_file import LocatedToml, integer
-from p2pbench.base.units import size
 from p2pbench.linux.kernel import Kernel
 from p2pbench.records.kinds import MEMORY, SQES
 from p2pbench.testbed.accelerators import Accelerator
@@ -101,17 +98,6 @@ def waited_for_cpu_s(pid: int) -> float:
         with contextlib.suppress(OSError, IndexError):
             waited = max(waited, int(schedstat.read_text().split()[1]) / 1e9)
     return waited
-
-
-def read_shape(name: str) -> Shape:
-    """Read configs/testbed/<name>.toml."""
-    path = CONFIGS / "testbed" / f"{name}.toml"
-    if not path.is_file():
-        have = ", ".join(sorted(entry.stem for entry in path.parent.glob("*.toml")))
-        raise BenchError(f'unknown testbed "{name}" (configs/testbed has: {have})')
-    toml = LocatedToml(path)
-    fields = {"memory": size, "cpus": integer(1), "disk": size, "cmb": size, "bar": size}
-    return Shape(**toml.table((), toml.data, fields, tuple(fields)))
 
 
 def setup_args(provider: str) -> dict[str, Any]:

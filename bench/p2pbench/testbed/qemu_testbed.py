@@ -10,11 +10,12 @@ from p2pbench.plan.matrix import Boot
 from p2pbench.records import virtual_time
 from p2pbench.testbed import accelerators, instruments, limits, preflight
 from p2pbench.testbed.accelerators import Accelerator
+from p2pbench.testbed.config import read_shape
 from p2pbench.testbed.initramfs import build_image
 from p2pbench.testbed.instruments import Counter, Instrument
 from p2pbench.testbed.machine import Pace
 from p2pbench.testbed.provenance import first_line
-from p2pbench.testbed.qemu import Guest, read_shape
+from p2pbench.testbed.qemu import Guest
 
 
 class QemuTestbed:
