@@ -80,7 +80,7 @@ def test_whatever_else_changes_its_size_is_listed_behind_them() -> None:
 
 def test_every_structure_that_a_patch_adds_is_listed(found: dict[str, Any]) -> None:
     patches = "".join(patch.read_text() for name in ("baseline", "pageless")
-                      for patch in series_patches(name))
+                      for patch in series_patches("6.1", name))
     added = set(re.findall(r"^\+struct (\w+) \{$", patches, re.M))
     assert "pci_p2pmem_buf" in added
     assert added <= set(rows(found))
@@ -110,7 +110,7 @@ def test_the_symbols_are_those_of_the_kernel_that_boots(kernels: dict[str, Kerne
 def test_a_series_is_counted_as_git_counts_it(found: dict[str, Any]) -> None:
     series = {row["name"]: row for row in found["series"]}
     assert list(series) == ["baseline", "pageless", "rfc"]
-    patches = series_patches("pageless")
+    patches = series_patches("6.1", "pageless")
     assert series["pageless"]["patches"] == len(patches)
     text = "".join(patch.read_text().split("\n---\n", 1)[1] for patch in patches)
     added = len(re.findall(r"^\+(?!\+\+ )", text, re.M))

@@ -33,7 +33,7 @@ def own(tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(variants, "LINUX", tmp_path / "linux")
     monkeypatch.setattr(tree, "BUILD", build)
     yield tmp_path
-    directory = build / "linux" / variants.RELEASE / PAGE
+    directory = build / "linux" / "6.1" / PAGE
     if directory.is_dir():
         tree.git(directory, "reset", "-q", "--hard", "p2pbench/applied", check=False)
 
@@ -98,12 +98,12 @@ def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(own: Path) -> N
 
 def test_another_point_release_is_used_with_a_warning(
         own: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    tarball = os.environ.get("P2PBENCH_BASE") or str(variants.read_base().tarball)
+    tarball = os.environ.get("P2PBENCH_BASE") or str(variants.read_base("6.1").tarball)
     monkeypatch.delenv("P2PBENCH_BASE", raising=False)
     base = own / "linux" / "6.1" / "BASE"
     base.write_text(base.read_text().replace('version = "6.1', 'version = "5.1')
                     .replace('sha256 = "', 'sha256 = "00')
-                    .replace(str(variants.read_base().tarball), tarball))
+                    .replace(str(variants.read_base("6.1").tarball), tarball))
     tree.make_tree(find_variant(PAGE))
     version = tree.installed_version("linux-source-6.1") or "another version"
     assert f"warning: linux-source-6.1 is {version}" in capsys.readouterr().err
@@ -124,7 +124,7 @@ def test_a_missing_base_package_says_what_to_do(
 def test_patches_carry_a_sign_off_and_no_checkpatch_complaint(own: Path) -> None:
     directory = tree.make_tree(find_variant(PAGE))
     for name in ("baseline", "pageless", "kunit"):
-        for patch in variants.series_patches(name):
+        for patch in variants.series_patches("6.1", name):
             assert "\nSigned-off-by: " in patch.read_text()
             done = subprocess.run([directory / "scripts" / "checkpatch.pl", "--strict", "--quiet",
                                    "--no-signoff", "--ignore", series_check.IGNORED, patch],
@@ -133,7 +133,7 @@ def test_patches_carry_a_sign_off_and_no_checkpatch_complaint(own: Path) -> None
 
 
 def test_each_mistake_of_the_naive_port_can_still_be_planted(tmp_path: Path) -> None:
-    base = variants.read_base()
+    base = variants.read_base("6.1")
     repository = tree.base_repository(base, tree.base_tarball(base))
     (tmp_path / "objects").mkdir()
     env = {"GIT_INDEX_FILE": str(tmp_path / "index"),
@@ -157,7 +157,7 @@ def test_two_processes_that_need_the_base_unpack_it_once(
     (tmp_path / "linux" / "Makefile").write_text("VERSION = 6\n")
     tarball = tmp_path / "linux.tar"
     subprocess.run(["tar", "-cf", tarball, "-C", tmp_path, "linux"], check=True)
-    base = replace(variants.read_base(), tarball=tarball)
+    base = replace(variants.read_base("6.1"), tarball=tarball)
     with ThreadPoolExecutor() as pool:
         made = list(pool.map(lambda _: tree.base_repository(base, "0" * 64), range(4)))
     assert len(set(made)) == 1
@@ -177,7 +177,7 @@ def test_the_cache_may_lie_on_another_file_system(
         subprocess.run(["tar", "-cf", tarball, "-C", own, "source"], check=True)
         monkeypatch.setenv("P2PBENCH_BASE", str(tarball))
         base = own / "linux" / "6.1" / "BASE"
-        base.write_text(base.read_text().replace(variants.read_base().sha256,
+        base.write_text(base.read_text().replace(variants.read_base("6.1").sha256,
                                                  tools.file_sha256(tarball)))
         directory = tree.make_tree(find_variant("stock"))
         assert own.stat().st_dev != Path(elsewhere).stat().st_dev

@@ -37,7 +37,7 @@ def test_the_shell_scripts_are_clean() -> None:
 @pytest.fixture(scope="module")
 def checkpatch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script of the base kernel, with what it reads: no tree and no build is needed."""
-    base = read_base()
+    base = read_base("6.1")
     repository = base_repository(base, base_tarball(base))
     directory = tmp_path_factory.mktemp("scripts")
     for name in ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch"):

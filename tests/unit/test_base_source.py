@@ -37,7 +37,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Base:
     """A base whose tarball no package has brought, on a machine with an empty cache."""
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("P2PBENCH_BASE", raising=False)
-    return replace(read_base(), tarball=tmp_path / "usr" / "linux-source-6.1.tar.xz",
+    return replace(read_base("6.1"), tarball=tmp_path / "usr" / "linux-source-6.1.tar.xz",
                    sha256=hashlib.sha256(b"right").hexdigest())
 
 

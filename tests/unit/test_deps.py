@@ -131,7 +131,7 @@ def test_the_base_kernels_package_is_left_to_the_harness_where_apt_has_none(tmp_
 def test_the_base_kernels_package_is_not_asked_for_when_its_source_is_there(
         tmp_path: Path, where: str) -> None:
     script = with_packages(tmp_path, "fio")
-    repository = f"base/{read_base().sha256[:16]}.git"
+    repository = f"base/{read_base('6.1').sha256[:16]}.git"
     homes = {"cache": "cache", "xdg": "xdg/p2pbench", "home": ".cache/p2pbench",
              "relative": ".cache/p2pbench"}
     if where in homes:

@@ -47,7 +47,7 @@ def test_each_input_changes_the_key(own_linux: Path, monkeypatch: pytest.MonkeyP
     patch = next((own_linux / "6.1" / "baseline").glob("0003-*.patch"))
     patch.write_text(patch.read_text() + "\n")
     keys.add(key())
-    fragment = own_linux / "config" / "bench.config"
+    fragment = own_linux / "6.1" / "config" / "bench.config"
     fragment.write_text(fragment.read_text() + "# CONFIG_SWAP is not set\n")
     keys.add(key())
     monkeypatch.setattr(kernel, "compiler", lambda: "gcc 99; ld 99")

@@ -7,7 +7,7 @@ import pytest
 from p2pbench.linux import tree, variants
 from p2pbench.linux.variants import Variant
 
-VARIANT = Variant("v", ("s",), False)
+VARIANT = Variant("v", "6.1", ("s",), False)
 NOTES = "Since the first version: a line.\n\nTo check: another one.\n"
 
 
@@ -23,7 +23,7 @@ def series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commit(origin, "1", "First")
     commit(origin, "2", "Second")
     tree.git(origin, "notes", "add", "-m", NOTES)
-    tree._export(origin, "s", "HEAD~2..HEAD")
+    tree._export(origin, directory, "HEAD~2..HEAD")
     return directory
 
 
@@ -56,14 +56,14 @@ def test_notes_are_applied_and_exported_byte_for_byte(series: Path, applied: Pat
     before = {path.name: path.read_bytes() for path in series.iterdir()}
     assert tree.git(applied, "notes", "show").stdout == NOTES
     assert "To check" not in tree.git(applied, "log", "--format=%B").stdout
-    assert tree._export(applied, "s", "HEAD~2..HEAD") == []
+    assert tree._export(applied, series, "HEAD~2..HEAD") == []
     assert {path.name: path.read_bytes() for path in series.iterdir()} == before
 
 
 def test_notes_stay_with_a_commit_that_is_changed(series: Path, applied: Path) -> None:
     (applied / "file").write_text("3\n")
     tree.git(applied, "commit", "-q", "-a", "--amend", "-m", "Second\n\nWhy else.")
-    tree._export(applied, "s", "HEAD~2..HEAD")
+    tree._export(applied, series, "HEAD~2..HEAD")
     _, second = sorted(series.glob("*.patch"))
     assert "Why else." in second.read_text()
     assert tree.notes_of(second) == NOTES

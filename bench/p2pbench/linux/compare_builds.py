@@ -86,8 +86,9 @@ def _pairs(kernels: Sequence[Kernel]) -> list[tuple[Kernel, Kernel]]:
 def _is_below(old: Variant, new: Variant) -> bool:
     """Say whether a variant is another one less its last series (and has the same options)."""
     count = len(old.series)
-    return (count < len(new.series) and old.series == new.series[:count] and not old.last
-            and old.fragments == new.fragments)
+    same = old.release == new.release and old.fragments == new.fragments
+    below = count < len(new.series) and old.series == new.series[:count]
+    return same and below and not old.last
 
 
 def _code(old: Kernel, new: Kernel) -> dict[str, Any]:

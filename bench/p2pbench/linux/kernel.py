@@ -20,7 +20,7 @@ from p2pbench.linux import build_progress, incremental, struct_sizes
 from p2pbench.linux.incremental import compiler
 from p2pbench.linux.symbols import compact
 from p2pbench.linux.tree import base_tarball, make_tree
-from p2pbench.linux.variants import RELEASE, Variant, find_variant, read_base
+from p2pbench.linux.variants import Variant, find_variant
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.
@@ -64,7 +64,8 @@ def fragments(variant: Variant, flavour: str) -> list[Path]:
     """Return the configuration fragments of a kernel, in the order they are merged."""
     if flavour not in FLAVOURS:
         raise BenchError(f'unknown flavour "{flavour}" ({", ".join(FLAVOURS)})')
-    return [LINUX / "config" / f"{name}.config" for name in ("base", flavour, *variant.fragments)]
+    return [LINUX / variant.release / "config" / f"{name}.config"
+            for name in ("base", flavour, *variant.fragments)]
 
 
 def asked_options(variant: Variant, flavour: str) -> str:
@@ -73,7 +74,7 @@ def asked_options(variant: Variant, flavour: str) -> str:
 
 
 def _inputs(variant: Variant, flavour: str) -> dict[str, object]:
-    base = read_base()
+    base = variant.base
     sha256 = base_tarball(base)
     return {
         "base": {"package": base.package, "version": base.version, "sha256": sha256},
@@ -175,7 +176,7 @@ def compile_tree(tree: Path, variant: Variant, flavour: str, locks: tuple[int, i
     """
     objects = tree / f"obj-{flavour}"
     content = incremental.sources(tree)
-    others = sorted((BUILD / "linux" / RELEASE).glob(f"*/obj-{flavour}"))
+    others = sorted((BUILD / "linux" / variant.release).glob(f"*/obj-{flavour}"))
     nearest = incremental.nearest(content, [objects, *others])
     if nearest:
         incremental.borrow(nearest, objects)
@@ -253,7 +254,7 @@ def configure(tree: Path, objects: Path, asked: str, arch: str = "x86_64", cross
     _make(tree, objects, "olddefconfig", arch=arch, cross=cross)
     refused = refused_options(asked, config.read_text())
     if refused and strict:
-        raise BenchError(f"{len(refused)} option(s) of linux/config did not end up in .config as "
+        raise BenchError(f"{len(refused)} option(s) of linux/*/config did not end up in .config as "
                          "asked:\n  " + "\n  ".join(refused))
     if before and config.read_bytes() == content:
         os.utime(config, ns=(before.st_atime_ns, before.st_mtime_ns))

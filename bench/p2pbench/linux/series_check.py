@@ -5,12 +5,12 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from p2pbench.base.paths import BUILD, ROOT, own_environment, shown
 from p2pbench.base.program import run
-from p2pbench.linux.kernel import BUILD_VARIABLES, configure, make_command
+from p2pbench.linux.kernel import BUILD_VARIABLES, asked_options, configure, make_command
 from p2pbench.linux.tree import git, make_tree
 from p2pbench.linux.variants import Variant
 
@@ -67,7 +67,7 @@ def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
     patches = variant.patches()
     complaints: list[str] = []
     objects = work / "obj-check"
-    configure(work, objects, _options())
+    configure(work, objects, _options(variant))
     left_out = _left_out(objects)
     enabled = [name for name in sources if name not in left_out]
     git(work, "checkout", "-q", "--detach", "-f", "base")
@@ -84,14 +84,14 @@ def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
     git(work, "checkout", "-q", "--detach", "-f", "checked")
     complaints += _leftovers(work, variant)
     for config in configs:
-        complaints += _check_config(work, config, sources)
+        complaints += _check_config(work, variant, config, sources)
     return complaints
 
 
-def _options() -> str:
+def _options(variant: Variant) -> str:
     """The bench flavour's options, and those of the other sources that the series touch."""
-    return "".join((ROOT / "linux" / "config" / f"{name}.config").read_text()
-                   for name in ("base", "bench")) + "CONFIG_BLK_INLINE_ENCRYPTION=y\n"
+    bench = asked_options(replace(variant, fragments=()), "bench")
+    return f"{bench}CONFIG_BLK_INLINE_ENCRYPTION=y\n"
 
 
 def _is_error(line: str) -> bool:
@@ -155,13 +155,13 @@ def _leftovers(work: Path, variant: Variant) -> list[str]:
     return found
 
 
-def _check_config(work: Path, config: Config, sources: list[str]) -> list[str]:
+def _check_config(work: Path, variant: Variant, config: Config, sources: list[str]) -> list[str]:
     """Build what the series touches in one more configuration of the final tree."""
     if config.cross and not shutil.which(config.cross + "gcc"):
         return [f"{config.name}: {config.cross}gcc not found; install gcc-{config.cross[:-1]}"]
     objects = work / f"obj-{config.name}"
     git(work, "checkout", "-q", "--detach", "-f", "checked")
-    configure(work, objects, _options() + config.options, config.arch, config.cross,
+    configure(work, objects, _options(variant) + config.options, config.arch, config.cross,
               strict=False)
     absent = config.absent + _left_out(objects)
     enabled = [name for name in sources

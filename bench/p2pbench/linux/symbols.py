@@ -43,7 +43,7 @@ class Function:
 def compact(path: Path) -> str:
     """Return what a count needs of vmlinux.map: lines of address, size (both hex) and object."""
     text = _read(path, "the linker writes it when CONFIG_VMLINUX_MAP is on "
-                       "(linux/config/base.config)")
+                       "(config/base.config in linux/)")
     lines = []
     for _, address, size, name in _SECTION.findall(text):
         if int(size, 16) and int(address, 16):
@@ -97,7 +97,7 @@ def largest_piece(functions: Sequence[Function], path: str) -> tuple[int, int]:
         else:
             pieces.append((function.address, following.address))
     if not pieces:
-        raise BenchError(f"no function of {path} in this kernel: is it built in (linux/config/)?")
+        raise BenchError(f"no function of {path} in this kernel: is it built in (linux/*/config/)?")
     return max(pieces, key=lambda piece: piece[1] - piece[0])
 
 

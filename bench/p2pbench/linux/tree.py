@@ -15,7 +15,7 @@ from p2pbench.base.paths import BUILD, cache_dir, own_environment, shown
 from p2pbench.base.program import run, why
 from p2pbench.base.tools import file_sha256
 from p2pbench.linux import base_source
-from p2pbench.linux.variants import RELEASE, Base, Variant, read_base, series_dir
+from p2pbench.linux.variants import Base, Variant, series_dir
 
 # The same commits and the same patch files whatever the user's git configuration
 # and clock say.
@@ -44,7 +44,7 @@ def git(directory: Path, *args: str, check: bool = True, extra: Mapping[str, str
 
 def tree_dir(variant: Variant) -> Path:
     """Return where the variant's source tree lies."""
-    return BUILD / "linux" / RELEASE / variant.name
+    return BUILD / "linux" / variant.release / variant.name
 
 
 def _repository(sha256: str) -> Path:
@@ -89,7 +89,7 @@ def base_tarball(base: Base) -> str:
                          f"{base.tarball.name} of {base.package} {base.version} has {base.sha256}")
     if sha256 != base.sha256:
         version = installed_version(base.package) or "another version"
-        print(f"warning: {base.package} is {version}, linux/{RELEASE}/BASE was made with "
+        print(f"warning: {base.package} is {version}, linux/{base.release}/BASE was made with "
               f"{base.version}; it is used as long as every patch applies", file=sys.stderr)
     return sha256
 
@@ -211,7 +211,7 @@ def make_tree(variant: Variant) -> Path:
 
 
 def _make_tree(variant: Variant) -> Path:
-    base = read_base()
+    base = variant.base
     sha256 = base_tarball(base)
     directory = tree_dir(variant)
     stamp = directory / ".git" / "p2pbench-state"
@@ -271,17 +271,16 @@ def export_series(variant: Variant) -> list[str]:
                        check=False).returncode:
             raise BenchError(f"{shown(directory)}: the commits of series {name} were rewritten; "
                              f"move the tag p2pbench/{name} to its last commit")
-        changed += _export(directory, name, f"{lower}..{upper}")
+        changed += _export(directory, series_dir(variant.release, name), f"{lower}..{upper}")
         lower = upper
     git(directory, "tag", "-f", "p2pbench/applied")
     stamp = directory / ".git" / "p2pbench-state"
-    stamp.write_text(f"{base_tarball(read_base())}\n{_series_state(variant)}")
+    stamp.write_text(f"{base_tarball(variant.base)}\n{_series_state(variant)}")
     return changed
 
 
-def _export(directory: Path, name: str, commits: str) -> list[str]:
-    target = series_dir(name)
-    scratch = target.parent / f".export-{name}-{os.getpid()}"
+def _export(directory: Path, target: Path, commits: str) -> list[str]:
+    scratch = target.parent / f".export-{target.name}-{os.getpid()}"
     try:
         git(directory, "format-patch", "-q", "-N", "--zero-commit", "--no-signature",
             "--full-index", "--no-renames", "--notes", "-o", str(scratch), commits)

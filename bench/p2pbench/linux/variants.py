@@ -7,13 +7,11 @@ from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import LINUX, shown
 from p2pbench.base.toml_file import LocatedToml, names, text, truth
 
-RELEASE = "6.1"
-
-
 @dataclass(frozen=True)
 class Base:
-    """The packaged kernel source that every series applies to."""
+    """A packaged kernel source that series apply to; linux/<release>/ has all that is of it."""
 
+    release: str
     package: str
     suite: str
     version: str
@@ -23,23 +21,30 @@ class Base:
 
 @dataclass(frozen=True)
 class Variant:
-    """One kernel: the base and the names of the series on top of it, in order."""
+    """One kernel: the release of its base, and the names of the series on top of it, in order."""
 
     name: str
+    release: str
     series: tuple[str, ...]
     rxe_p2p: bool
     fragments: tuple[str, ...] = ()
     last: str = ""
 
+    @property
+    def base(self) -> Base:
+        """The base that it is built on."""
+        return read_base(self.release)
+
     def patches_of(self, name: str) -> list[Path]:
         """Return the patches of one of its series, cut behind `last` if it is the last series."""
-        patches = series_patches(name)
+        patches = series_patches(self.release, name)
         if not self.last or name != self.series[-1]:
             return patches
         numbers = [patch.name.split("-")[0] for patch in patches]
         if self.last not in numbers:
-            raise BenchError(f'variant "{self.name}": {shown(series_dir(name))} has no patch '
-                             f"{self.last} ({numbers[0]} to {numbers[-1]})")
+            directory = shown(series_dir(self.release, name))
+            raise BenchError(f'variant "{self.name}": {directory} has no patch {self.last} '
+                             f"({numbers[0]} to {numbers[-1]})")
         return patches[:numbers.index(self.last) + 1]
 
     def patches(self) -> list[Path]:
@@ -47,24 +52,33 @@ class Variant:
         return [patch for name in self.series for patch in self.patches_of(name)]
 
 
-def read_base() -> Base:
+def releases() -> list[str]:
+    """Return the releases of the bases that there are: the folders of linux/ with a BASE."""
+    return sorted(path.parent.name for path in LINUX.glob("*/BASE"))
+
+
+def read_base(release: str) -> Base:
     """Read linux/<release>/BASE."""
-    toml = LocatedToml(LINUX / RELEASE / "BASE")
+    toml = LocatedToml(LINUX / release / "BASE")
     fields = {"package": text, "suite": text, "version": text, "tarball": text, "sha256": text}
     data = toml.table((), toml.data, fields, tuple(fields))
-    return Base(data["package"], data["suite"], data["version"], Path(data["tarball"]),
+    return Base(release, data["package"], data["suite"], data["version"], Path(data["tarball"]),
                 data["sha256"])
 
 
 def read_variants() -> dict[str, Variant]:
-    """Read linux/<release>/variants.toml: the variants by name, in the file's order."""
-    toml = LocatedToml(LINUX / RELEASE / "variants.toml")
+    """Read each linux/<release>/variants.toml: the variants by name, in the files' order."""
     fields = {"series": names, "fragments": names, "rxe_p2p": truth}
-    variants = {}
-    for name, value in toml.data.items():
-        entry = toml.table((name,), value, fields, ("series", "rxe_p2p"))
-        variants[name] = Variant(name, entry["series"], entry["rxe_p2p"],
-                                 entry.get("fragments", ()))
+    variants: dict[str, Variant] = {}
+    for release in releases():
+        toml = LocatedToml(LINUX / release / "variants.toml")
+        for name, value in toml.data.items():
+            if name in variants:
+                raise toml.error((name,), f'variant "{name}" stands in linux/'
+                                 f'{variants[name].release}/variants.toml, too')
+            entry = toml.table((name,), value, fields, ("series", "rxe_p2p"))
+            variants[name] = Variant(name, release, entry["series"], entry["rxe_p2p"],
+                                     entry.get("fragments", ()))
     return variants
 
 
@@ -78,19 +92,19 @@ def find_variant(name: str) -> Variant:
     if whole in variants and last and variants[whole].series:
         return replace(variants[whole], name=name, last=last)
     if name not in variants:
-        raise BenchError(f'unknown variant "{name}" (linux/{RELEASE}/variants.toml has: '
-                         f'{", ".join(variants)})')
+        raise BenchError(f'unknown variant "{name}" (linux/{"|".join(releases())}/variants.toml '
+                         f'has: {", ".join(variants)})')
     return variants[name]
 
 
-def series_dir(name: str) -> Path:
-    """Return the directory of a patch series."""
-    return LINUX / RELEASE / name
+def series_dir(release: str, name: str) -> Path:
+    """Return the directory of a patch series on a base."""
+    return LINUX / release / name
 
 
-def series_patches(name: str) -> list[Path]:
+def series_patches(release: str, name: str) -> list[Path]:
     """Return the patches that the series file of a directory lists, in order."""
-    directory = series_dir(name)
+    directory = series_dir(release, name)
     index = directory / "series"
     if not index.is_file():
         raise BenchError(f"{shown(index)}: not there; a series directory lists its patches in it")

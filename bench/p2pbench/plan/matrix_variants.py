@@ -10,7 +10,7 @@ from typing import Any
 
 from p2pbench.base.errors import BenchError
 from p2pbench.base.toml_file import LocatedToml, Parser, text
-from p2pbench.linux.variants import RELEASE, Variant, find_variant, read_variants
+from p2pbench.linux.variants import Variant, find_variant, read_variants
 
 # A variant's name is part of names of files.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -32,8 +32,8 @@ def read_defined(toml: LocatedToml) -> dict[str, dict[str, str]]:
             raise toml.error(key, f'variant "{name}": at most 64 letters, digits, - and _ are '
                              "allowed, and a letter or digit first")
         if name in known:
-            raise toml.error(key, f'variant "{name}": linux/{RELEASE}/variants.toml has one of '
-                             "that name; give it another")
+            file = f"linux/{known[name].release}/variants.toml"
+            raise toml.error(key, f'variant "{name}": {file} has one of that name; give it another')
         variants[name] = toml.table(key, entry, {"kernel": _kernel, "cmdline": _cmdline},
                                     ("kernel", "cmdline"))
     return variants

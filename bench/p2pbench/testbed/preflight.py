@@ -15,7 +15,7 @@ from p2pbench.base.paths import BUILD, RESULTS, cache_dir, check_paths, shown
 from p2pbench.base.program import environment, find_tool, run
 from p2pbench.linux.kernel import Kernel
 from p2pbench.linux.tree import base_tarball, have_base, tree_dir
-from p2pbench.linux.variants import read_base
+from p2pbench.linux.variants import read_base, releases
 from p2pbench.testbed import limits
 from p2pbench.testbed.initramfs import TOOLS
 
@@ -131,8 +131,10 @@ def _needed(kernels: Iterable[Kernel], trees: int) -> list[tuple[Path, int, str]
     a_tree = _TREE + (_GIT if _device(cache_dir()) != _device(BUILD) else 0)
     writes = [(BUILD, _BESIDE + trees * a_tree, "the build"), (RESULTS, _BESIDE, "a run's results")]
     to_build = [kernel for kernel in kernels if not kernel.directory.is_dir()]
-    if (to_build or trees) and not have_base(read_base()):
-        writes.append((cache_dir(), _GIT, "the kernel cache"))
+    bases = {kernel.variant.release for kernel in to_build} or set(releases()[:trees])
+    for release in bases:
+        if not have_base(read_base(release)):
+            writes.append((cache_dir(), _GIT, "the kernel cache"))
     for tree in {tree_dir(kernel.variant) for kernel in to_build}:
         if not tree.is_dir():
             writes.append((BUILD, a_tree, "the build"))
@@ -184,10 +186,16 @@ def check(kernels: Iterable[Kernel]) -> None:
 
 
 def check_groups(groups: Sequence[str]) -> None:
-    """Raise BenchError if the paths, the tools of these groups, or with "source" the base's source
-    are missing.
+    """Raise BenchError if the paths, the tools of these groups, or with "source" the source of
+    every base are missing: a run needs one, and says so when it needs another.
     """
     check_paths()
     check_tools(groups)
-    if "source" in groups:
-        base_tarball(read_base())
+    missing = []
+    for release in releases() if "source" in groups else ():
+        try:
+            base_tarball(read_base(release))
+        except BenchError as error:
+            missing.append(error)
+    if missing and len(missing) == len(releases()):
+        raise missing[0]
