@@ -56,7 +56,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
 
 def run(name: str, kernel: Kernel, matrix: Matrix, instrument: instruments.Instrument,
         directory: Path) -> dict[str, Any]:
-    counter = Counter(instrument, "page", read_functions(kernel.directory), directory / name)
+    counter = Counter(instrument, "page", read_functions(kernel.directory, "6.1"), directory / name)
     entries = counted_boot(name, kernel, matrix, counter, directory)
     assert {entry["status"] for entry in entries.values()} == {"ok"}, entries
     return entries

@@ -86,7 +86,7 @@ def busy_host() -> Generator[None, None, None]:
 
 def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy_host: None,
                                        instrument: instruments.Instrument, tmp_path: Path) -> None:
-    functions = read_functions(page_kernel.directory)
+    functions = read_functions(page_kernel.directory, "6.1")
     one, two = (counted_boot(name, page_kernel, matrix,
                              Counter(instrument, "page", functions, tmp_path / name), tmp_path)
                 for name in ("one", "two"))
@@ -106,7 +106,8 @@ def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy
 def test_queues_in_the_cmb_are_timed_as_exactly(page_kernel: Kernel, matrix: Matrix,
                                                 instrument: instruments.Instrument,
                                                 tmp_path: Path) -> None:
-    counter = Counter(instrument, "page", read_functions(page_kernel.directory), tmp_path / "one")
+    functions = read_functions(page_kernel.directory, "6.1")
+    counter = Counter(instrument, "page", functions, tmp_path / "one")
     entries = counted_boot("one", page_kernel, matrix, counter, tmp_path, "count+sqes")
     assert [entry["status"] for entry in entries.values()] == ["ok"]
     assert entries["count-cmb+sqes-randread-64k-qd1"]["evidence"]["p2p"]["requests"] == 32
@@ -115,7 +116,7 @@ def test_queues_in_the_cmb_are_timed_as_exactly(page_kernel: Kernel, matrix: Mat
 def test_a_guest_that_does_not_wait_for_its_disk_is_invalid(
         page_kernel: Kernel, matrix: Matrix, instrument: instruments.Instrument, tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch) -> None:
-    functions = read_functions(page_kernel.directory)
+    functions = read_functions(page_kernel.directory, "6.1")
     hasty = Counter(replace(instrument, icount=""), "page", functions, tmp_path / "one")
     assert "sync=" not in hasty.argument
     monkeypatch.setattr(hasty, "instrument", instrument)

@@ -7,6 +7,8 @@ import pytest
 
 from p2pbench.base.errors import BenchError
 from p2pbench.linux import kernel, variants
+from p2pbench.linux.probe import read_probe
+from p2pbench.linux.symbols import subsystem_of
 from p2pbench.linux.tree import tree_dir
 from p2pbench.linux.variants import find_variant, read_variants, releases
 from p2pbench.plan.matrix_file import read_matrix
@@ -39,11 +41,12 @@ def two_bases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of linux/ with a second base beside 6.1; return the folder of the second."""
     copy = tmp_path / "linux"
     shutil.copytree(variants.LINUX, copy)
-    for module in (variants, kernel):
-        monkeypatch.setattr(module, "LINUX", copy)
+    monkeypatch.setattr(variants, "LINUX", copy)
     second = copy / "9.9"
     second.mkdir()
     shutil.copytree(copy / "6.1" / "config", second / "config")
+    probe = (copy / "6.1" / "probe.toml").read_text()
+    (second / "probe.toml").write_text(probe.replace('"block/" = "block"', '"blk/" = "block"'))
     text = (copy / "6.1" / "BASE").read_text()
     (second / "BASE").write_text(text.replace("linux-source-6.1", "linux-source-9.9"))
     (second / "variants.toml").write_text(OWN)
@@ -60,6 +63,8 @@ def test_a_second_base_needs_only_its_folder(two_bases: Path, tmp_path: Path) ->
     assert own.patches() == [two_bases / "own" / "0001-a.patch"]
     assert kernel.fragments(own, "bench")[0] == two_bases / "config" / "base.config"
     assert tree_dir(own).parent.name == "9.9"
+    assert subsystem_of("blk/bio.o", read_probe("9.9").subsystems) == "block"
+    assert subsystem_of("blk/bio.o", read_probe("6.1").subsystems) == "other"
     (tmp_path / "own.toml").write_text(MATRIX)
     planned = {boot.variant for boot in read_matrix(tmp_path / "own.toml").plan(1)}
     assert planned == {"page", "next"}

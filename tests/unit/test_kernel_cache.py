@@ -26,8 +26,7 @@ def own_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "cache" / "base").symlink_to(base)
     copy = tmp_path / "linux"
     shutil.copytree(variants.LINUX, copy)
-    for module in (variants, kernel):
-        monkeypatch.setattr(module, "LINUX", copy)
+    monkeypatch.setattr(variants, "LINUX", copy)
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
     return copy
 

@@ -40,7 +40,8 @@ def built(tmp_path: Path, system: str = SYSTEM) -> Path:
 
 
 def test_a_function_has_its_object_and_by_its_path_a_subsystem(tmp_path: Path) -> None:
-    found = [(f.address, f.name, f.object, f.subsystem) for f in read_functions(built(tmp_path))]
+    found = [(f.address, f.name, f.object, f.subsystem)
+             for f in read_functions(built(tmp_path), "6.1")]
     assert found == [
         (0xffffffff81000000, "bio_init", "block/bio.o", "block"),
         (0xffffffff81000080, "bio_split.part.0", "block/bio.o", "block"),
@@ -52,7 +53,7 @@ def test_a_function_has_its_object_and_by_its_path_a_subsystem(tmp_path: Path) -
 
 def test_the_largest_piece_of_an_object_is_where_its_code_is(tmp_path: Path) -> None:
     hot = "".join(f"{0xffffffff81000200 + 0x10 * i:x} t hot_{i}\n" for i in range(5))
-    found = read_functions(built(tmp_path, SYSTEM + hot))
+    found = read_functions(built(tmp_path, SYSTEM + hot), "6.1")
     in_pieces = [replace(f, object="a.o") if f.name in ("bio_init", "hot_0", "hot_1", "hot_2")
                  else f for f in found]
     assert largest_piece(in_pieces, "a.o") == (0xffffffff81000000, 0xffffffff81000080)
@@ -66,13 +67,13 @@ def test_the_largest_piece_of_an_object_is_where_its_code_is(tmp_path: Path) -> 
 def test_a_missing_map_is_named_with_the_cure(tmp_path: Path, missing: str) -> None:
     (built(tmp_path) / missing).unlink()
     with pytest.raises(BenchError, match=f"{missing}: No such file.*remove .* built again"):
-        read_functions(tmp_path)
+        read_functions(tmp_path, "6.1")
 
 
 def test_a_cut_map_is_named_with_its_line(tmp_path: Path) -> None:
     (built(tmp_path) / "System.map").write_text(SYSTEM + "ffffffff8")
     with pytest.raises(BenchError, match="System.map:10: expected an address"):
-        read_functions(tmp_path)
+        read_functions(tmp_path, "6.1")
 
 
 def test_a_kernel_without_the_linkers_map_is_refused(tmp_path: Path) -> None:
@@ -94,11 +95,11 @@ def test_what_a_build_inlined_or_renamed_is_listed(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for directory in (one, other):
         directory.mkdir()
-    page = read_functions(built(one))
+    page = read_functions(built(one), "6.1")
     changed = SYSTEM.replace("bio_split.part.0", "bio_split.isra.0") \
         .replace("ffffffff81000140 T nvmet_req_init\n", "").replace("T sort", "T sort_r")
     rows = {row["function"]: row for row in differing({
-        "page": page, "pageless": read_functions(built(other, changed))})}
+        "page": page, "pageless": read_functions(built(other, changed), "6.1")})}
     assert set(rows) == {"bio_split.part.0", "bio_split.isra.0", "nvmet_req_init"}
     assert rows["nvmet_req_init"]["in"] == ["page"]
     assert rows["nvmet_req_init"]["absent"] == ["pageless"]

@@ -8,7 +8,7 @@ import pytest
 
 import samples
 from p2pbench.base.schema import validator
-from p2pbench.linux.symbols import SUBSYSTEMS
+from p2pbench.linux.probe import read_probe
 from p2pbench.records.counts import OTHER
 from p2pbench.report import render, report_file, summary, wording
 from p2pbench.report.plots import all_plots, svg
@@ -169,7 +169,7 @@ def test_a_stack_has_a_part_for_each_subsystem_and_the_sum_beside_it(
 
 
 def test_every_subsystem_has_a_colour_of_its_own() -> None:
-    names = {name for name, _ in SUBSYSTEMS} | {OTHER}
+    names = {*read_probe("6.1").subsystems.values(), OTHER}
     assert len({svg.subsystem_shade(name) for name in names}) == len(names)
 
 

@@ -15,17 +15,9 @@ from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import shown
 from p2pbench.base.program import run, why
 from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.probe import read_probe
 from p2pbench.linux.variants import Variant, read_variants
 
-# What the patches touch, what embeds that, and what a reader asks for (page, device, scatterlist);
-# any other structure whose size differs is added.
-STRUCTS = (
-    "bio", "bio_vec", "dma_vec", "bvec_iter", "request", "request_queue", "queue_limits",
-    "blk_segment_split_ctx", "scatterlist", "nvme_iod", "nvme_dev", "nvme_ctrl_ops", "nvmet_req",
-    "nvmet_ns", "nvmet_ctrl", "nvmet_p2pmem_stats", "nvmet_rdma_rsp", "nvmet_rdma_cmd",
-    "rdma_rw_ctx", "ib_device", "ib_p2p_addr", "pci_p2pdma", "pci_p2pdma_pagemap",
-    "pci_p2pdma_res", "pci_p2pdma_map_state", "pci_p2pmem_buf", "pci_p2pmem_map", "dev_pagemap",
-    "device", "page")
 # The diffstat in the cover letter of "Removing struct page from P2PDMA", June 2019, on v5.2-rc5.
 RFC = {"name": "rfc", "patches": 28, "files": 24, "insertions": 648, "deletions": 364,
        "source": "the diffstat in the RFC's cover letter, June 2019, on v5.2-rc5"}
@@ -40,7 +32,8 @@ def collect(kernels: Iterable[Kernel]) -> dict[str, Any]:
     mine = sorted(kernels, key=lambda kernel: (order.index(kernel.variant.name.split("@")[0]),
                                                kernel.variant.name))
     kept = {kernel.variant.name: _kept(kernel) for kernel in mine}
-    return {"structs": _structs({name: one["structs"] for name, one in kept.items()}),
+    return {"structs": _structs({name: one["structs"] for name, one in kept.items()},
+                                _shown(kernel.variant.release for kernel in mine)),
             "code": [_code(old, new) for old, new in _pairs(mine)],
             "series": _series([row for one in kept.values() for row in one["series"]])}
 
@@ -55,14 +48,20 @@ def _kept(kernel: Kernel) -> dict[str, Any]:
     return content
 
 
-def _structs(kept: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the structures of STRUCTS, then those that differ; a variant without one is left out.
+def _shown(bases: Iterable[str]) -> list[str]:
+    """Return the structures that the bases of a run show, in their order."""
+    return list(dict.fromkeys(name for release in bases for name in read_probe(release).structs))
 
-    The order is that of STRUCTS. Where a structure moved, its file is that of the last variant.
+
+def _structs(kept: Mapping[str, Mapping[str, Any]],
+             shown_first: Sequence[str]) -> list[dict[str, Any]]:
+    """Return these structures, then those that differ; a variant without one is left out.
+
+    The order is that of shown_first. Where a structure moved, its file is that of the last variant.
     """
     names = dict.fromkeys(name for structs in kept.values() for name in structs)
-    wanted = [name for name in STRUCTS if name in names]
-    wanted += sorted(name for name in names if name not in STRUCTS
+    wanted = [name for name in shown_first if name in names]
+    wanted += sorted(name for name in names if name not in shown_first
                      and len({structs[name]["bytes"] for structs in kept.values()
                               if name in structs}) > 1)
     rows = []

@@ -14,13 +14,13 @@ from pathlib import Path
 from p2pbench.base import cache, program
 from p2pbench.base.errors import BenchError
 from p2pbench.base.lock import locked
-from p2pbench.base.paths import BUILD, LINUX, cache_dir, shown
+from p2pbench.base.paths import BUILD, cache_dir, shown
 from p2pbench.base.tools import file_sha256
 from p2pbench.linux import build_progress, incremental, struct_sizes
 from p2pbench.linux.incremental import compiler
 from p2pbench.linux.symbols import compact
 from p2pbench.linux.tree import base_tarball, make_tree
-from p2pbench.linux.variants import Variant, find_variant
+from p2pbench.linux.variants import Variant, base_dir, find_variant
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.
@@ -64,7 +64,7 @@ def fragments(variant: Variant, flavour: str) -> list[Path]:
     """Return the configuration fragments of a kernel, in the order they are merged."""
     if flavour not in FLAVOURS:
         raise BenchError(f'unknown flavour "{flavour}" ({", ".join(FLAVOURS)})')
-    return [LINUX / variant.release / "config" / f"{name}.config"
+    return [base_dir(variant.release) / "config" / f"{name}.config"
             for name in ("base", flavour, *variant.fragments)]
 
 

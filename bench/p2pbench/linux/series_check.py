@@ -11,6 +11,7 @@ from pathlib import Path
 from p2pbench.base.paths import BUILD, ROOT, own_environment, shown
 from p2pbench.base.program import run
 from p2pbench.linux.kernel import BUILD_VARIABLES, asked_options, configure, make_command
+from p2pbench.linux.probe import read_probe
 from p2pbench.linux.tree import git, make_tree
 from p2pbench.linux.variants import Variant
 
@@ -18,10 +19,6 @@ from p2pbench.linux.variants import Variant
 # package's source has no history in which to look up the commit that a patch fixes, and the tag
 # that names the author of the RFC's patch (Based-on-patch-by) is not in its list.
 IGNORED = "FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID,BAD_SIGN_OFF"
-
-# What the tree must not hold any more once the series is complete.
-GONE = ("is_pci_p2pdma_page", "MEMORY_DEVICE_PCI_P2PDMA", "pci_p2pmem_alloc_sgl",
-        "QUEUE_FLAG_PCI_P2PDMA", "sg_is_dma_bus_address", "pci_p2pdma_map_segment")
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,6 @@ class Config:
     cross: str = ""
 
 
-# Sources that are not built without an option, which a configuration may have lost by another:
-# page-backed, P2PDMA goes with ZONE_DEVICE, and only 32-bit kernels have highmem to bounce.
-_OPTIONS = {"CONFIG_PCI_P2PDMA": "drivers/pci/p2pdma.c", "CONFIG_BOUNCE": "block/bounce.c"}
 _IOMMU = "drivers/iommu/"
 CONFIGS = (
     Config("no-p2pdma", "# CONFIG_PCI_P2PDMA is not set\n", ()),
@@ -68,7 +62,7 @@ def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
     complaints: list[str] = []
     objects = work / "obj-check"
     configure(work, objects, _options(variant))
-    left_out = _left_out(objects)
+    left_out = _left_out(objects, variant)
     enabled = [name for name in sources if name not in left_out]
     git(work, "checkout", "-q", "--detach", "-f", "base")
     known = _warnings(work, objects, enabled)
@@ -111,10 +105,11 @@ def _worktree(tree: Path) -> Path:
     return work
 
 
-def _left_out(objects: Path) -> tuple[str, ...]:
+def _left_out(objects: Path, variant: Variant) -> tuple[str, ...]:
     """Return the sources that a configured kernel leaves out; make builds them if it is asked."""
     options = (objects / ".config").read_text()
-    return tuple(source for option, source in _OPTIONS.items() if f"{option}=y" not in options)
+    return tuple(source for option, source in read_probe(variant.release).sources.items()
+                 if f"{option}=y" not in options)
 
 
 def _checkpatch(work: Path, patch: Path) -> Iterator[str]:
@@ -148,7 +143,7 @@ def _leftovers(work: Path, variant: Variant) -> list[str]:
     if "pageless" not in variant.series:
         return []
     found = []
-    for word in GONE:
+    for word in read_probe(variant.release).gone:
         hits = git(work, "grep", "-l", "-w", word, check=False).stdout.split()
         if hits:
             found.append(f"{word} still stands in {', '.join(hits)}")
@@ -163,7 +158,7 @@ def _check_config(work: Path, variant: Variant, config: Config, sources: list[st
     git(work, "checkout", "-q", "--detach", "-f", "checked")
     configure(work, objects, _options(variant) + config.options, config.arch, config.cross,
               strict=False)
-    absent = config.absent + _left_out(objects)
+    absent = config.absent + _left_out(objects, variant)
     enabled = [name for name in sources
                if (work / name).is_file() and not name.startswith(absent)]
     errors = [line for line in _warnings(work, objects, enabled, config.arch, config.cross)

@@ -14,14 +14,10 @@ from typing import Any
 
 from p2pbench.base import program
 from p2pbench.base.errors import BenchError
+from p2pbench.linux.probe import read_probe
 from p2pbench.linux.tree import git
 from p2pbench.linux.variants import Variant
 
-# The objects that together know every structure that the series touches.
-UNITS = ("block/bio", "block/blk-merge", "drivers/infiniband/core/rw",
-         "drivers/infiniband/sw/rxe/rxe_verbs", "drivers/nvme/host/pci",
-         "drivers/nvme/target/core", "drivers/nvme/target/io-cmd-bdev",
-         "drivers/nvme/target/rdma", "drivers/pci/p2pdma", "kernel/dma/mapping", "mm/memremap")
 _STRUCT = re.compile(r"^/\* <\w+> (\S+):\d+ \*/\nstruct (\w+) \{\n(?:.*\n)*?\}", re.M)
 _SIZE = re.compile(r"^\t/\* size: (\d+),", re.M)
 
@@ -34,7 +30,8 @@ def keep(variant: Variant, tree: Path, objects: Path, target: Path,
     """
     structs: dict[str, dict[str, Any]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for part in pool.map(lambda unit: _structs(objects, unit, target, extra), UNITS):
+        for part in pool.map(lambda unit: _structs(objects, unit, target, extra),
+                             read_probe(variant.release).units):
             structs |= part
     (target / "static.json").write_text(json.dumps(
         {"structs": structs, "series": _series(variant, tree)}, indent=1, sort_keys=True))

@@ -13,17 +13,8 @@ from typing import Any
 
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import shown
+from p2pbench.linux.probe import read_probe
 from p2pbench.records.counts import OTHER, plain_name
-
-# The path of an I/O, by the beginning of the object's path; the first that fits. null_blk is
-# driver and device in one, so it stands for itself.
-SUBSYSTEMS = (
-    ("block", "block/"), ("null_blk", "drivers/block/null_blk/"),
-    ("nvme", "drivers/nvme/host/"), ("nvme", "drivers/nvme/common/"),
-    ("nvmet", "drivers/nvme/target/"), ("rdma core", "drivers/infiniband/core/"),
-    ("rxe", "drivers/infiniband/sw/rxe/"), ("p2pdma", "drivers/pci/p2pdma.o"),
-    ("dma", "kernel/dma/"), ("dma", "drivers/iommu/"), ("dma", "lib/scatterlist.o"),
-    ("dma", "lib/sg_pool.o"), ("genalloc", "lib/genalloc.o"))
 
 # An input section: its name (on a line of its own when it is long), address, size, object.
 _SECTION = re.compile(r"^ (\.[\w.]*text[\w.]*)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$", re.M)
@@ -65,20 +56,21 @@ def _read(path: Path, hint: str) -> str:
         raise BenchError(f"{shown(path)}: {error.strerror}; {hint}") from None
 
 
-def subsystem_of(path: str) -> str:
-    """Return the subsystem of an object file."""
-    return next((name for name, start in SUBSYSTEMS if path.startswith(start)), OTHER)
+def subsystem_of(path: str, subsystems: Mapping[str, str]) -> str:
+    """Return the subsystem of an object file; subsystems are those of its base (probe.py)."""
+    return next((name for start, name in subsystems.items() if path.startswith(start)), OTHER)
 
 
-def read_functions(directory: Path) -> list[Function]:
-    """Return the functions of a cached build, by address; one for each address."""
+def read_functions(directory: Path, release: str) -> list[Function]:
+    """Return the functions of a cached build on a base, by address; one for each address."""
+    subsystems = read_probe(release).subsystems
     hint = f"it belongs to a cached kernel: remove {directory} and it is built again"
     symbols = _symbols(directory / "System.map", hint)
     objects = _Objects(directory / "objects.map", hint)
     found = []
     for address in sorted(symbols):
         path = objects.at(address)
-        found.append(Function(address, symbols[address], path, subsystem_of(path)))
+        found.append(Function(address, symbols[address], path, subsystem_of(path, subsystems)))
     return found
 
 
@@ -158,7 +150,8 @@ def differing(builds: Mapping[str, Sequence[Function]]) -> list[dict[str, Any]]:
         if absent:
             same = (key[0], plain_name(key[1]))
             rows.append({"function": key[1], "object": key[0],
-                         "subsystem": subsystem_of(key[0]), "in": having, "absent": absent,
+                         "subsystem": names[having[0]][key].subsystem,
+                         "in": having, "absent": absent,
                          "as": {variant: plain[variant][same] for variant in absent
                                 if same in plain[variant]}})
     return rows

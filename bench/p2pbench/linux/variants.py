@@ -57,9 +57,14 @@ def releases() -> list[str]:
     return sorted(path.parent.name for path in LINUX.glob("*/BASE"))
 
 
+def base_dir(release: str) -> Path:
+    """Return the folder with all that is of a base."""
+    return LINUX / release
+
+
 def read_base(release: str) -> Base:
     """Read linux/<release>/BASE."""
-    toml = LocatedToml(LINUX / release / "BASE")
+    toml = LocatedToml(base_dir(release) / "BASE")
     fields = {"package": text, "suite": text, "version": text, "tarball": text, "sha256": text}
     data = toml.table((), toml.data, fields, tuple(fields))
     return Base(release, data["package"], data["suite"], data["version"], Path(data["tarball"]),
@@ -71,7 +76,7 @@ def read_variants() -> dict[str, Variant]:
     fields = {"series": names, "fragments": names, "rxe_p2p": truth}
     variants: dict[str, Variant] = {}
     for release in releases():
-        toml = LocatedToml(LINUX / release / "variants.toml")
+        toml = LocatedToml(base_dir(release) / "variants.toml")
         for name, value in toml.data.items():
             if name in variants:
                 raise toml.error((name,), f'variant "{name}" stands in linux/'
@@ -99,7 +104,7 @@ def find_variant(name: str) -> Variant:
 
 def series_dir(release: str, name: str) -> Path:
     """Return the directory of a patch series on a base."""
-    return LINUX / release / name
+    return base_dir(release) / name
 
 
 def series_patches(release: str, name: str) -> list[Path]:

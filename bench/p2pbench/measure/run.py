@@ -270,7 +270,7 @@ class Run:
         """Return the functions of a kernel; its map is read once."""
         name = kernel.variant.name
         if name not in self._functions_read:
-            self._functions_read[name] = read_functions(kernel.directory)
+            self._functions_read[name] = read_functions(kernel.directory, kernel.variant.release)
         return self._functions_read[name]
 
     def _wait_for_kernels(self, boot: Boot, stage: Callable[[str], None]) -> None:
