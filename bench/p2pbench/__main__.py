@@ -104,9 +104,9 @@ def _shell(args: argparse.Namespace) -> None:
     from p2pbench.base.errors import BenchError
     from p2pbench.linux.variants import find_variant
     from p2pbench.measure import shell
-    from p2pbench.records.kinds import PROVIDERS, SQES
+    from p2pbench.records.kinds import PROVIDERS, plain
 
-    if args.provider.removesuffix(SQES) not in PROVIDERS:
+    if plain(args.provider) not in PROVIDERS:
         raise BenchError(f'unknown provider "{args.provider}" ({", ".join(PROVIDERS)})')
     shell.run(find_variant(args.variant), args.flavour, args.provider)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PROVIDERS, SQES
+from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PROVIDERS, has_queues_in_cmb, plain
 from p2pbench.records.metrics import (AA, BY_COMPARE, BY_PATH, BY_PROVIDER, FAMILIES, METRICS,
                                       VIRTUAL, Metric, asked)
 from p2pbench.records.records import CompareRecord, Header, PlannedBoot, Side, WorkloadRecord
@@ -122,7 +122,7 @@ def _of_provider(header: Header, workload: WorkloadRecord, metric: str) -> Itera
     for candidate in sides[1:]:
         family = METRICS[metric].family
         device = workload.get("device", "")
-        memory, queues = device.removesuffix(SQES), device.endswith(SQES)
+        memory, queues = plain(device), has_queues_in_cmb(device)
         more = f"-{candidate['variant']}" if len(sides) > 2 else ""
         compare = CompareRecord(name=f"{family}-{memory}{'-sqes' if queues else ''}{more}",
                                 title=f"{FAMILIES[family]}, {candidate['variant']} against "

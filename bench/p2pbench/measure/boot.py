@@ -12,7 +12,7 @@ from p2pbench.base.paths import published
 from p2pbench.measure import fio, rounds
 from p2pbench.plan.matrix import Boot, Matrix, Workload
 from p2pbench.records import evidence, virtual_time
-from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PATTERN, SQES
+from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PATTERN, has_queues_in_cmb
 from p2pbench.testbed.channel import AgentError, ChannelLost
 from p2pbench.testbed.instruments import Counter
 from p2pbench.testbed.machine import LostMachine, Machine
@@ -39,7 +39,7 @@ def boot_cmdline(provider: str = "") -> str:
     The whole CMB is a pool, without queues in it unless the provider's name says so; the
     tests that live in a kernel stay off.
     """
-    return f"nvme.use_cmb_sqes={int(provider.endswith(SQES))} kunit.enable=0"
+    return f"nvme.use_cmb_sqes={int(has_queues_in_cmb(provider))} kunit.enable=0"
 
 
 def cmdline_of(boot: Boot, matrix: Matrix) -> str:

@@ -14,7 +14,8 @@ from p2pbench.base.units import duration, percent, short, size
 from p2pbench.plan.matrix import (DEFAULT_TESTBED, REQUIRED, WANTED, Compare, Matrix, Workload,
                                   name_of)
 from p2pbench.plan.matrix_variants import kernel_in, read_defined, variant_in
-from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PATTERN, PROVIDERS, SQES, is_peer
+from p2pbench.records.kinds import (COUNT, FIO, ORDINARY, PATTERN, PROVIDERS, SQES,
+                                    has_queues_in_cmb, is_peer, plain)
 from p2pbench.records.metrics import MARGINS
 from p2pbench.records.virtual_time import least_ios
 
@@ -155,12 +156,12 @@ def _used_by(toml: LocatedToml, key: Key, entry: dict[str, Any],
     A provider stands for its variations, too.
     """
     asked = entry.get("providers", PROVIDERS)
-    booted = [provider.removesuffix(SQES) for provider in used]
+    booted = [plain(provider) for provider in used]
     for provider in entry.get("providers", []):
         if provider not in booted:
             raise toml.error(key, f'no boot of this matrix has provider "{provider}" '
                              f'({", ".join(used)})')
-    return tuple(provider for provider in used if provider.removesuffix(SQES) in asked)
+    return tuple(provider for provider in used if plain(provider) in asked)
 
 
 def _patterns(toml: LocatedToml, used: list[str]) -> list[Workload]:
@@ -242,7 +243,7 @@ def _counted_name(device: str, rw: str, bs: int, iodepth: int, scheduler: str) -
 
 def _count_boot(device: str) -> str:
     """Return the provider of the boots that count a device: queues in the CMB are set at boot."""
-    return COUNT + SQES if device.endswith(SQES) else COUNT
+    return COUNT + SQES if has_queues_in_cmb(device) else COUNT
 
 
 def _with_sqes(toml: LocatedToml, key: Key, entry: dict[str, Any],

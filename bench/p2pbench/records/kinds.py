@@ -42,7 +42,17 @@ PLUGIN = "insncount"
 PERF = "perf stat"
 
 
+def plain(provider: str) -> str:
+    """Return a provider's name without its variation: cmb+sqes is cmb."""
+    return provider.removesuffix(SQES)
+
+
+def has_queues_in_cmb(provider: str) -> bool:
+    """Return whether the disk's own queues lie in its CMB, too, in boots of this name."""
+    return provider.endswith(SQES)
+
+
 def is_peer(provider: str) -> bool:
     """Return whether a provider, by its name with or without a variation, is peer memory."""
-    row = PROVIDERS.get(provider.removesuffix(SQES))
+    row = PROVIDERS.get(plain(provider))
     return row is None or row.is_peer

@@ -22,7 +22,7 @@ from p2pbench.base.program import environment
 from p2pbench.base.tools import file_sha256
 from p2pbench.linux.kernel import Kernel
 from p2pbench.plan.matrix import Boot
-from p2pbench.records.kinds import PERF, SQES
+from p2pbench.records.kinds import PERF, plain
 from p2pbench.testbed import preflight
 from p2pbench.testbed.channel import Channel, ChannelLost
 from p2pbench.testbed.initramfs import build_agent, build_provider
@@ -100,7 +100,7 @@ class LocalMachine:
         """Return the setup order's arguments for the devices of this machine."""
         bar = {"bar": dict(self._devices.bar)} if self._devices.bar else {}
         module = {"module": str(self._module)} if self._module else {}
-        return {"provider": provider.removesuffix(SQES), "until": "connect",
+        return {"provider": plain(provider), "until": "connect",
                 "nvme_serial": self.nvme_serial, "netdev": self._devices.netdev} | bar | module
 
     def _start(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from p2pbench.base.errors import BenchError
 from p2pbench.base.program import environment, find_tool
 from p2pbench.linux.kernel import Kernel
-from p2pbench.records.kinds import MEMORY, SQES
+from p2pbench.records.kinds import MEMORY, plain
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.channel import Channel, ChannelLost
 from p2pbench.testbed.initramfs import AGENT_PORT, MODULE, build_image
@@ -103,7 +103,7 @@ def waited_for_cpu_s(pid: int) -> float:
 def setup_args(provider: str) -> dict[str, Any]:
     """Return the setup order's arguments for a guest of this testbed."""
     memory = provider.startswith(MEMORY)
-    return {"provider": "bar" if memory else provider.removesuffix(SQES),
+    return {"provider": "bar" if memory else plain(provider),
             "until": "provider" if memory else "connect",
             "nvme_serial": NVME_SERIAL, "module": MODULE,
             "netdev": "eth0",  # the guest has one network card, and no udev to rename it
