@@ -228,18 +228,18 @@ static json_t *setup_json(const struct state *s)
 
 	if (provider_only(s))
 		return json;
-	json_object_update_new(json, json_pack("{s:s?, s:s}", "netdev",
-					       s->args.netdev[0] ? s->args.netdev : NULL,
-					       "rdma_dev", s->args.rdma_dev));
-	if (s->is_target)
-		json_object_update_new(json, json_pack("{s:s+, s:s}",
-						       "backing_dev", "/dev/",
-						       s->backing.name,
-						       "backing_pci",
-						       s->backing.pci));
+	json_object_set_new(json, "netdev", s->args.netdev[0] ?
+			    json_string(s->args.netdev) : json_null());
+	json_object_set_new(json, "rdma_dev", json_string(s->args.rdma_dev));
+	if (s->is_target) {
+		json_object_set_new(json, "backing_dev",
+				    json_sprintf("/dev/%s", s->backing.name));
+		json_object_set_new(json, "backing_pci",
+				    json_string(s->backing.pci));
+	}
 	if (s->is_initiator)
-		json_object_update_new(json, json_pack("{s:s+}", "fabric_dev",
-						       "/dev/", s->fabric_dev));
+		json_object_set_new(json, "fabric_dev",
+				    json_sprintf("/dev/%s", s->fabric_dev));
 	return json;
 }
 
