@@ -20,6 +20,14 @@ BUILD = ROOT / "build"
 _UNFIT = re.compile(r"[^\w/.+@~-]")
 
 
+def home() -> Path:
+    """Return the user's home directory."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise BenchError("there is no home directory for this user: set HOME to one") from None
+
+
 def cache_dir() -> Path:
     """Return the cache: $P2PBENCH_CACHE, else p2pbench in the XDG cache directory."""
     given = os.environ.get("P2PBENCH_CACHE")
@@ -27,7 +35,7 @@ def cache_dir() -> Path:
         return Path(given).resolve()
     xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # The XDG specification: a relative path is to be ignored.
-    return (xdg if xdg.is_absolute() else Path.home() / ".cache").resolve() / "p2pbench"
+    return (xdg if xdg.is_absolute() else home() / ".cache").resolve() / "p2pbench"
 
 
 def own_environment() -> dict[str, str]:

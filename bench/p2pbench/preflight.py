@@ -15,7 +15,7 @@ from . import limits
 from .errors import BenchError
 from .image import TOOLS
 from .kernel import Kernel
-from .paths import BUILD, RESULTS, cache_dir, check_paths, shown
+from .paths import BUILD, RESULTS, cache_dir, check_paths, home, shown
 from .program import environment, find_tool, run
 from .tree import base_tarball, have_base, tree_dir
 from .variants import read_base
@@ -118,8 +118,7 @@ def guests_at_once(memory: int, most: int) -> int:
 
 
 def _ccache_dir() -> Path:
-    env = environment()
-    return Path(env.get("CCACHE_DIR") or Path(env.get("HOME", "/")) / ".cache" / "ccache")
+    return Path(environment().get("CCACHE_DIR") or home() / ".cache" / "ccache")
 
 
 def _device(path: Path) -> int:

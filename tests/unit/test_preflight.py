@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -223,3 +224,22 @@ def test_an_older_python_is_refused_in_words_that_it_can_read() -> None:
     assert done.stderr.startswith("error: Python 3.11 or newer is needed, ")
     assert done.stderr.count("\n") == 1 and " is 3.9; " in done.stderr
     ast.parse((ROOT / "bench" / "p2pbench" / "__init__.py").read_text(), feature_version=(3, 4))
+
+
+def test_a_user_without_a_home_is_told_to_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_number: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "P2PBENCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(BenchError, match="no home directory for this user: set HOME"):
+        paths.check_paths()
+
+
+def test_without_home_the_users_entry_says_where_ccache_keeps_its_files(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "CCACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _number: SimpleNamespace(pw_dir="/home/somebody"))
+    assert preflight._ccache_dir() == Path("/home/somebody/.cache/ccache")
