@@ -109,6 +109,14 @@ def check_memory(guests: Mapping[str, int], at_once: int = 1) -> None:
                      f"{cure}")
 
 
+def check_file_size(size: int) -> None:
+    """Raise BenchError when a file of so many bytes, a guest's disk or BAR, cannot be made."""
+    limit = limits.file_size()
+    if limit is not None and limit < size:
+        raise BenchError(f"`ulimit -f` allows files of {limit >> 20} MiB, a guest's disk or BAR is "
+                         f"one of {size >> 20} MiB; run `ulimit -f unlimited` before")
+
+
 def guests_at_once(memory: int, most: int) -> int:
     """Return how many guests with so many bytes of memory fit here at once: from 1 to most."""
     def fit(at_once: int) -> bool:

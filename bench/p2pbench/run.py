@@ -154,6 +154,8 @@ class Run:
             self._check_kernels(self.journal.header)
         preflight.check_memory({boot.provider: self._shape.with_bar(boot.bar).memory
                                 for boot in boots})
+        preflight.check_file_size(max(self._shape.disk, *(self._shape.with_bar(boot.bar).bar
+                                                          for boot in boots)))
         preflight.check(kernels)
         counted = any(boot.kind == COUNT for boot in boots)
         emulated = counted and self.matrix.virtual_time == REQUIRED

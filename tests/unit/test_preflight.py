@@ -243,3 +243,13 @@ def test_without_home_the_users_entry_says_where_ccache_keeps_its_files(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", lambda _number: SimpleNamespace(pw_dir="/home/somebody"))
     assert preflight._ccache_dir() == Path("/home/somebody/.cache/ccache")
+
+
+def test_a_limit_of_files_in_which_no_disk_fits_is_named() -> None:
+    code = "from p2pbench import preflight; preflight.check_file_size(256 << 20)"
+    for size, status in (("1024", 1), (f"{256 << 10}", 0), ("unlimited", 0)):
+        done = subprocess.run(["bash", "-c", f"ulimit -f {size}; exec {sys.executable} -c '{code}'"],
+                              cwd=ROOT / "bench", capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+        assert not status or "`ulimit -f` allows files of 1 MiB, a guest's disk or BAR is one of " \
+            "256 MiB" in done.stderr
