@@ -130,7 +130,7 @@ plan:
 # Which kernels tests need, and so the base's source, is known only when they are collected.
 test:
 	$(call needs,python build guest source test,python build guest test)
-	@$(RUN_TESTS) $(TESTS) $(PYTEST_ARGS)
+	@$(RUN_TESTS) $(or $(TESTS),tests) $(PYTEST_ARGS)
 
 check:
 	$(call needs,python build guest source test)
@@ -163,16 +163,16 @@ shell:
 
 report:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.report $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
+	@$(PYTHON) -m p2pbench.report -- $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
 
 compare:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.compare $(call quoted,$(or $(value A),$(which))) \
+	@$(PYTHON) -m p2pbench.compare -- $(call quoted,$(or $(value A),$(which))) \
 		$(call quoted,$(or $(value B),$(which)))
 
 reference:
 	$(call needs,python)
-	@$(PYTHON) -m p2pbench.reference $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
+	@$(PYTHON) -m p2pbench.reference -- $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
 
 cache:
 	@$(CLI) cache $(call option,limit,LIMIT)

@@ -114,6 +114,17 @@ def test_a_plan_is_of_the_boots_that_a_selection_leaves() -> None:
     assert "Error 5" in make(*PLAN, "PYTEST_ARGS=-k gpu").stderr
 
 
+def test_a_run_whose_name_looks_like_an_option_is_a_run() -> None:
+    for args in (["report", "RUN=-h"], ["compare", "A=-h", "B=x"], ["reference", "RUN=-h"]):
+        done = make(*args)
+        assert done.returncode == 2 and 'no run "-h"' in done.stderr
+
+
+def test_no_tests_named_are_all_tests() -> None:
+    line = make("test", "TESTS=", "-n").stdout.splitlines()[-1]
+    assert line.split("--rootdir=tests")[1].split() == ["tests"]
+
+
 HOSTILE = {
     "PYTEST_ADDOPTS": "-k nothing", "PYTEST_PLUGINS": "no_such_plugin", "PYTEST_TIMEOUT": "0.001",
     "PYTHONHOME": "/nonexistent", "PYTHONSTARTUP": "/nonexistent", "PYTHONOPTIMIZE": "2",
