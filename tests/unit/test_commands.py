@@ -1,7 +1,9 @@
 """A command's output may be lost, or its end come from outside: that is one line, or none."""
 
+import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from p2pbench import report
+from p2pbench import __main__, index, report
 from p2pbench.paths import ROOT
 from p2pbench.run import _new_directory
 from p2pbench.stopping import in_words
@@ -135,3 +137,35 @@ def test_a_plan_says_of_each_metric_that_it_compares_whether_it_can_decide(tmp_p
         for cells, blocks in (("3 cells of throughput in virtual time", 7),
                               ("7 cells of latency in virtual time", 9),
                               ("3 cells of instructions per I/O", 7))]
+
+
+def test_a_run_whose_name_is_no_text_and_a_report_that_is_none_do_not_stop_the_list_of_runs(
+        tmp_path: Path) -> None:
+    for name, text in {b"gr\xf6sse": "{}", b"deep": "[" * 5000}.items():
+        directory = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        directory.mkdir()
+        (directory / "report.json").write_text(text)
+    listed = index.write(tmp_path).read_text(encoding="utf-8")
+    assert "gr?sse" in listed and "report.json is no report: RecursionError" in listed
+
+
+def test_clean_removes_what_a_link_leads_to_and_says_what_it_could_not(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "linux").mkdir(parents=True)
+    (elsewhere / "tools.lock").touch()
+    (tmp_path / "build").symlink_to(elsewhere)
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(__main__, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(__main__, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(__main__, "read_variants", dict)
+    __main__._clean(argparse.Namespace())
+    assert list(elsewhere.iterdir()) == [] and (tmp_path / "build").is_symlink()
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (elsewhere / "linux").mkdir()
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(PermissionError):
+        __main__._clean(argparse.Namespace())
