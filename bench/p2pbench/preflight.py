@@ -39,11 +39,13 @@ _DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstrea
 
 # What building one kernel leaves, measured with gcc 12: the checked out sources, the git objects
 # below them (links to the base's repository, if that is on the same file system), what is built of
-# them by flavour, what is kept of it, and what ccache keeps.
+# them by flavour, what is kept of it, the guest image with a module for it (and, while it is made,
+# what goes into it), and what ccache keeps.
 _TREE = 1600 << 20
 _GIT = 560 << 20
 _OBJECTS = {"bench": 320 << 20, "debug": 1000 << 20}
 _FINISHED = 90 << 20
+_IMAGE = 96 << 20
 _CCACHE = 80 << 20
 _BESIDE = 256 << 20
 
@@ -144,8 +146,10 @@ def _needed(kernels: Iterable[Kernel], trees: int) -> list[tuple[Path, int, str]
     for tree in {tree_dir(kernel.variant) for kernel in to_build}:
         if not tree.is_dir():
             writes.append((BUILD, a_tree, "the build"))
+    if to_build:
+        writes.append((cache_dir(), _IMAGE, "the kernel cache"))
     for kernel in to_build:
-        writes.append((cache_dir(), _FINISHED, "the kernel cache"))
+        writes.append((cache_dir(), _FINISHED + _IMAGE, "the kernel cache"))
         writes.append((_ccache_dir(), _CCACHE, "ccache"))
         if not (tree_dir(kernel.variant) / f"obj-{kernel.flavour}").is_dir():
             writes.append((BUILD, _OBJECTS[kernel.flavour], "the build"))
