@@ -49,7 +49,10 @@ def own_environment() -> dict[str, str]:
 
 
 def check_paths() -> None:
-    """Raise BenchError if kernels cannot be built where the checkout or the cache lies."""
+    """Raise BenchError if kernels cannot be built where the checkout or the cache lies.
+
+    The cache need not be there, but it must not be in a directory that is closed to this user.
+    """
     for what, path, cure in (
             ("the checkout", ROOT, "move the checkout"),
             ("the kernel cache", cache_dir(), "set P2PBENCH_CACHE to another directory")):
@@ -57,6 +60,13 @@ def check_paths() -> None:
         if unfit:
             raise BenchError(f"{what} is in {str(path)!r}: make and the kernel's Kbuild take no "
                              f"{unfit[0]!r} in a path; {cure}")
+    try:
+        os.stat(cache_dir() / "base")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise BenchError(f"cannot reach the cache {cache_dir()}: {error.strerror}; set "
+                         "P2PBENCH_CACHE to a directory that you can write to") from None
 
 
 def published(text: str) -> str:

@@ -249,8 +249,30 @@ def test_without_home_the_users_entry_says_where_ccache_keeps_its_files(
 def test_a_limit_of_files_in_which_no_disk_fits_is_named() -> None:
     code = "from p2pbench import preflight; preflight.check_file_size(256 << 20)"
     for size, status in (("1024", 1), (f"{256 << 10}", 0), ("unlimited", 0)):
-        done = subprocess.run(["bash", "-c", f"ulimit -f {size}; exec {sys.executable} -c '{code}'"],
-                              cwd=ROOT / "bench", capture_output=True, text=True)
+        done = subprocess.run(
+            ["bash", "-c", f"ulimit -f {size}; exec {sys.executable} -c '{code}'"],
+            cwd=ROOT / "bench", capture_output=True, text=True)
         assert done.returncode == status, done.stderr
         assert not status or "`ulimit -f` allows files of 1 MiB, a guest's disk or BAR is one of " \
             "256 MiB" in done.stderr
+
+
+def test_a_cache_that_cannot_be_reached_is_named(tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    stat = os.stat
+
+    def closed(path: Path, **options: bool) -> os.stat_result:
+        if Path(path).name == "base":
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(BenchError, match="cannot reach the cache .*/cache: Not a directory; set"):
+        paths.check_paths()
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
+    paths.check_paths()
+    with monkeypatch.context() as patched, pytest.raises(BenchError) as caught:
+        patched.setattr(os, "stat", closed)
+        paths.check_paths()
+    assert "/cache: Permission denied; set P2PBENCH_CACHE" in str(caught.value)
