@@ -167,16 +167,16 @@ shell:
 
 report:
 	$(call needs,python)
-	@$(CLI) report $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
+	@$(CLI) report -- $(call quoted,$(or $(value RUN),$(error which run? make report RUN=<run>)))
 
 compare:
 	$(call needs,python)
-	@$(CLI) compare $(call quoted,$(or $(value A),$(which))) \
+	@$(CLI) compare -- $(call quoted,$(or $(value A),$(which))) \
 		$(call quoted,$(or $(value B),$(which)))
 
 reference:
 	$(call needs,python)
-	@$(CLI) reference $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
+	@$(CLI) reference -- $(call quoted,$(or $(value RUN),$(error which run? make reference RUN=<run>)))
 
 cache:
 	@$(CLI) cache $(call option,limit,LIMIT)

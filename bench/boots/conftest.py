@@ -31,8 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 _PROGRESS = pytest.StashKey[Progress]()
 BOOTS = Path(__file__).resolve().parent
-# Options with which pytest runs none of its items; the first of them sets the other.
-_NO_BOOTS = {"setupplan": "--setup-plan", "setuponly": "--setup-only"}
+# Options with which pytest runs none of its items; --setup-plan sets --setup-only, too.
+_NO_BOOTS = {"setupplan": "--setup-plan", "setuponly": "--setup-only",
+             "showfixtures": "--fixtures", "show_fixtures_per_test": "--fixtures-per-test"}
 
 
 def _open_run(config: pytest.Config) -> Run:
@@ -68,6 +69,8 @@ def _check_options(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the matrix or the run to resume; a mistake in it ends here, before anything is built."""
+    if config.option.help:
+        return
     try:
         _check_options(config)
         run = _open_run(config)

@@ -152,10 +152,25 @@ def _clean(_args: argparse.Namespace) -> None:
     for variant in read_variants().values():
         tree.check_saved(variant)
     build_size = cache.size_of(BUILD)
-    shutil.rmtree(BUILD, ignore_errors=True)
+    _remove_build()
     print(f"removed {shown(BUILD)} ({build_size}); left: {shown(cache_dir())} "
           f"({cache.size_of(cache_dir())}, see `make cache`), what ccache keeps, and "
           f"{shown(RESULTS)} ({cache.size_of(RESULTS)})")
+
+
+def _remove_build() -> None:
+    """Remove build/; where it is a link, all that is in the directory that it leads to."""
+    from p2pbench.base.paths import BUILD
+
+    if not BUILD.is_symlink():
+        if BUILD.exists():
+            shutil.rmtree(BUILD)
+        return
+    for path in BUILD.iterdir() if BUILD.exists() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 class Command(NamedTuple):

@@ -41,6 +41,8 @@ def test_a_selection_is_of_the_record_and_of_what_repeats_it(straw: Straw) -> No
     (["bench/boots/test_boots.py::test_boot[b0-page-bar]"], "boots are chosen by words"),
     (["--setup-only"], "--setup-only: not for boots"),
     (["--setup-plan"], "--setup-plan: not for boots"),
+    (["--fixtures"], "--fixtures: not for boots"),
+    (["--fixtures-per-test"], "--fixtures-per-test: not for boots"),
     (["-p", "xdist.plugin", "-n", "2"], "a boot that is timed has the machine"),
     (["-p", "xdist.plugin", "--dist=load", "--tx=popen"], "a boot that is timed has the machine")])
 def test_what_would_run_boots_twice_or_at_once_or_not_at_all_is_refused(
@@ -49,6 +51,12 @@ def test_what_would_run_boots_twice_or_at_once_or_not_at_all_is_refused(
     assert done.returncode == 4
     assert why in done.stderr and "Traceback" not in done.stdout + done.stderr
     assert straw.runs() == []
+
+
+def test_pytests_help_is_shown_and_nothing_runs(straw: Straw) -> None:
+    done = straw.bench("--help")
+    assert done.returncode == 0 and "--matrix=MATRIX" in done.stdout, done.stderr
+    assert "Traceback" not in done.stderr and straw.runs() == []
 
 
 def test_junit_has_what_went_wrong_as_a_ci_shows_it(straw: Straw) -> None:

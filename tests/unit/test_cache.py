@@ -4,11 +4,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from p2pbench.base import cache
+from p2pbench.base.lock import locked
 
 MIB = 1 << 20
 
@@ -64,3 +67,44 @@ def test_what_a_process_uses_stays(filled: Path) -> None:
     assert names(busy) == ["old"]
     assert sorted(names(removed)) == ["abc.cpio", "new"]
     assert (filled / "kernels" / "old" / "bzImage").exists()
+
+
+def test_what_a_killed_process_had_only_begun_is_listed_and_goes_unless_it_is_being_made(
+        filled: Path) -> None:
+    begun = ["kernels/.new-77", "images/.root-77", "images/abc.77.new", "base/.unpack-77",
+             "plugins/.insncount.so.77.doomed"]
+    for name in begun:
+        (filled / name).mkdir(parents=True)
+        (filled / name / "part").write_bytes(b"x" * MIB)
+    unfinished = [entry for entry in cache.entries() if entry.kind.startswith("unfinished ")]
+    assert sorted(names(unfinished)) == sorted(Path(name).name for name in begun)
+    assert sum(entry.size for entry in unfinished) >= len(begun) * MIB
+    with locked("kernels"):
+        removed, busy = cache.prune(0)
+    assert names(busy) == [".new-77"] and len(removed) == 3 + len(begun) - 1
+    cache.prune(0)
+    assert [path.name for path in (filled / "kernels").iterdir()] == []
+
+
+def test_a_link_goes_and_what_it_leads_to_stays(filled: Path, tmp_path_factory: Any) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "old"
+    (filled / "kernels" / "old").rename(elsewhere)
+    (filled / "kernels" / "old").symlink_to(elsewhere)
+    (filled / "kernels" / "nowhere").symlink_to("nothing")
+    assert len(cache.entries()) == 4
+    assert len(cache.prune(-1)[0]) == 4 and cache.entries() == []
+    assert (elsewhere / "bzImage").exists()
+
+
+def test_two_processes_may_prune_at_once(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = cache.entries()
+    cache.prune(0)
+    monkeypatch.setattr(cache, "entries", lambda: listed)
+    assert cache.prune(0) == (listed, [])
+    assert list((filled / "kernels").iterdir()) == []
+
+
+def test_a_clock_that_was_set_back_gives_no_age_below_nothing(filled: Path) -> None:
+    later = time.time() + 9e5
+    os.utime(filled / "kernels" / "new", (later, later))
+    assert not [line for line in cache.lines(cache.entries()) if "-" in line]

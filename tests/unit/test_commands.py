@@ -1,7 +1,9 @@
 """A command's output may be lost, or its end come from outside: that is one line, or none."""
 
+import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from p2pbench import __main__
 from p2pbench.__main__ import main
 from p2pbench.base.paths import ROOT
 from p2pbench.base.units import in_words
 from p2pbench.measure.run import _new_directory
-from p2pbench.report import build
+from p2pbench.report import build, index
 
 from support import start_bench
 
@@ -147,3 +150,35 @@ def test_a_command_takes_its_own_options_alone(
         main(words.split())
     assert ended.value.code == 2
     assert f"unrecognized arguments: {refused}\n" in capsys.readouterr().err
+
+
+def test_a_run_whose_name_is_no_text_and_a_report_that_is_none_do_not_stop_the_list_of_runs(
+        tmp_path: Path) -> None:
+    for name, text in {b"gr\xf6sse": "{}", b"deep": "[" * 5000}.items():
+        directory = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        directory.mkdir()
+        (directory / "report.json").write_text(text)
+    listed = index.write(tmp_path).read_text(encoding="utf-8")
+    assert "gr?sse" in listed and "report.json is no report: RecursionError" in listed
+
+
+def test_clean_removes_what_a_link_leads_to_and_says_what_it_could_not(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "linux").mkdir(parents=True)
+    (elsewhere / "tools.lock").touch()
+    (tmp_path / "build").symlink_to(elsewhere)
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("p2pbench.base.paths.RESULTS", tmp_path / "results")
+    monkeypatch.setattr("p2pbench.base.paths.BUILD", tmp_path / "build")
+    monkeypatch.setattr("p2pbench.linux.variants.read_variants", dict)
+    __main__._clean(argparse.Namespace())
+    assert list(elsewhere.iterdir()) == [] and (tmp_path / "build").is_symlink()
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (elsewhere / "linux").mkdir()
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(PermissionError):
+        __main__._clean(argparse.Namespace())

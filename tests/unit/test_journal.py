@@ -215,3 +215,37 @@ def test_what_is_known_of_kernels_that_were_built_later_completes_the_header(
     assert again.boots == run.boots
     with pytest.raises(JournalError, match="refusing to write of the kernels"):
         journal.append_kernels(whole, cast(Any, None))
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({"started": "yesterday"}, "started: 'yesterday' does not match"),
+    ({"started": "2026-11-28T12:48:00"}, "started: '2026-11-28T12:48:00' does not match"),
+    ({"status": "lost", "lost": None}, "lost: None is not of type 'object'"),
+    ({"setup": {"register": 5}}, "setup.register: 5 is not of type 'object', 'null'"),
+    ({"setup": {"pool": 5}}, "setup.pool: 5 is not of type 'object', 'null'"),
+    ({"teardown": {"pool": 5}}, "teardown.pool: 5 is not of type 'object', 'null'"),
+    ({"duration_s": float("nan")}, "not a JSON line: NaN is no number"),
+    ({"boot_s": float("inf")}, "not a JSON line: Infinity is no number")])
+def test_what_no_report_could_be_made_of_is_an_error_with_its_place(
+    run: Any, tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    path = run.write(tmp_path)
+    header, boot, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([header, json.dumps(json.loads(boot) | change), *rest, ""]))
+    with pytest.raises(JournalError) as caught:
+        Journal.open(path)
+    assert str(caught.value).startswith(f"{path}:2: {why}")
+
+
+@pytest.mark.parametrize(("line", "why"), [
+    (b"[" * 5000, "nested too deep"), (b"\0" * 50, "Expecting value"),
+    ('{"type": "boot"}'.encode("utf-16"), "'utf-8' codec can't decode byte 0xff")])
+def test_a_line_that_is_no_json_is_an_error_with_its_place(
+    run: Any, tmp_path: Path, line: bytes, why: str
+) -> None:
+    path = run.write(tmp_path)
+    header, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([header, line + b"\n", *rest]))
+    with pytest.raises(JournalError) as caught:
+        Journal.open(path)
+    assert str(caught.value).startswith(f"{path}:2: not a JSON line: {why}")

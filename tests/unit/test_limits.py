@@ -115,10 +115,13 @@ def test_a_process_that_is_held_to_a_cpu_has_one() -> None:
     assert done.stdout == "1\n", done.stderr
 
 
-def test_a_limit_of_the_shell_counts_for_each_process_by_itself() -> None:
-    code = "from p2pbench.testbed import limits; print(*limits._address_space())"
-    done = subprocess.run(["sh", "-c", f"ulimit -v 4194304; exec {sys.executable} -c '{code}'"],
-                          cwd=ROOT / "bench", capture_output=True, text=True)
-    assert done.stdout.startswith("Limit(size=4294967296, source='`ulimit -v` allows'"), done.stderr
+@pytest.mark.parametrize("option", ["-v", "-d"])
+def test_a_limit_of_the_shell_counts_for_each_process_by_itself(option: str) -> None:
+    code = "from p2pbench.testbed import limits; print(*limits._of_processes())"
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit {option} 4194304; exec {sys.executable} -c '{code}'"],
+        cwd=ROOT / "bench", capture_output=True, text=True)
+    assert done.stdout.startswith(f"Limit(size=4294967296, source='`ulimit {option}` allows'"), \
+        done.stderr
     limit = limits.Limit(4096 * MIB, "", each=True)
     assert limit.room(2) == limit.room(1) == 2 * limits.Limit(4096 * MIB, "").room(2)

@@ -114,6 +114,22 @@ def test_a_plan_is_of_the_boots_that_a_selection_leaves() -> None:
     assert "Error 5" in make(*PLAN, "PYTEST_ARGS=-k gpu").stderr
 
 
+def test_a_run_whose_name_looks_like_an_option_is_a_run() -> None:
+    for args in (["report", "RUN=-h"], ["compare", "A=-h", "B=x"], ["reference", "RUN=-h"]):
+        done = make(*args)
+        assert done.returncode == 2 and 'no run "-h"' in done.stderr
+
+
+@pytest.mark.parametrize(("words", "chosen"), [
+    (["test"], ["tests", "-m", '"not', 'full"']),
+    (["test", "TESTS="], ["tests", "-m", '"not', 'full"']),
+    (["test", "TESTS=tests/debug"], ["tests/debug"]),
+    (["test-full"], ["tests"])])
+def test_long_tests_run_where_they_are_asked_for(words: list[str], chosen: list[str]) -> None:
+    line = make(*words, "-n").stdout.splitlines()[-1]
+    assert line.split("--rootdir=tests")[1].split() == chosen
+
+
 HOSTILE = {
     "PYTEST_ADDOPTS": "-k nothing", "PYTEST_PLUGINS": "no_such_plugin", "PYTEST_TIMEOUT": "0.001",
     "PYTHONHOME": "/nonexistent", "PYTHONSTARTUP": "/nonexistent", "PYTHONOPTIMIZE": "2",

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -104,7 +105,8 @@ def test_each_kernel_to_build_needs_room_and_one_that_is_there_none(
     sizes = [needed(monkeypatch, *kernels[:count]) for count in range(4)]
     base, first, second, third = sizes
     assert 2000 < third - second == second - first
-    assert first - base > second - first  # the base's repository is made once
+    # The base's repository is made once, and what goes into an image lies there once.
+    assert first - base - (second - first) == (preflight._GIT + preflight._IMAGE) >> 20
     kernels[0].directory.mkdir(parents=True)
     assert needed(monkeypatch, *kernels) == second
     # A debug kernel has more objects, in the tree of the one that is measured.
@@ -225,3 +227,54 @@ def test_an_older_python_is_refused_in_words_that_it_can_read() -> None:
     assert done.stderr.startswith("error: Python 3.11 or newer is needed, ")
     assert done.stderr.count("\n") == 1 and " is 3.9; " in done.stderr
     ast.parse((ROOT / "bench" / "p2pbench" / "__init__.py").read_text(), feature_version=(3, 4))
+
+
+def test_a_user_without_a_home_is_told_to_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_number: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "P2PBENCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(BenchError, match="no home directory for this user: set HOME"):
+        paths.check_paths()
+
+
+def test_without_home_the_users_entry_says_where_ccache_keeps_its_files(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "CCACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _number: SimpleNamespace(pw_dir="/home/somebody"))
+    assert preflight._ccache_dir() == Path("/home/somebody/.cache/ccache")
+
+
+def test_a_limit_of_files_in_which_no_disk_fits_is_named() -> None:
+    code = "from p2pbench.testbed import preflight; preflight.check_file_size(256 << 20)"
+    for size, status in (("1024", 1), (f"{256 << 10}", 0), ("unlimited", 0)):
+        done = subprocess.run(
+            ["bash", "-c", f"ulimit -f {size}; exec {sys.executable} -c '{code}'"],
+            cwd=ROOT / "bench", capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+        assert not status or "`ulimit -f` allows files of 1 MiB, a guest's disk or BAR is one of " \
+            "256 MiB" in done.stderr
+
+
+def test_a_cache_that_cannot_be_reached_is_named(tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    stat = os.stat
+
+    def closed(path: Path, **options: bool) -> os.stat_result:
+        if Path(path).name == "base":
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(BenchError, match="cannot reach the cache .*/cache: Not a directory; set"):
+        paths.check_paths()
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
+    paths.check_paths()
+    with monkeypatch.context() as patched, pytest.raises(BenchError) as caught:
+        patched.setattr(os, "stat", closed)
+        paths.check_paths()
+    assert "/cache: Permission denied; set P2PBENCH_CACHE" in str(caught.value)

@@ -62,6 +62,36 @@ def test_a_users_own_settings_hide_no_source(checkout: Path, tmp_path: Path,
     assert repository.state(checkout)["dirty"] is True
 
 
+def test_a_source_that_only_this_checkout_ignores_is_dirty(checkout: Path) -> None:
+    (checkout / ".git" / "info" / "exclude").write_text("*.patch\n")
+    (checkout / "linux").mkdir()
+    (checkout / "linux" / "0001-x.patch").write_text("2\n")
+    assert repository.state(checkout)["dirty"] is True
+
+
+@pytest.mark.parametrize(("flag", "without"), [("--assume-unchanged", True),
+                                               ("--skip-worktree", False)])
+def test_a_source_that_git_does_not_look_at_is_dirty_but_for_a_sparse_checkouts(
+        checkout: Path, flag: str, without: bool) -> None:
+    git(checkout, "update-index", flag, "bench/a.py")
+    (checkout / "bench" / "a.py").write_text("2\n")
+    assert git(checkout, "status", "--porcelain") == ""
+    assert repository.state(checkout)["dirty"] is True
+    (checkout / "bench" / "a.py").unlink()
+    assert repository.state(checkout)["dirty"] is without
+
+
+def test_a_file_system_monitor_that_sees_no_change_is_not_asked(checkout: Path) -> None:
+    monitor = checkout.parent / "monitor"
+    monitor.write_text("#!/bin/sh\nprintf 'token\\0'\n")
+    monitor.chmod(0o755)
+    git(checkout, "config", "core.fsmonitor", str(monitor))
+    git(checkout, "status")
+    (checkout / "bench" / "a.py").write_text("2\n")
+    assert git(checkout, "status", "--porcelain") == ""
+    assert repository.state(checkout)["dirty"] is True
+
+
 def test_sources_inside_another_repository_are_of_no_commit(checkout: Path) -> None:
     inner = checkout / "unpacked"
     shutil.copytree(checkout / "bench", inner / "bench")

@@ -32,7 +32,8 @@ def replace_all(directory: Path, texts: Mapping[str, str], repair: str) -> None:
     temporary = {name: directory / f".{name}.{os.getpid()}.tmp" for name in texts}
     try:
         for name, text in texts.items():
-            with open(temporary[name], "w", encoding="utf-8") as file:
+            # The name of a file or of a run may be no text.
+            with open(temporary[name], "w", encoding="utf-8", errors="replace") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -14,19 +14,25 @@ from p2pbench.base.units import GIB
 # The directories of the cache, and what an entry of each is called.
 KINDS = {"kernels": "kernel", "images": "guest image", "base": "base source",
          "plugins": "QEMU plugin"}
+# The lock that is held while an entry of a directory is made, if there is one.
+_LOCKS = {"kernels": "kernels", "images": "image", "base": "base"}
 _MIB = 1 << 20
 _DAY_S = 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in the cache: bytes on the disk, and the times (s) it was made and last used."""
+    """One thing in the cache: bytes on the disk, and the times (s) it was made and last used.
+
+    lock is the file that a process holds a lock of as long as it needs the entry.
+    """
 
     kind: str
     path: Path
     size: int
     made: float
     used: float
+    lock: Path
 
 
 # The locks of what this process uses; they end with it.
@@ -50,19 +56,36 @@ def use(path: Path) -> None:
 def entries() -> list[Entry]:
     """Return what the cache holds, what was used longest ago first."""
     listed = []
-    for directory, kind in KINDS.items():
-        for path in (cache_dir() / directory).glob("[!.]*"):
-            mark = path.with_name(f".{path.name}.used")
-            made = path.stat().st_mtime
-            used = mark.stat().st_mtime if mark.exists() else made
-            listed.append(Entry(kind, path, _size(path), made, used))
+    for directory in KINDS:
+        for path in (cache_dir() / directory).glob("*"):
+            if not path.name.endswith(".used"):
+                # Another process may have removed it meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    listed.append(_entry(directory, path))
     return sorted(listed, key=lambda entry: entry.used)
 
 
+def _entry(directory: str, path: Path) -> Entry:
+    """Return the entry of a path; what a process that was killed had only begun is one, too."""
+    kind, mark = KINDS[directory], path.with_name(f".{path.name}.used")
+    made = path.lstat().st_mtime
+    if path.name.startswith(".") or path.suffix == ".new":
+        lock = _LOCKS.get(directory)
+        return Entry(f"unfinished {kind}", path, _size(path), made, made,
+                     cache_dir() / f"{lock}.lock" if lock else mark)
+    used = mark.stat().st_mtime if mark.exists() else made
+    return Entry(kind, path, _size(path), made, used, mark)
+
+
 def _size(path: Path) -> int:
-    """Return the bytes that a file or a directory takes on the disk."""
-    files = [path, *path.rglob("*")] if path.is_dir() else [path]
-    return sum(file.lstat().st_blocks * 512 for file in files)
+    """Return the bytes that a file or a directory takes on the disk; of a link, those of its own.
+    """
+    files = [path, *path.rglob("*")] if path.is_dir() and not path.is_symlink() else [path]
+    size = 0
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            size += file.lstat().st_blocks * 512
+    return size
 
 
 def prune(limit: int) -> tuple[list[Entry], list[Entry]]:
@@ -76,7 +99,7 @@ def prune(limit: int) -> tuple[list[Entry], list[Entry]]:
     for entry in listed:
         if total <= limit:
             break
-        if _remove(entry.path):
+        if _remove(entry):
             removed.append(entry)
             total -= entry.size
         else:
@@ -84,22 +107,22 @@ def prune(limit: int) -> tuple[list[Entry], list[Entry]]:
     return removed, busy
 
 
-def _remove(path: Path) -> bool:
+def _remove(entry: Entry) -> bool:
     """Remove an entry unless a process uses it; say whether it was removed."""
-    mark = path.with_name(f".{path.name}.used")
-    with mark.open("a") as stream:
+    with entry.lock.open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         # Under another name first: half a kernel must not look like one.
-        doomed = path.with_name(f".{path.name}.{os.getpid()}.doomed")
-        path.rename(doomed)
-        if doomed.is_dir():
-            shutil.rmtree(doomed)
-        else:
-            doomed.unlink()
-        mark.unlink()
+        doomed = entry.path.with_name(f".{entry.path.name}.{os.getpid()}.doomed")
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            entry.path.rename(doomed)
+            if doomed.is_dir() and not doomed.is_symlink():
+                shutil.rmtree(doomed)
+            else:
+                doomed.unlink()
+        entry.path.with_name(f".{entry.path.name}.used").unlink(missing_ok=True)
     return True
 
 
@@ -113,7 +136,7 @@ def lines(listed: list[Entry]) -> list[str]:
 
 def _ago(seconds: float) -> str:
     if seconds < _DAY_S:
-        return f"{seconds / 3600:.0f} h ago"
+        return f"{max(seconds, 0) / 3600:.0f} h ago"  # the clock may have been set back
     return f"{seconds / _DAY_S:.0f} d ago"
 
 

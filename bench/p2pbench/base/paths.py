@@ -20,6 +20,14 @@ BUILD = ROOT / "build"
 _UNFIT = re.compile(r"[^\w/.+@~-]")
 
 
+def home() -> Path:
+    """Return the user's home directory."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise BenchError("there is no home directory for this user: set HOME to one") from None
+
+
 def cache_dir() -> Path:
     """Return the cache: $P2PBENCH_CACHE, else p2pbench in the XDG cache directory."""
     given = os.environ.get("P2PBENCH_CACHE")
@@ -27,7 +35,7 @@ def cache_dir() -> Path:
         return Path(given).resolve()
     xdg = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # The XDG specification: a relative path is to be ignored.
-    return (xdg if xdg.is_absolute() else Path.home() / ".cache").resolve() / "p2pbench"
+    return (xdg if xdg.is_absolute() else home() / ".cache").resolve() / "p2pbench"
 
 
 def own_environment() -> dict[str, str]:
@@ -41,7 +49,10 @@ def own_environment() -> dict[str, str]:
 
 
 def check_paths() -> None:
-    """Raise BenchError if kernels cannot be built where the checkout or the cache lies."""
+    """Raise BenchError if kernels cannot be built where the checkout or the cache lies.
+
+    The cache need not be there, but it must not be in a directory that is closed to this user.
+    """
     for what, path, cure in (
             ("the checkout", ROOT, "move the checkout"),
             ("the kernel cache", cache_dir(), "set P2PBENCH_CACHE to another directory")):
@@ -49,6 +60,13 @@ def check_paths() -> None:
         if unfit:
             raise BenchError(f"{what} is in {str(path)!r}: make and the kernel's Kbuild take no "
                              f"{unfit[0]!r} in a path; {cure}")
+    try:
+        os.stat(cache_dir() / "base")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise BenchError(f"cannot reach the cache {cache_dir()}: {error.strerror}; set "
+                         "P2PBENCH_CACHE to a directory that you can write to") from None
 
 
 def published(text: str) -> str:

@@ -25,8 +25,9 @@ class _GitError(Exception):
 def state(root: Path = ROOT) -> dict[str, Any]:
     """Return commit and dirty of a checkout, and why they are not known if so.
 
-    dirty: a tracked file has changed, or there is a source that git does not track. Where git
-    cannot tell, the commit is "unknown", dirty is None, and "note" says why.
+    dirty: a tracked file has changed, or may have, as git was told not to look; or there is a
+    source that git does not track. Where git cannot tell, the commit is "unknown", dirty is None,
+    and "note" says why.
     """
     try:
         top = _git(root, "rev-parse", "--show-toplevel").strip()
@@ -40,15 +41,28 @@ def state(root: Path = ROOT) -> dict[str, Any]:
 
 def _is_dirty(root: Path) -> bool:
     changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "--", *_SOURCES)
-    return bool(changed or untracked)
+    # Of .git/info/exclude, which is the user's, no word.
+    untracked = _git(root, "ls-files", "--others", "--exclude-per-directory=.gitignore", "--",
+                     *_SOURCES)
+    return bool(changed or untracked or _unwatched(root))
+
+
+def _unwatched(root: Path) -> list[str]:
+    """The files whose changes git was told not to look for.
+
+    git's tags are "S" for --skip-worktree, which a sparse checkout has of what is not there, and
+    in lower case for --assume-unchanged.
+    """
+    entries = _git(root, "ls-files", "-v", "-z").split("\0")
+    return [entry[2:] for entry in entries if entry[:1].islower()
+            or entry[:1] == "S" and (root / entry[2:]).exists()]
 
 
 def _git(root: Path, *args: str) -> str:
     """Return what git prints about a checkout, whoever owns it."""
     try:
         done = program.run("git", "-c", f"safe.directory={root.resolve()}", "-c",
-                           f"core.excludesFile={os.devnull}", *args, cwd=root, extra=_ENVIRONMENT)
+                           "core.fsmonitor=false", *args, cwd=root, extra=_ENVIRONMENT)
     except (BenchError, OSError) as error:
         raise _GitError(str(error)) from None
     if done.returncode:

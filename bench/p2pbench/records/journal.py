@@ -260,14 +260,25 @@ def _is_whole(line: bytes) -> bool:
 
 def _is_object(line: bytes) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(_loads(line), dict)
     except ValueError:
         return False
 
 
+def _loads(line: bytes) -> Any:
+    """What a line says. Raises ValueError, also for what Python alone takes for JSON."""
+    def not_json(word: str) -> None:
+        raise ValueError(f"{word} is no number")
+
+    try:
+        return json.loads(line.decode("utf-8-sig"), parse_constant=not_json)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 def _parse(path: Path, number: int, line: bytes, first: bool = False) -> dict[str, Any]:
     try:
-        record = json.loads(line.removesuffix(b"\n"))
+        record = _loads(line.removesuffix(b"\n"))
     except ValueError as error:
         raise JournalError(f"{path}:{number}: not a JSON line: {error}") from None
     kind = record.get("type") if isinstance(record, dict) else None

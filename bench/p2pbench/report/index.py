@@ -54,5 +54,5 @@ def _entry(results: Path, place: Path) -> dict[str, Any]:
                       if (place / f"report.{name}").is_file()]}
     except OSError as error:
         return entry | {"broken": f"report.json: {error.strerror} (make report RUN={link})"}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         return entry | {"broken": f"report.json is no report: {type(error).__name__} {error}"}

@@ -20,6 +20,9 @@ _FILES = {"memory": ("memory.max", "memory.limit_in_bytes"),
 _HARNESS = 384 << 20
 # What QEMU maps beside the guest's memory, most of it without ever using it: 1.3 GiB were seen.
 _MAPPED = 1536 << 20
+# What a shell can limit of a process's memory. All but shared memory is "data".
+_OF_PROCESSES = {"`ulimit -v` allows": resource.RLIMIT_AS,
+                 "`ulimit -d` allows": resource.RLIMIT_DATA}
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,19 @@ def host_memory() -> int:
 def memory() -> list[Limit]:
     """Return all that limits the memory of the harness and its guests."""
     machine = Limit(host_memory(), "this machine has")
-    return [machine, *_address_space(), *control_groups(_PROC)]
+    return [machine, *_of_processes(), *control_groups(_PROC)]
 
 
-def _address_space() -> list[Limit]:
-    size, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return [] if size == resource.RLIM_INFINITY else \
-        [Limit(size, "`ulimit -v` allows", _MAPPED, each=True)]
+def file_size() -> int | None:
+    """Return the bytes that a file may have, a memory file too; None for no limit."""
+    size, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return None if size == resource.RLIM_INFINITY else size
+
+
+def _of_processes() -> list[Limit]:
+    sizes = {source: resource.getrlimit(number)[0] for source, number in _OF_PROCESSES.items()}
+    return [Limit(size, source, _MAPPED, each=True) for source, size in sizes.items()
+            if size != resource.RLIM_INFINITY]
 
 
 def control_groups(proc: Path) -> list[Limit]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from p2pbench.base.errors import BenchError
-from p2pbench.base.paths import BUILD, RESULTS, cache_dir, check_paths, shown
+from p2pbench.base.paths import BUILD, RESULTS, cache_dir, check_paths, home, shown
 from p2pbench.base.program import environment, find_tool, run
 from p2pbench.linux.kernel import Kernel
 from p2pbench.linux.tree import base_tarball, have_base, tree_dir
@@ -38,11 +38,13 @@ _DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstrea
 
 # What building one kernel leaves, measured with gcc 12: the checked out sources, the git objects
 # below them (links to the base's repository, if that is on the same file system), what is built of
-# them by flavour, what is kept of it, and what ccache keeps.
+# them by flavour, what is kept of it, the guest image with a module for it (and, while it is made,
+# what goes into it), and what ccache keeps.
 _TREE = 1600 << 20
 _GIT = 560 << 20
 _OBJECTS = {"bench": 320 << 20, "debug": 1000 << 20}
 _FINISHED = 90 << 20
+_IMAGE = 96 << 20
 _CCACHE = 80 << 20
 _BESIDE = 256 << 20
 
@@ -108,6 +110,14 @@ def check_memory(guests: Mapping[str, int], at_once: int = 1) -> None:
                      f"{cure}")
 
 
+def check_file_size(size: int) -> None:
+    """Raise BenchError when a file of so many bytes, a guest's disk or BAR, cannot be made."""
+    limit = limits.file_size()
+    if limit is not None and limit < size:
+        raise BenchError(f"`ulimit -f` allows files of {limit >> 20} MiB, a guest's disk or BAR is "
+                         f"one of {size >> 20} MiB; run `ulimit -f unlimited` before")
+
+
 def guests_at_once(memory: int, most: int) -> int:
     """Return how many guests with so many bytes of memory fit here at once: from 1 to most."""
     def fit(at_once: int) -> bool:
@@ -117,8 +127,7 @@ def guests_at_once(memory: int, most: int) -> int:
 
 
 def _ccache_dir() -> Path:
-    env = environment()
-    return Path(env.get("CCACHE_DIR") or Path(env.get("HOME", "/")) / ".cache" / "ccache")
+    return Path(environment().get("CCACHE_DIR") or home() / ".cache" / "ccache")
 
 
 def _device(path: Path) -> int:
@@ -138,8 +147,10 @@ def _needed(kernels: Iterable[Kernel], trees: int) -> list[tuple[Path, int, str]
     for tree in {tree_dir(kernel.variant) for kernel in to_build}:
         if not tree.is_dir():
             writes.append((BUILD, a_tree, "the build"))
+    if to_build:
+        writes.append((cache_dir(), _IMAGE, "the kernel cache"))
     for kernel in to_build:
-        writes.append((cache_dir(), _FINISHED, "the kernel cache"))
+        writes.append((cache_dir(), _FINISHED + _IMAGE, "the kernel cache"))
         writes.append((_ccache_dir(), _CCACHE, "ccache"))
         if not (tree_dir(kernel.variant) / f"obj-{kernel.flavour}").is_dir():
             writes.append((BUILD, _OBJECTS[kernel.flavour], "the build"))

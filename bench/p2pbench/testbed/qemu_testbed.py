@@ -50,8 +50,10 @@ class QemuTestbed:
 
     def check(self, boots: Iterable[Boot], kernels: Iterable[Kernel]) -> None:
         """Raise BenchError for memory, tools, devices or room on the disk that is missing."""
-        preflight.check_memory({boot.provider: self.shape.with_bar(boot.bar).memory
-                                for boot in boots})
+        shapes = {boot.provider: self.shape.with_bar(boot.bar) for boot in boots}
+        preflight.check_memory({provider: shape.memory for provider, shape in shapes.items()})
+        # The disk and the BAR are files in memory, which `ulimit -f` limits as others.
+        preflight.check_file_size(max(self.shape.disk, *(shape.bar for shape in shapes.values())))
         preflight.check(kernels)
 
     def choose_virtual_time(self) -> None:
