@@ -239,6 +239,7 @@ def test_what_no_report_could_be_made_of_is_an_error_with_its_place(
 
 @pytest.mark.parametrize(("line", "why"), [
     (b"[" * 5000, "nested too deep"), (b"\0" * 50, "Expecting value"),
+    (b'{"duration_s": 1e999}', "1e999 is too large a number"),
     ('{"type": "boot"}'.encode("utf-16"), "'utf-8' codec can't decode byte 0xff")])
 def test_a_line_that_is_no_json_is_an_error_with_its_place(
     run: Any, tmp_path: Path, line: bytes, why: str

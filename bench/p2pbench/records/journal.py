@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -270,8 +271,14 @@ def _loads(line: bytes) -> Any:
     def not_json(word: str) -> None:
         raise ValueError(f"{word} is no number")
 
+    def finite(word: str) -> float:
+        number = float(word)
+        if math.isinf(number):
+            raise ValueError(f"{word} is too large a number")
+        return number
+
     try:
-        return json.loads(line.decode("utf-8-sig"), parse_constant=not_json)
+        return json.loads(line.decode("utf-8-sig"), parse_constant=not_json, parse_float=finite)
     except RecursionError:
         raise ValueError("nested too deep") from None
 
