@@ -73,8 +73,8 @@ def start_full_load(guest: Guest, rw: str) -> None:
 def leaks(guest: Guest) -> list[str]:
     """Return what nothing points to any more. An object must be 5 s old and be missed twice."""
     scan = "echo scan >kmemleak"
-    return must(guest, f"cd /sys/kernel/debug && {scan} && sleep 6 && {scan} && "
-                       "cat kmemleak").splitlines()
+    text = must(guest, f"cd /sys/kernel/debug && {scan} && sleep 6 && {scan} && cat kmemleak")
+    return text.splitlines()
 
 
 def test_nothing_stays_mapped_for_a_disk(make_guest: GuestMaker, debug_kernel: Kernel) -> None:
@@ -138,17 +138,18 @@ def a_namespace_goes_and_comes_back(guest: Guest) -> None:
 def a_disk_goes(guest: Guest) -> None:
     """With requests that it has, and with some that have not got into its queue yet.
 
-    These are throttled, and it would be minutes until the disk gets them. What a worker of the
-    target submits is charged to the root group, which has a limit only in the first version of the
+    These are throttled, and it would be hours until the disk gets them. What a worker of the target
+    submits is charged to the root group, which has a limit only in the first version of the
     hierarchy. The disk's IOMMU group and domain go with it: nothing else is in them.
     """
     disk = must(guest, "readlink -f /sys/class/nvme/nvme0/device").strip()
     number = must(guest, f"cat {DISK}/dev").strip()
     must(guest, "mkdir /tmp/blkio && mount -t cgroup -o blkio none /tmp/blkio")
     start_full_load(guest, "randrw")
-    must(guest, f"for way in read write; do echo {number} 512 "
+    must(guest, f"for way in read write; do echo {number} 1 "
                 f">{THROTTLE}.${{way}}_bps_device || exit 1; done")
     wait_for(lambda: waiting(guest) <= DEPTH // 2, "request that is throttled")
-    must(guest, f"echo 1 >{disk}/remove && test ! -e {disk}")
+    must(guest, f"(echo 1 >{disk}/remove; touch /tmp/removed) >/dev/null 2>&1 &")
+    wait_for(lambda: shell(guest, "test -e /tmp/removed")["exit"] == 0, "removal of the disk")
     assert load_status(guest) != "0"
     pool_is_whole(guest)

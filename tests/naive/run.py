@@ -22,7 +22,7 @@ from p2pbench.testbed import preflight
 PATCHES = ROOT / "tests" / "naive"
 WORK = BUILD / "naive"
 # A test whose guest hangs is ended by its own deadlines; this is for one that has none.
-PATIENCE_S = 600
+PATIENCE_S = {"bench": 600, "debug": 3000}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def run_test(mutant: Mutant, kernel: Path) -> tuple[bool, str]:
     """Run the test that has to fail; say whether it did, and in which words."""
     log = WORK / f"{mutant.name}.log"
     arguments = [sys.executable, "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir=tests", "-x",
-                 f"--kernel={kernel}", f"--timeout={PATIENCE_S}", mutant.test]
+                 f"--kernel={kernel}", f"--timeout={PATIENCE_S[mutant.flavour]}", mutant.test]
     with log.open("w") as stream:
         status = program.run(*arguments, cwd=ROOT, output=stream, extra=own_environment() | {
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}).returncode
