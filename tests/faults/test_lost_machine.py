@@ -12,7 +12,7 @@ from p2pbench.linux.kernel import Kernel
 from p2pbench.measure.boot import BootRun, cmdline_of
 from p2pbench.plan.matrix import Boot
 from p2pbench.plan.matrix_file import find_matrix, read_matrix
-from p2pbench.testbed import qemu
+from p2pbench.testbed import machine, qemu
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.channel import ChannelLost
 from p2pbench.testbed.initramfs import build_image
@@ -60,7 +60,7 @@ def test_a_panic_is_named_however_long_the_trace_behind_it(make_guest: GuestMake
 def test_a_panic_before_there_is_a_console_is_named(make_guest: GuestMaker,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     # So early the kernel has not read panic=-1 yet: it stops, and QEMU goes on.
-    monkeypatch.setattr(qemu, "_FIRST_BOOT_DEADLINE_S", 30.0)
+    monkeypatch.setattr(machine, "_FIRST_BOOT_DEADLINE_S", 30.0)
     with no_qemu_left(), pytest.raises(LostMachine, match="panicked: .*place for new RAMDISK"):
         with make_guest("mem=16M"):
             pytest.fail("there was room for its initramfs")
@@ -75,7 +75,7 @@ def test_an_agent_that_gives_up_at_boot_is_lost_with_its_last_word(
 
 def test_a_guest_that_never_gets_ready_is_lost_after_the_deadline(
         make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qemu, "_FIRST_BOOT_DEADLINE_S", 0.5)
+    monkeypatch.setattr(machine, "_FIRST_BOOT_DEADLINE_S", 0.5)
     with no_qemu_left(), pytest.raises(LostMachine) as caught:
         with make_guest(pace=Pace()):
             pytest.fail("it was ready in half a second")
@@ -126,10 +126,10 @@ def test_a_boot_whose_guest_dies_in_the_middle_is_recorded_as_lost(
 
     boot = Boot("b0-page-bar", 0, 0, "page", "bar")
     matrix = read_matrix(find_matrix("smoke"))
-    machine = QemuTestbed("qemu", accelerator).machine(
+    guest = QemuTestbed("qemu", accelerator).machine(
         boot, page_kernel, cmdline_of(boot, matrix), directory / "console.log", None)
     with no_qemu_left():
-        record = BootRun(boot, matrix, 1, directory / "raw", kill_at_fio).run(machine)
+        record = BootRun(boot, matrix, 1, directory / "raw", kill_at_fio).run(guest)
     assert record["status"] == "lost"
     assert record["lost"]["stage"] == "fio"
     assert [entry["status"] for entry in record["workloads"]] == ["ok"]
