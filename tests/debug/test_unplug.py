@@ -2,7 +2,6 @@
 
 from p2pbench.linux.kernel import Kernel
 from p2pbench.measure.boot import boot_cmdline
-from p2pbench.testbed.qemu import setup_args
 
 from load import load_status, start_load, wait_for
 from peers import NAMESPACE, complaints, lost_machine_fails, must, shell
@@ -17,7 +16,7 @@ def test_a_provider_that_goes_with_its_namespace_outlives_the_requests(
     """
     guest = make_guest(boot_cmdline(), kernel=debug_kernel)
     with lost_machine_fails(guest), guest:
-        guest.channel.order("setup", setup_args("bar"), 120)
+        guest.channel.order("setup", guest.setup_args("bar"), 120)
         provider = must(guest, f"cat {NAMESPACE}/p2pmem").strip()
         start_load(guest, 120.0, iodepth=1)
         must(guest, f"(echo 0 >{NAMESPACE}/enable; touch /tmp/disabled) >/dev/null 2>&1 &")

@@ -17,7 +17,7 @@ from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.channel import ChannelLost
 from p2pbench.testbed.initramfs import build_image
 from p2pbench.testbed.machine import LostMachine, Pace
-from p2pbench.testbed.qemu import Guest, setup_args
+from p2pbench.testbed.qemu import Guest
 from p2pbench.testbed.qemu_testbed import QemuTestbed
 
 from support import GuestMaker, qemu_children
@@ -33,8 +33,8 @@ def no_qemu_left() -> Iterator[None]:
 
 
 def qemu_of(guest: Guest) -> int:
-    assert guest._qemu
-    return guest._qemu.pid
+    assert guest._process
+    return guest._process.pid
 
 
 def test_a_guest_that_panics_is_lost_with_the_panic_and_the_console(
@@ -50,7 +50,7 @@ def test_a_guest_that_panics_is_lost_with_the_panic_and_the_console(
 
 def test_a_panic_is_named_however_long_the_trace_behind_it(make_guest: GuestMaker,
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qemu, "_CONSOLE_LINES", 1)
+    monkeypatch.setattr(qemu, "CONSOLE_LINES", 1)
     with no_qemu_left(), pytest.raises(LostMachine, match="panicked: Kernel panic") as caught:
         with make_guest("rdinit=/bin/true"):
             pytest.fail("it booted")
@@ -101,7 +101,7 @@ def test_a_killed_qemu_is_named_with_its_signal(make_guest: GuestMaker) -> None:
         with make_guest() as guest:
             os.kill(qemu_of(guest), signal.SIGKILL)
             with pytest.raises(ChannelLost) as caught:
-                guest.channel.order("setup", setup_args("bar"))
+                guest.channel.order("setup", guest.setup_args("bar"))
             lost = guest.lost(caught.value)
     assert "QEMU was killed by SIGKILL" in lost.lost.reason
 

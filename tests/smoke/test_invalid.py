@@ -9,12 +9,11 @@ from p2pbench.measure import fio
 from p2pbench.measure.boot import boot_cmdline
 from p2pbench.plan.matrix import Workload
 from p2pbench.records import evidence
-from p2pbench.testbed.qemu import setup_args
 
 
 def run(make_guest: GuestMaker, workload: Workload, **setup: Any) -> tuple[dict[str, Any], int]:
     with make_guest(boot_cmdline()) as guest:
-        guest.channel.order("setup", setup_args("bar") | setup, 120)
+        guest.channel.order("setup", guest.setup_args("bar") | setup, 120)
         answer = guest.channel.order("fio", {"name": workload.name, "deadline_s": 60,
                                              "job": fio.job_file(workload, 1)}, 90)
         guest.channel.order("teardown", deadline_s=120)
@@ -49,6 +48,6 @@ def test_a_provider_that_cannot_be_set_up_says_which_step(make_guest: GuestMaker
            "offset": 0, "size": 0}
     with make_guest(boot_cmdline()) as guest:
         with pytest.raises(AgentError) as caught:
-            guest.channel.order("setup", setup_args("bar") | {"bar": bar}, 120)
+            guest.channel.order("setup", guest.setup_args("bar") | {"bar": bar}, 120)
         assert guest.channel.order("info")["cpus"] == 2
     assert caught.value.step and caught.value.expected and caught.value.got

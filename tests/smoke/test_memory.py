@@ -13,7 +13,7 @@ from p2pbench.linux.variants import find_variant
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.config import read_shape
 from p2pbench.testbed.machine import Pace
-from p2pbench.testbed.qemu import Guest, setup_args
+from p2pbench.testbed.qemu import Guest
 
 MATRIX = """\
 blocks = 1
@@ -98,7 +98,7 @@ def test_page_tables_are_counted_where_there_are_any(accelerator: Accelerator,
     with Guest(build(find_variant("pageless"), "bench"), accelerator,
                read_shape("qemu").with_bar(1 << 30), Pace(), tmp_path / "console.log",
                "nohugeiomap") as guest:
-        register = guest.channel.order("setup", setup_args("memory-1g"), 120)["register"]
+        register = guest.channel.order("setup", guest.setup_args("memory-1g"), 120)["register"]
     assert register["page_tables"] == 513
     taken = (register["free_pages_before"] - register["free_pages_after"]) * 4096
     bitmap = memory.bitmap_bytes(1 << 30, register["granule"])

@@ -2,7 +2,6 @@
 
 from p2pbench.linux.kernel import Kernel
 from p2pbench.measure.boot import boot_cmdline
-from p2pbench.testbed.qemu import setup_args
 
 from load import load_status, pool_is_whole, start_load, wait_for
 from peers import (NAMESPACE, NQN, NVMET, TRACING, complaints, lost_machine_fails, must,
@@ -47,7 +46,7 @@ def test_a_provider_is_freed_when_the_namespaces_that_named_it_are_gone(
     other = f"{NVMET}/subsystems/other"
     guest = make_guest(boot_cmdline(), kernel=peer_kernel)
     with lost_machine_fails(guest), guest:
-        guest.channel.order("setup", setup_args("bar"), 120)
+        guest.channel.order("setup", guest.setup_args("bar"), 120)
         provider = must(guest, f"cat {NAMESPACE}/p2pmem").strip()
         must(guest, f"mkdir -p {other}/namespaces/1 && echo {provider} >{other}/namespaces/1/p2pmem"
                     f" && rmdir {other}/namespaces/1 {other}")

@@ -5,7 +5,7 @@ import pytest
 from p2pbench.linux.kernel import Kernel
 from p2pbench.measure.boot import boot_cmdline
 from p2pbench.testbed.channel import AgentError
-from p2pbench.testbed.qemu import Board, setup_args
+from p2pbench.testbed.qemu import Board
 
 from peers import (NAMESPACE, NVMET, complaints, counters, lost_machine_fails, must, peer_guest,
                    pool, run_fio, shell, verified_through_peer_memory, verify_job)
@@ -83,7 +83,7 @@ def test_a_disk_with_several_paths_never_gets_peer_addresses(make_guest: GuestMa
     guest = make_guest(boot_cmdline(), kernel=peer_kernel, board=Board(subsystem=True))
     with lost_machine_fails(guest), guest:
         with pytest.raises(AgentError) as caught:
-            guest.channel.order("setup", setup_args("bar"), 120)
+            guest.channel.order("setup", guest.setup_args("bar"), 120)
         assert caught.value.step == "nvmet namespace"
         assert f"{NAMESPACE}/enable" in caught.value.expected
         assert complaints(guest) == []

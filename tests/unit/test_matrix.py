@@ -13,7 +13,7 @@ from p2pbench.measure.run import Run
 from p2pbench.plan.matrix import matrix_from_json
 from p2pbench.plan.matrix_file import find_matrix, read_matrix
 from p2pbench.testbed.config import read_shape
-from p2pbench.testbed.qemu import setup_args
+from p2pbench.testbed.qemu import Guest
 
 GOOD = """\
 blocks = 4
@@ -292,7 +292,7 @@ def test_queues_in_the_cmb_are_a_provider_of_their_own_name(tmp_path: Path) -> N
     assert matrix.workloads_for("bar+sqes") == matrix.workloads_for("bar") != []
     assert "nvme.use_cmb_sqes=1" in boot_cmdline("bar+sqes")
     assert "nvme.use_cmb_sqes=0" in boot_cmdline("bar")
-    assert setup_args("bar+sqes")["provider"] == "bar"
+    assert Guest.setup_args("bar+sqes")["provider"] == "bar"
 
 
 def test_host_memory_has_no_variation_with_queues_in_the_cmb(tmp_path: Path) -> None:

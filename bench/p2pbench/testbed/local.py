@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from p2pbench.base.errors import BenchError
@@ -24,12 +21,11 @@ from p2pbench.linux.kernel import Kernel
 from p2pbench.plan.matrix import Boot
 from p2pbench.records.kinds import PERF, plain
 from p2pbench.testbed import preflight
-from p2pbench.testbed.channel import Channel, ChannelLost
+from p2pbench.testbed.channel import ChannelLost
+from p2pbench.testbed.child import ChildMachine
 from p2pbench.testbed.initramfs import build_agent, build_provider
 from p2pbench.testbed.instruments import Counter, Instrument
-from p2pbench.testbed.machine import Lost, LostMachine, Pace, Shape
-
-_CONSOLE_LINES = 40
+from p2pbench.testbed.machine import CONSOLE_LINES, Lost, LostMachine, Pace, Shape
 
 
 @dataclass(frozen=True)
@@ -47,54 +43,29 @@ class Devices:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-class LocalMachine:
+class LocalMachine(ChildMachine):
     """The agent on this machine; a context manager that ends it whatever happens inside."""
 
     def __init__(self, agent: Path, devices: Devices, module: Path | None, pace: Pace,
                  console: Path) -> None:
+        super().__init__(pace, console)
         self.nvme_serial = devices.nvme_serial
-        self.boot_s = 0.0
         self.command = [str(agent), *devices.arguments]
         self._devices = devices
         self._module = module
-        self._pace = pace
-        self._console = console
-        self._agent: subprocess.Popen[bytes] | None = None
-        self._killed = False
-        ours, self._theirs = socket.socketpair()
-        self.channel = Channel(ours)
-        self.channel.scale = pace.scale
-
-    def __enter__(self) -> LocalMachine:
-        try:
-            self._start()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self._end()
-
-    def kill(self) -> None:
-        """End the agent from another thread; for the one that runs it, the machine is lost."""
-        self._killed = True
-        if self._agent:
-            self._agent.kill()
 
     def lost(self, error: ChannelLost) -> LostMachine:
         """Return how the agent ended, and what it said last."""
         reason = error.reason
         try:
-            status = self._agent.wait(timeout=2) if self._agent else None
+            status = self._process.wait(timeout=2) if self._process else None
         except subprocess.TimeoutExpired:
             status = None
         if status is not None:
             reason = f"the agent was killed by {signal.Signals(-status).name}" if status < 0 \
                 else f"the agent ended with exit status {status}"
-        lines = self._console.read_text(errors="replace").splitlines()
-        return LostMachine(Lost(error.stage, reason, lines[-_CONSOLE_LINES:]))
+        lines = self.console.read_text(errors="replace").splitlines()
+        return LostMachine(Lost(error.stage, reason, lines[-CONSOLE_LINES:]))
 
     def setup_args(self, provider: str) -> dict[str, Any]:
         """Return the setup order's arguments for the devices of this machine."""
@@ -103,11 +74,10 @@ class LocalMachine:
         return {"provider": plain(provider), "until": "connect",
                 "nvme_serial": self.nvme_serial, "netdev": self._devices.netdev} | bar | module
 
-    def _start(self) -> None:
-        started = time.monotonic()
+    def _start(self) -> subprocess.Popen[bytes]:
         try:
-            with self._console.open("wb") as stream:
-                self._agent = subprocess.Popen(
+            with self.console.open("wb") as stream:
+                return subprocess.Popen(
                     self.command, env=environment(**self._devices.variables),
                     stdin=self._theirs.fileno(), stdout=self._theirs.fileno(), stderr=stream,
                     process_group=0)
@@ -115,23 +85,16 @@ class LocalMachine:
             raise BenchError(f"cannot start the agent: {error}") from None
         finally:
             self._theirs.close()
-        if self._killed:
-            self._agent.kill()
-        try:
-            self.channel.wait_ready(self._pace.boot_deadline_s())
-        except ChannelLost as error:
-            raise self.lost(error) from None
-        self.boot_s = time.monotonic() - started
 
     def _end(self) -> None:
         """End the agent, which takes down what it set up when its channel is closed."""
         self.channel.close()
-        if self._agent:
+        if self._process:
             try:
-                self._agent.wait(timeout=60 * self._pace.scale)
+                self._process.wait(timeout=60 * self._pace.scale)
             except subprocess.TimeoutExpired:
-                os.killpg(self._agent.pid, signal.SIGKILL)
-                self._agent.wait()
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
 
 
 class LocalTestbed:
@@ -158,10 +121,10 @@ class LocalTestbed:
 
     def check(self, boots: Iterable[Boot], kernels: Iterable[Kernel]) -> None:
         """Raise BenchError where a run needs another kernel than the one that runs."""
-        names = ", ".join(kernel.variant.name for kernel in kernels)
-        if "," in names:
+        names = [kernel.variant.name for kernel in kernels]
+        if len(names) > 1:
             raise BenchError(f"testbed {self.name} boots no kernel, so that a run has one variant, "
-                             f"the kernel that runs (there are {names})")
+                             f"the kernel that runs (there are {', '.join(names)})")
         preflight.check_tools(("build",))
 
     def choose_virtual_time(self) -> None:

@@ -14,6 +14,8 @@ from p2pbench.testbed.channel import Channel, ChannelLost
 _NOMINAL_BOOT_S = 5.0
 _FIRST_BOOT_DEADLINE_S = 180.0
 BOOT_DEADLINE_S = 40.0
+# How many of the last lines of a console are kept of a machine that was lost.
+CONSOLE_LINES = 40
 
 
 class Machine(Protocol):

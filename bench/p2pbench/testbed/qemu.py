@@ -3,12 +3,9 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from p2pbench.base.errors import BenchError
@@ -16,15 +13,16 @@ from p2pbench.base.program import environment, find_tool
 from p2pbench.linux.kernel import Kernel
 from p2pbench.records.kinds import MEMORY, plain
 from p2pbench.testbed.accelerators import Accelerator
-from p2pbench.testbed.channel import Channel, ChannelLost
+from p2pbench.testbed.channel import ChannelLost
+from p2pbench.testbed.child import ChildMachine
 from p2pbench.testbed.initramfs import AGENT_PORT, MODULE, build_image
-from p2pbench.testbed.machine import BOOT_DEADLINE_S, Lost, LostMachine, Pace, Shape
+from p2pbench.testbed.machine import (BOOT_DEADLINE_S, CONSOLE_LINES, Lost, LostMachine, Pace,
+                                      Shape)
 from p2pbench.testbed.oom import OomWatch
 
 NVME_SERIAL = "p2pbench"
 BAR_PCI_ID = "1af4:1110"
 BAR_NUMBER = 2
-_CONSOLE_LINES = 40
 _BAR_BELOW_THE_HOLE = 256 << 30
 
 
@@ -100,77 +98,45 @@ def waited_for_cpu_s(pid: int) -> float:
     return waited
 
 
-def setup_args(provider: str) -> dict[str, Any]:
-    """Return the setup order's arguments for a guest of this testbed."""
-    memory = provider.startswith(MEMORY)
-    return {"provider": "bar" if memory else plain(provider),
-            "until": "provider" if memory else "connect",
-            "nvme_serial": NVME_SERIAL, "module": MODULE,
-            "netdev": "eth0",  # the guest has one network card, and no udev to rename it
-            "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
-
-
-class Guest:
+class Guest(ChildMachine):
     """One booted guest; a context manager that ends the guest whatever happens inside."""
 
     def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
                  console: Path, cmdline: str = "", interactive: bool = False,
                  namespace: str = "", board: Board = Board(), plugin: str = "",
                  icount: str = "") -> None:
+        super().__init__(pace, console)
         self.kernel = kernel
-        self.console = console
         self.nvme_serial = NVME_SERIAL
-        self.boot_s = 0.0
-        self.command: list[str] = []
         self._accelerator = accelerator
         self._shape = shape
-        self._pace = pace
         self._cmdline = cmdline
         self._interactive = interactive
         self._namespace = namespace
         self._plugin = plugin
         self._icount = icount
         self._board = board
-        self._qemu: subprocess.Popen[bytes] | None = None
-        self._killed = False
         self._oom = OomWatch()
-        ours, self._theirs = socket.socketpair()
-        self.channel = Channel(ours)
-        self.channel.scale = pace.scale
-        self.channel.held_up_s = self._held_up_s
         self._held_up = 0.0
+        self.channel.held_up_s = self._held_up_s
 
-    def __enter__(self) -> "Guest":
-        try:
-            self._start()
-            self._wait_ready()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self._end()
-
-    def kill(self) -> None:
-        """End the guest from another thread, started or not; for the one that runs it, it is lost.
-        """
-        self._killed = True
-        if self._qemu:
-            self._qemu.kill()
-
-    def setup_args(self, provider: str) -> dict[str, Any]:
+    @staticmethod
+    def setup_args(provider: str) -> dict[str, Any]:
         """Return the setup order's arguments for the devices of a guest."""
-        return setup_args(provider)
+        memory = provider.startswith(MEMORY)
+        return {"provider": "bar" if memory else plain(provider),
+                "until": "provider" if memory else "connect",
+                "nvme_serial": NVME_SERIAL, "module": MODULE,
+                "netdev": "eth0",  # the guest has one network card, and no udev to rename it
+                "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
 
     def lost(self, error: ChannelLost) -> LostMachine:
         """Turn a lost channel into a lost machine: how QEMU ended, and the console's last lines."""
         reason = error.reason
         code = None
-        if self._qemu:
+        if self._process:
             try:
-                code = self._qemu.wait(timeout=2)
+                code = self._process.wait(timeout=2)
             except subprocess.TimeoutExpired:
                 reason += "; QEMU was still running and was killed"
         lines = self._console_lines()
@@ -186,13 +152,13 @@ class Guest:
             what = (f"QEMU ended with exit status {code}" if code else
                     "the guest powered off" if len(said) < len(lines) else "the guest reset")
             reason = f"{what}: {(said or ['no word'])[-1]}"
-        return LostMachine(Lost(error.stage, reason, lines[-_CONSOLE_LINES:]))
+        return LostMachine(Lost(error.stage, reason, lines[-CONSOLE_LINES:]))
 
     def _held_up_s(self) -> float:
         """Return how long QEMU wanted a CPU and had none; of one that has gone, what was last seen.
         """
-        if self._qemu:
-            self._held_up = max(self._held_up, waited_for_cpu_s(self._qemu.pid))
+        if self._process:
+            self._held_up = max(self._held_up, waited_for_cpu_s(self._process.pid))
         return self._held_up
 
     def _console_lines(self) -> list[str]:
@@ -203,7 +169,7 @@ class Guest:
             return []
         return [line.rstrip("\r") for line in text.splitlines() if line.strip()]
 
-    def _start(self) -> None:
+    def _start(self) -> subprocess.Popen[bytes]:
         disk = os.memfd_create("p2pbench-disk")
         try:
             os.ftruncate(disk, self._shape.disk)
@@ -211,7 +177,7 @@ class Guest:
             # setpriv: QEMU must not outlive a harness that is killed with SIGKILL.
             with self.console.open("wb") as stream:
                 output = None if self._interactive else stream
-                self._qemu = subprocess.Popen(
+                return subprocess.Popen(
                     ["setpriv", "--pdeathsig", "KILL", *self.command], env=environment(),
                     stdin=None if self._interactive else subprocess.DEVNULL, stdout=output,
                     stderr=output, pass_fds=(disk, self._theirs.fileno()),
@@ -221,25 +187,18 @@ class Guest:
         finally:
             os.close(disk)
             self._theirs.close()
-        if self._killed:
-            self._qemu.kill()
 
     def _wait_ready(self) -> None:
-        started = time.monotonic()
-        try:
-            self.channel.wait_ready(self._pace.boot_deadline_s())
-        except ChannelLost as error:
-            raise self.lost(error) from None
-        self.boot_s = time.monotonic() - started
+        super()._wait_ready()
         self._pace.booted(self.boot_s)
         self.channel.scale = self._pace.scale
 
     def _end(self) -> None:
         self.channel.close()
-        if self._qemu and self._qemu.poll() is None:
-            self._qemu.kill()
-        if self._qemu:
-            self._qemu.wait()
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+        if self._process:
+            self._process.wait()
 
     def _command(self, disk: int, channel: int) -> list[str]:
         """Return QEMU's command line; the topology is drawn in configs/testbed/qemu.toml."""
