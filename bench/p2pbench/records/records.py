@@ -248,7 +248,7 @@ class WorkloadResult(TypedDict):
     virtual: NotRequired[Virtual | None]
 
 
-class BootRecord(TypedDict):
+class BootRecord(PlannedBoot):
     """A finished boot; durations in seconds.
 
     `took_s` is what it took of the run's time, of which boots that ran beside each other have a
@@ -256,14 +256,6 @@ class BootRecord(TypedDict):
     """
 
     type: str
-    boot: str
-    index: int
-    block: int
-    variant: str
-    provider: str
-    kind: NotRequired[BootKind]
-    bar: NotRequired[int]
-    aa: NotRequired[bool]
     started: str
     duration_s: float
     took_s: NotRequired[float]
