@@ -8,7 +8,7 @@ from typing import Final, Literal
 class Provider:
     """Where the target keeps the data on its way: all that the harness has to know of it.
 
-    The agent has a row of the same name (bench/agent/provider.c).
+    The agent has a row of the same name (bench/agent/setup/provider.c).
     """
 
     name: str
