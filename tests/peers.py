@@ -14,7 +14,7 @@ from p2pbench.records import evidence
 from p2pbench.records.kinds import SQES
 from p2pbench.testbed.channel import AgentError, ChannelLost
 from p2pbench.testbed.machine import LostMachine
-from p2pbench.testbed.qemu import Guest, setup_args
+from p2pbench.testbed.qemu import Guest
 
 from support import GuestMaker
 
@@ -47,7 +47,7 @@ def peer_guest(make_guest: GuestMaker, kernel: Kernel, provider: str = "bar", cm
     """
     booted = make_guest(f"{boot_cmdline(provider)} {cmdline}", kernel=kernel, **guest)
     with lost_machine_fails(booted), booted:
-        booted.channel.order("setup", setup_args(provider), 120)
+        booted.channel.order("setup", booted.setup_args(provider), 120)
         yield booted
         try:
             pool = booted.channel.order("teardown", deadline_s=120)["pool"]
@@ -95,6 +95,16 @@ def trace_function(guest: Guest, name: str) -> None:
     """Have the kernel write each call of a function to TRACING/trace from now on."""
     must(guest, f"mount -t tracefs none {TRACING} && cd {TRACING} && "
                 f"echo {name} >set_ftrace_filter && echo function >current_tracer")
+
+
+def trace_event(guest: Guest, event: str) -> None:
+    """Have the kernel write each event of a kind, "block/block_rq_issue", to TRACING/trace."""
+    must(guest, f"mount -t tracefs none {TRACING} && echo 1 >{TRACING}/events/{event}/enable")
+
+
+def traced(guest: Guest, what: str) -> int:
+    """Return how many lines of TRACING/trace have this in them."""
+    return int(must(guest, f"grep -c '{what}' {TRACING}/trace; true"))
 
 
 def verify_job(bs: int = 32768, iodepth: int = 4, size: int = 1 << 20) -> Workload:

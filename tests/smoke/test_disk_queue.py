@@ -3,7 +3,8 @@
 from p2pbench.linux.kernel import Kernel
 
 from load import load_status, start_load
-from peers import TRACING, counters, must, peer_guest, trace_function, verified_through_peer_memory
+from peers import (counters, must, peer_guest, trace_function, traced,
+                   verified_through_peer_memory)
 from support import GuestMaker
 
 QUEUE = "/sys/block/nvme0n1/queue"
@@ -46,5 +47,5 @@ def test_a_single_request_does_not_wait_for_kblockd(make_guest: GuestMaker,
         before = counters(guest)["requests"]
         must(guest, "dd if=/dev/nvme1n1 of=/dev/null bs=4k count=200 iflag=direct")
         assert counters(guest)["requests"] >= before + 200
-        left = int(must(guest, f"grep -c ': blk_mq_sched_insert_request <-' {TRACING}/trace; true"))
+        left = traced(guest, ": blk_mq_sched_insert_request <-")
         assert left < 20, f"{left} of 200 requests were left to kblockd"

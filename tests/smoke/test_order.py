@@ -5,7 +5,7 @@ import pytest
 from p2pbench.linux.kernel import Kernel
 from p2pbench.testbed.qemu import Guest
 
-from peers import TRACING, counters, must, peer_guest, trace_function
+from peers import counters, must, peer_guest, trace_event, trace_function, traced
 from support import GuestMaker
 
 DISK = "/sys/block/nvme0n1"
@@ -24,11 +24,6 @@ def flushes(guest: Guest) -> int:
     return int(must(guest, f"cat {DISK}/stat").split()[15])
 
 
-def calls(guest: Guest, name: str) -> int:
-    """Return how many calls of a traced function were written down."""
-    return int(must(guest, f"grep -c ': {name} <-' {TRACING}/trace; true"))
-
-
 def test_a_write_that_must_be_on_the_disk_is_one_there(make_guest: GuestMaker,
                                                        peer_kernel: Kernel) -> None:
     """As a flush is one: each gets to the disk as what it is, and the data by peer memory."""
@@ -37,15 +32,13 @@ def test_a_write_that_must_be_on_the_disk_is_one_there(make_guest: GuestMaker,
         before = flushes(guest)
         repeat(guest, "nvme flush /dev/nvme1n1")
         assert flushes(guest) == before + TIMES
-        event = f"{TRACING}/events/block/block_rq_issue"
-        must(guest, f"mount -t tracefs none {TRACING} && echo 1 >{event}/enable")
+        trace_event(guest, "block/block_rq_issue")
         moved = counters(guest)
         repeat(guest, f"{WRITE} --force-unit-access")
         assert counters(guest)["requests"] == moved["requests"] + TIMES
         assert counters(guest)["fallbacks"] == moved["fallbacks"]
         number = must(guest, f"cat {DISK}/dev").strip().replace(":", ",")
-        forced = must(guest, f"grep -c 'block_rq_issue: {number} WFS 4096 ' {TRACING}/trace; true")
-        assert int(forced) == TIMES
+        assert traced(guest, f"block_rq_issue: {number} WFS 4096 ") == TIMES
         must(guest, "dd if=/dev/nvme0n1 bs=4k count=1 iflag=direct | cmp - /tmp/data")
 
 
@@ -58,4 +51,4 @@ def test_each_write_is_pushed_into_peer_memory_before_the_disk_reads_it(
         must(guest, "head -c 4096 /dev/urandom >/tmp/data")
         trace_function(guest, "pci_p2pmem_buf_flush")
         repeat(guest, WRITE)
-        assert calls(guest, "pci_p2pmem_buf_flush") == TIMES
+        assert traced(guest, ": pci_p2pmem_buf_flush <-") == TIMES
