@@ -35,9 +35,9 @@ def wait_for(reached: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
-def load_status(guest: Guest) -> str:
+def load_status(guest: Guest, load: str = "load") -> str:
     """Wait for the end of the load; return its exit status."""
-    wait_for(lambda: shell(guest, "test -e /tmp/ended")["exit"] == 0, "end of the load")
+    wait_for(lambda: shell(guest, "test -e /tmp/ended")["exit"] == 0, f"end of the {load}")
     return must(guest, "cat /tmp/ended").strip()
 
 

@@ -27,9 +27,25 @@ def test_a_queue_that_is_frozen_under_load_costs_no_io_and_no_peer_memory(
             start_load(guest, 10.0, bs=65536, iodepth=32)
             for _round in range(12):
                 must(guest, freeze)
-            assert load_status(guest) == "0", what
+            assert load_status(guest, f"load over {what}") == "0", what
             assert counters(guest)["fallbacks"] == 0, what
         verified_through_peer_memory(guest)
+
+
+def test_a_reset_under_load_leaves_no_queue_without_its_doorbells(
+        make_guest: GuestMaker, peer_kernel: Kernel) -> None:
+    """What waits for a tag goes to a queue as soon as it is there, before all of the reset is done.
+
+    The host then writes a doorbell only where the controller's event index asks for it.
+    """
+    with peer_guest(make_guest, peer_kernel) as guest:
+        must(guest, f"echo none >{QUEUE}/scheduler && echo 4 >{QUEUE}/nr_requests")
+        must(guest, "(fio --name=load --filename=/dev/nvme0n1 --direct=1 --ioengine=libaio "
+                    "--rw=randread --bs=4k --iodepth=32 --numjobs=8 --size=32m --time_based "
+                    "--runtime=10 >/dev/null 2>&1; echo $? >/tmp/ended) >/dev/null 2>&1 &")
+        for _round in range(30):
+            must(guest, FREEZES["reset"])
+        assert load_status(guest) == "0"
 
 
 def test_a_single_request_does_not_wait_for_kblockd(make_guest: GuestMaker,
