@@ -84,8 +84,7 @@ def kernel_in(toml: LocatedToml, variant: str) -> Variant:
 
 
 def variant_of(name: str, defined: Mapping[str, Mapping[str, Any]]) -> Variant:
-    """Return the kernel of a name; defined are the variants of a matrix, as read_defined() has them.
-    """
+    """Return the kernel of a name; defined are a matrix's variants, as read_defined() has them."""
     entry = defined.get(name, {})
     if "tree" not in entry:
         return find_variant(entry.get("kernel", name))
