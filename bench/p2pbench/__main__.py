@@ -55,10 +55,11 @@ def _reference(args: argparse.Namespace) -> int:
 
 def _linux(args: argparse.Namespace) -> None:
     from p2pbench.linux import kernel
-    from p2pbench.linux.variants import find_variant
+    from p2pbench.linux.variants import find_variant, own_from_json
     from p2pbench.testbed import preflight
 
-    variants = [find_variant(name) for name in args.variant.split()]
+    own = own_from_json(args.own)
+    variants = [own.get(name) or find_variant(name) for name in args.variant.split()]
     preflight.check_build([kernel.expected(variant, args.flavour) for variant in variants])
     for variant in variants:
         built = kernel.build(variant, args.flavour)
@@ -195,7 +196,7 @@ COMMANDS = {
     "report": Command(_report, "make the report of a run again", words=("run",)),
     "compare": Command(_compare, "one run (b) against another (a)", words=("a", "b")),
     "reference": Command(_reference, "publish a run", words=("run",)),
-    "linux": Command(_linux, "build kernels", _KERNEL),
+    "linux": Command(_linux, "build kernels", _KERNEL | {"own": "{}"}),
     "tree": Command(_tree, "make a variant's source as a git tree", _VARIANT),
     "series-export": Command(_series_export, "write that tree's commits to linux/", _VARIANT),
     "series-check": Command(_series_check, "check each patch by itself", _VARIANT | {"points": ""}),

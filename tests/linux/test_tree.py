@@ -13,7 +13,7 @@ import pytest
 
 from p2pbench.base import tools
 from p2pbench.base.errors import BenchError
-from p2pbench.linux import series_check, tree, variants
+from p2pbench.linux import kernel, own_tree, series_check, tree, variants
 from p2pbench.linux.variants import find_variant
 
 PAGE = "page"
@@ -94,6 +94,21 @@ def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(own: Path) -> N
     tree.make_tree(find_variant(PAGE))
     assert tree.export_series(find_variant(PAGE)) == []
     assert patch_files(own) == before
+
+
+def test_an_own_tree_of_the_packaged_source_gives_what_variant_page_is_built_from(
+        own: Path) -> None:
+    page = find_variant(PAGE)
+    repository = tree.base_repository(page.base, tree.base_tarball(page.base))
+    theirs = own / "theirs.git"
+    tree.git(own, "clone", "-q", "--bare", str(repository), str(theirs))
+    mine = replace(page, name="mine", own=own_tree.resolve(str(theirs), "base"))
+    inputs, of_page = kernel._inputs(mine, "bench"), kernel._inputs(page, "bench")
+    differing = {name for name in of_page if inputs[name] != of_page[name]}
+    assert differing == {"base", "variant"} and inputs.keys() == of_page.keys()
+    contents = [tree.git(tree.make_tree(one), "rev-parse", "HEAD^{tree}").stdout
+                for one in (mine, page)]
+    assert contents[0] == contents[1]
 
 
 def test_another_point_release_is_used_with_a_warning(

@@ -10,6 +10,7 @@ from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import ROOT, own_environment
 from p2pbench.linux import build_progress
 from p2pbench.linux.kernel import Kernel
+from p2pbench.linux.variants import own_as_json
 
 _POLL_S = 0.5
 
@@ -20,9 +21,11 @@ class Builder:
     def __init__(self, kernels: Sequence[Kernel]) -> None:
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         names = " ".join(kernel.variant.name for kernel in kernels)
+        # A branch of the user's may move on meanwhile: they are built as they were when it began.
+        own = own_as_json(kernel.variant for kernel in kernels)
         self._process = program.start(
             sys.executable, "-m", "p2pbench", "linux", "--flavour", kernels[0].flavour,
-            "--variant", names, cwd=ROOT, output=self._said, extra=own_environment())
+            "--variant", names, "--own", own, cwd=ROOT, output=self._said, extra=own_environment())
 
     def is_busy(self) -> bool:
         """Say whether something is still being built. Raises BenchError when that failed."""

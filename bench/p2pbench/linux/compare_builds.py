@@ -27,10 +27,13 @@ _COUNTS = re.compile(r"^add/remove: (\d+)/(\d+) grow/shrink: \d+/\d+ up/down: -?
 
 
 def collect(kernels: Iterable[Kernel]) -> dict[str, Any]:
-    """Return the section for the kernels of a run, in the order of variants.toml."""
-    order = list(read_variants())
-    mine = sorted(kernels, key=lambda kernel: (order.index(kernel.variant.name.split("@")[0]),
-                                               kernel.variant.name))
+    """Return the section for the kernels of a run, in the order of variants.toml.
+
+    Those of a user's trees come last.
+    """
+    places = {name: place for place, name in enumerate(read_variants())}
+    mine = sorted(kernels, key=lambda kernel: (places.get(kernel.variant.name.split("@")[0],
+                                                          len(places)), kernel.variant.name))
     kept = {kernel.variant.name: _kept(kernel) for kernel in mine}
     return {"structs": _structs({name: one["structs"] for name, one in kept.items()},
                                 _shown(kernel.variant.release for kernel in mine)),
@@ -85,7 +88,7 @@ def _pairs(kernels: Sequence[Kernel]) -> list[tuple[Kernel, Kernel]]:
 def _is_below(old: Variant, new: Variant) -> bool:
     """Say whether a variant is another one less its last series (and has the same options)."""
     count = len(old.series)
-    same = old.release == new.release and old.fragments == new.fragments
+    same = (old.release, old.own, old.fragments) == (new.release, new.own, new.fragments)
     below = count < len(new.series) and old.series == new.series[:count]
     return same and below and not old.last
 

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from p2pbench.linux import build_progress, incremental, struct_sizes
 from p2pbench.linux.incremental import compiler
 from p2pbench.linux.symbols import compact
 from p2pbench.linux.tree import base_tarball, make_tree
-from p2pbench.linux.variants import Variant, base_dir, find_variant
+from p2pbench.linux.variants import Variant, base_dir
 
 FLAVOURS = ("bench", "debug")
 # Changed whenever what a cached build holds changes.
@@ -74,16 +74,22 @@ def asked_options(variant: Variant, flavour: str) -> str:
 
 
 def _inputs(variant: Variant, flavour: str) -> dict[str, object]:
-    base = variant.base
-    sha256 = base_tarball(base)
     return {
-        "base": {"package": base.package, "version": base.version, "sha256": sha256},
+        "base": _below(variant),
         "variant": variant.name, "flavour": flavour, "compiler": compiler(),
         "patches": [{"file": f"{patch.parent.name}/{patch.name}", "sha256": file_sha256(patch)}
                     for patch in variant.patches()],
         "fragments": [{"file": path.name, "sha256": file_sha256(path)}
                       for path in fragments(variant, flavour)],
     }
+
+
+def _below(variant: Variant) -> dict[str, str]:
+    """Return what the series of a variant apply to, by content: a package, or a user's git tree."""
+    if variant.own:
+        return {"object": variant.own.object}
+    base = variant.base
+    return {"package": base.package, "version": base.version, "sha256": base_tarball(base)}
 
 
 def _key(inputs: dict[str, object]) -> str:
@@ -183,12 +189,13 @@ def compile_tree(tree: Path, variant: Variant, flavour: str, locks: tuple[int, i
     objects.mkdir(exist_ok=True)
     incremental.drop_half_made(objects)
     changed = incremental.mark(tree, objects, content)
-    configure(tree, objects, asked_options(variant, flavour))
+    configure(tree, objects, asked_options(variant, flavour), patches=variant.patches())
     total = incremental.to_build(objects, changed) if nearest else _OBJECTS
     log = objects / "make.log"
     build_progress.announce(locks[0], f"{variant.name} ({flavour})", log, total)
     with build_progress.shown():
-        _make(tree, objects, "bzImage", "modules", name=f"-{variant.name}-{flavour}", hold=locks)
+        _make(tree, objects, "bzImage", "modules", name=f"-{variant.name}-{flavour}", hold=locks,
+              patches=variant.patches())
     edited = incremental.edited(tree, objects, content)
     incremental.write_list(objects, {path: blob for path, blob in content.items()
                                      if path not in edited})
@@ -212,17 +219,16 @@ def make_command(tree: Path, objects: Path, *targets: str, arch: str = "x86_64",
 
 
 def _make(tree: Path, objects: Path, *targets: str, arch: str = "x86_64", cross: str = "",
-          name: str = "", hold: tuple[int, ...] = ()) -> None:
+          name: str = "", hold: tuple[int, ...] = (), patches: Sequence[Path] = ()) -> None:
     log = objects / "make.log"
     command = make_command(tree, objects, *targets, arch=arch, cross=cross, name=name)
     with log.open("w") as stream:
         done = program.run(*command, extra=BUILD_VARIABLES, output=stream, hold=hold)
     if done.returncode:
-        raise BenchError(_build_error(find_variant(tree.name).patches(),
-                                      log.read_text(errors="replace"), log))
+        raise BenchError(_build_error(patches, log.read_text(errors="replace"), log))
 
 
-def _build_error(patches: list[Path], text: str, log: Path) -> str:
+def _build_error(patches: Sequence[Path], text: str, log: Path) -> str:
     """Say what broke the build, in which file, and which patches touch that file."""
     first = program.why(text)
     message = f"kernel build failed: {first} (all of it in {shown(log)})"
@@ -237,21 +243,24 @@ def _build_error(patches: list[Path], text: str, log: Path) -> str:
 
 
 def configure(tree: Path, objects: Path, asked: str, arch: str = "x86_64", cross: str = "",
-              strict: bool = True) -> None:
-    """Merge options over tinyconfig and, if strict, insist on every one of them."""
+              strict: bool = True, patches: Sequence[Path] = ()) -> None:
+    """Merge options over tinyconfig and, if strict, insist on every one of them.
+
+    patches are those of the tree: one that breaks this is named.
+    """
     objects.mkdir(exist_ok=True)
     config = objects / ".config"
     before = config.stat() if config.is_file() else None
     content = config.read_bytes() if before else b""
     fragment = objects / "p2pbench.config"
     fragment.write_text(asked)
-    _make(tree, objects, "tinyconfig", arch=arch, cross=cross)
+    _make(tree, objects, "tinyconfig", arch=arch, cross=cross, patches=patches)
     merge = tree / "scripts" / "kconfig" / "merge_config.sh"
     done = program.run(merge, "-m", "-O", objects, config, fragment, cwd=tree,
                        extra=BUILD_VARIABLES)
     if done.returncode:
         raise BenchError(f"merge_config.sh failed: {program.why(done.stderr)}")
-    _make(tree, objects, "olddefconfig", arch=arch, cross=cross)
+    _make(tree, objects, "olddefconfig", arch=arch, cross=cross, patches=patches)
     refused = refused_options(asked, config.read_text())
     if refused and strict:
         raise BenchError(f"{len(refused)} option(s) of linux/*/config did not end up in .config as "

@@ -15,6 +15,7 @@ from p2pbench.base.paths import BUILD, cache_dir, own_environment, shown
 from p2pbench.base.program import run, why
 from p2pbench.base.tools import file_sha256
 from p2pbench.linux import base_source
+from p2pbench.linux.own_tree import UPLOAD_PACK, OwnTree
 from p2pbench.linux.variants import Base, Variant, series_dir
 
 # The same commits and the same patch files whatever the user's git configuration
@@ -127,7 +128,7 @@ def _unpack(base: Base, sha256: str, repository: Path, hold: int) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _apply_error(directory: Path, patch: Path) -> BenchError:
+def _apply_error(directory: Path, patch: Path, onto: str) -> BenchError:
     """Name the patch, the file and the hunk that git could not apply."""
     tried = git(directory, "apply", "--reject", "--verbose", str(patch), check=False)
     git(directory, "reset", "-q", "--hard", check=False)
@@ -138,11 +139,11 @@ def _apply_error(directory: Path, patch: Path) -> BenchError:
         if found := re.match(r"Applying patch (\S+) with", line):
             current = found[1].rstrip(".")
         elif found := re.match(r"error: (\S+): (No such file|.*does not exist)", line):
-            hunks.append(f"{found[1]}: no such file in the base")
+            hunks.append(f"{found[1]}: no such file in {onto}")
         elif found := re.match(r"Rejected hunk #(\d+)", line):
             hunks.append(f"{current} hunk #{found[1]}")
     what = "; ".join(hunks) or why(tried.stderr)
-    return BenchError(f"{shown(patch)}: does not apply to the base: {what}")
+    return BenchError(f"{shown(patch)}: does not apply to {onto}: {what}")
 
 
 def notes_of(patch: Path) -> str:
@@ -157,7 +158,7 @@ def _apply(directory: Path, variant: Variant, name: str) -> None:
                      str(patch), check=False)
         if result.returncode:
             git(directory, "am", "--abort", check=False)
-            raise _apply_error(directory, patch)
+            raise _apply_error(directory, patch, str(variant.own or "the base"))
         if notes := notes_of(patch):
             git(directory, "notes", "add", "-f", "-m", notes)
     git(directory, "tag", "-f", f"p2pbench/{name}")
@@ -195,6 +196,10 @@ def check_saved(variant: Variant) -> None:
     """Raise when the variant's tree holds work that linux/ does not: it must not be lost."""
     directory = tree_dir(variant)
     work = _unsaved_work(directory) if (directory / ".git").is_dir() else ""
+    if work and variant.own:
+        raise BenchError(f"{shown(directory)} holds {work}, and is made from {variant.own.tree}: "
+                         "put them there, or throw them away with "
+                         f"`rm -r {shown(directory)}`")
     if work:
         raise BenchError(f"{shown(directory)} holds {work}; keep them with `make series-export "
                          f"VARIANT={variant.name}`, or throw them away with "
@@ -211,20 +216,21 @@ def make_tree(variant: Variant) -> Path:
 
 
 def _make_tree(variant: Variant) -> Path:
-    base = variant.base
-    sha256 = base_tarball(base)
+    below = variant.own.object if variant.own else base_tarball(variant.base)
     directory = tree_dir(variant)
     stamp = directory / ".git" / "p2pbench-state"
-    state = f"{sha256}\n{_series_state(variant)}"
+    state = f"{below}\n{_series_state(variant)}"
     check_saved(variant)
     if stamp.is_file() and stamp.read_text() == state:
         return directory
-    repository = base_repository(base, sha256)
-    if not stamp.is_file() or stamp.read_text().split("\n")[0] != sha256:
+    if not stamp.is_file() or stamp.read_text().split("\n")[0] != below:
         shutil.rmtree(directory, ignore_errors=True)
         directory.parent.mkdir(parents=True, exist_ok=True)
-        git(directory.parent, "clone", "-q", "-b", "base", str(repository),
-            str(directory))
+        if variant.own:
+            _fetch(variant.own, directory)
+        else:
+            git(directory.parent, "clone", "-q", "-b", "base",
+                str(base_repository(variant.base, below)), str(directory))
     # From here to the tag at the end the tree is ours: it holds no work that could be
     # lost, and nothing that could be exported, even if we are interrupted.
     stamp.unlink(missing_ok=True)
@@ -239,6 +245,17 @@ def _make_tree(variant: Variant) -> Path:
     git(directory, "tag", "-f", "p2pbench/applied")
     stamp.write_text(state)
     return directory
+
+
+def _fetch(own: OwnTree, directory: Path) -> None:
+    """Make a repository with the commit of a user's tree, without its past, as branch base.
+
+    It is a copy: whatever becomes of the user's repository, ours stays whole.
+    """
+    print(f"fetching {own}", flush=True)
+    git(directory.parent, "init", "-q", str(directory))
+    git(directory, "fetch", "-q", "--no-tags", "--depth=1", f"--upload-pack={UPLOAD_PACK}",
+        str(own.directory), f"{own.commit}:refs/heads/base")
 
 
 def export_series(variant: Variant) -> list[str]:

@@ -1,11 +1,14 @@
 """The fork as it is committed: the base package, the variants, and their patches."""
 
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import LINUX, shown
 from p2pbench.base.toml_file import LocatedToml, names, text, truth
+from p2pbench.linux.own_tree import OwnTree
 
 @dataclass(frozen=True)
 class Base:
@@ -21,7 +24,10 @@ class Base:
 
 @dataclass(frozen=True)
 class Variant:
-    """One kernel: the release of its base, and the names of the series on top of it, in order."""
+    """One kernel: the release of its base, and the names of the series on top of it, in order.
+
+    With an own tree, the series apply to that, and of the base are configuration and names only.
+    """
 
     name: str
     release: str
@@ -29,6 +35,7 @@ class Variant:
     rxe_p2p: bool
     fragments: tuple[str, ...] = ()
     last: str = ""
+    own: OwnTree | None = None
 
     @property
     def base(self) -> Base:
@@ -100,6 +107,24 @@ def find_variant(name: str) -> Variant:
         raise BenchError(f'unknown variant "{name}" (linux/{"|".join(releases())}/variants.toml '
                          f'has: {", ".join(variants)})')
     return variants[name]
+
+
+def own_as_json(variants: Iterable[Variant]) -> str:
+    """Return those of the variants that have a tree of the user's, for own_from_json()."""
+    return json.dumps({variant.name: asdict(variant) for variant in variants if variant.own})
+
+
+def own_from_json(content: str) -> dict[str, Variant]:
+    """Return the variants of own_as_json() by name; the tree need not be looked at again."""
+    return {name: Variant(**fields | {"series": tuple(fields["series"]),
+                                      "fragments": tuple(fields["fragments"]),
+                                      "own": OwnTree(**fields["own"])})
+            for name, fields in json.loads(content).items()}
+
+
+def series_names(release: str) -> list[str]:
+    """Return the names of the series that there are on a base."""
+    return sorted(path.parent.name for path in base_dir(release).glob("*/series"))
 
 
 def series_dir(release: str, name: str) -> Path:

@@ -21,12 +21,12 @@ from p2pbench.linux import compare_builds
 from p2pbench.linux.builder import Builder
 from p2pbench.linux.kernel import Kernel, build, expected
 from p2pbench.linux.symbols import Function, differing, read_functions
-from p2pbench.linux.variants import find_variant
 from p2pbench.measure import beside, load, stopping
 from p2pbench.measure.boot import BootRun, Record, cmdline_of
 from p2pbench.measure.stopping import Budget
 from p2pbench.plan.matrix import REQUIRED, Boot, Matrix, matrix_from_json
 from p2pbench.plan.matrix_file import read_matrix
+from p2pbench.plan.matrix_variants import check_revisions, variant_of
 from p2pbench.records.journal import SCHEMA, Journal
 from p2pbench.records.kinds import COUNT
 from p2pbench.records.metrics import with_aa
@@ -84,6 +84,7 @@ class Run:
         """Go on with a run; its name or the path of its directory says which."""
         journal = Journal.open(find_run(name) / JOURNAL)
         matrix = matrix_from_json(dict(journal.header["matrix"]))
+        check_revisions(matrix.variants)
         return cls(matrix, journal.header["seed"], journal)
 
     @property
@@ -208,7 +209,7 @@ class Run:
         Variants that the matrix defines may have the same one.
         """
         names = sorted({boot.variant for boot in boots})
-        kernels = {name: expected(find_variant(name), self.matrix.flavour)
+        kernels = {name: expected(variant_of(name, self.matrix.variants), self.matrix.flavour)
                    for name in {self.matrix.kernel_of(name) for name in names}}
         pairs = {name: kernels[self.matrix.kernel_of(name)] for name in names}
         return dict(sorted(pairs.items(), key=lambda pair: len(pair[1].variant.patches())))

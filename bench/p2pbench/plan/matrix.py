@@ -85,7 +85,8 @@ class Matrix:
     The pairs of aa are booted twice in each block. A run with a budget goes on
     to most_blocks. virtual_time says whether it makes sense without. A boot runs
     its timed workloads in so many rounds. variants are those that the matrix defines
-    itself, by name: the "kernel", and what is added to its "cmdline".
+    itself, by name: the "kernel" or the user's "tree" it is built from, and what is added to its
+    "cmdline".
     """
 
     name: str
@@ -105,15 +106,18 @@ class Matrix:
     virtual_time: str = WANTED
     rounds: int = 1
     first_blocks: dict[str, int] = field(default_factory=dict)
-    variants: dict[str, dict[str, str]] = field(default_factory=dict)
+    variants: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def kernel_of(self, variant: str) -> str:
-        """Return the name of the kernel that a variant boots, as variants.toml has it."""
-        return self.variants[variant]["kernel"] if variant in self.variants else variant
+        """Return the name of the kernel that a variant boots, as variants.toml has it.
+
+        One that is built from a user's tree has its own.
+        """
+        return str(self.variants.get(variant, {}).get("kernel", variant))
 
     def cmdline_of(self, variant: str) -> str:
         """Return the kernel parameters of a variant; those of variants.toml have none."""
-        return self.variants[variant]["cmdline"] if variant in self.variants else ""
+        return str(self.variants.get(variant, {}).get("cmdline", ""))
 
     def plan(self, seed: int, blocks: int = 0) -> list[Boot]:
         """Return the boots: every pair once a block, in an order drawn from the seed.

@@ -140,13 +140,14 @@ def _needed(kernels: Iterable[Kernel], trees: int) -> list[tuple[Path, int, str]
     a_tree = _TREE + (_GIT if _device(cache_dir()) != _device(BUILD) else 0)
     writes = [(BUILD, _BESIDE + trees * a_tree, "the build"), (RESULTS, _BESIDE, "a run's results")]
     to_build = [kernel for kernel in kernels if not kernel.directory.is_dir()]
-    bases = {kernel.variant.release for kernel in to_build} or set(releases()[:trees])
+    bases = {kernel.variant.release for kernel in to_build if not kernel.variant.own}
+    bases |= set(releases()[:trees])
     for release in bases:
         if not have_base(read_base(release)):
             writes.append((cache_dir(), _GIT, "the kernel cache"))
-    for tree in {tree_dir(kernel.variant) for kernel in to_build}:
-        if not tree.is_dir():
-            writes.append((BUILD, a_tree, "the build"))
+    for variant in {kernel.variant for kernel in to_build}:
+        if not tree_dir(variant).is_dir():
+            writes.append((BUILD, _TREE + _GIT if variant.own else a_tree, "the build"))
     if to_build:
         writes.append((cache_dir(), _IMAGE, "the kernel cache"))
     for kernel in to_build:

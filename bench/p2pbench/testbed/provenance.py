@@ -47,7 +47,13 @@ def _tools() -> dict[str, str]:
     return versions
 
 
-def collect(kernels: Mapping[str, Kernel], defined: Mapping[str, dict[str, str]],
+def _base(builds: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the package that the run's kernels are built on; user's trees stand for themselves."""
+    packaged = [build["base"] for build in builds.values() if "package" in build["base"]]
+    return dict(packaged[0]) if packaged else {"package": "git", "version": "trees of the user's"}
+
+
+def collect(kernels: Mapping[str, Kernel], defined: Mapping[str, Mapping[str, Any]],
             testbed: Testbed) -> dict[str, Any]:
     """Return the provenance of a run: base, patches, configuration, compiler, host, tools.
 
@@ -55,9 +61,8 @@ def collect(kernels: Mapping[str, Kernel], defined: Mapping[str, dict[str, str]]
     """
     builds = {name: kernel.provenance() | {"image": testbed.image_of(kernel)}
               for name, kernel in kernels.items()}
-    for name in builds:
-        builds[name] |= defined.get(name, {})
-    base = next(iter(builds.values()))["base"]
-    return {"base": base, "variants": builds, "host": _host(),
+    for name, build in builds.items():
+        builds[name] = build | defined.get(name, {}) | {"base": build["base"]}
+    return {"base": _base(builds), "variants": builds, "host": _host(),
             "tools": testbed.identity() | _tools(), "repository": repository.state(),
             **testbed.provenance()}
