@@ -24,8 +24,8 @@ def test_a_queue_that_is_frozen_under_load_costs_no_io_and_no_peer_memory(
     with peer_guest(make_guest, peer_kernel) as guest:
         must(guest, f"echo none >{QUEUE}/scheduler")
         for what, freeze in FREEZES.items():
-            start_load(guest, 10.0, bs=65536, iodepth=32)
-            for _round in range(12):
+            start_load(guest, 4.0, bs=65536, iodepth=32)
+            for _round in range(8):
                 must(guest, freeze)
             assert load_status(guest, f"load over {what}") == "0", what
             assert counters(guest)["fallbacks"] == 0, what
@@ -42,8 +42,8 @@ def test_a_reset_under_load_leaves_no_queue_without_its_doorbells(
         must(guest, f"echo none >{QUEUE}/scheduler && echo 4 >{QUEUE}/nr_requests")
         must(guest, "(fio --name=load --filename=/dev/nvme0n1 --direct=1 --ioengine=libaio "
                     "--rw=randread --bs=4k --iodepth=32 --numjobs=8 --size=32m --time_based "
-                    "--runtime=10 >/dev/null 2>&1; echo $? >/tmp/ended) >/dev/null 2>&1 &")
-        for _round in range(30):
+                    "--runtime=6 >/dev/null 2>&1; echo $? >/tmp/ended) >/dev/null 2>&1 &")
+        for _round in range(24):
             must(guest, FREEZES["reset"])
         assert load_status(guest) == "0"
 

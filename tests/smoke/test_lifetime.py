@@ -52,7 +52,7 @@ def test_a_process_that_is_killed_under_load_leaves_nothing_behind(make_guest: G
 def test_a_port_that_goes_and_comes_back_under_load_costs_no_io(make_guest: GuestMaker,
                                                                 peer_kernel: Kernel) -> None:
     with peer_guest(make_guest, peer_kernel) as guest:
-        start_load(guest, 15.0)
+        start_load(guest, 6.0)
         must(guest, f"rm {LINK}")
         pool_is_whole(guest)
         must(guest, f"ln -s {NVMET}/subsystems/{NQN} {LINK}")

@@ -67,8 +67,8 @@ def check_committed(own: OwnTree) -> None:
     more = len(files) - _MOST_FILES
     listed = ", ".join(files[:_MOST_FILES]) + (f" and {more} more" if more > 0 else "")
     raise BenchError(f"{own.tree} has changes that are not committed, on top of {own.rev}, and "
-                     f"only what is committed is built: {listed}; commit them there, or put them aside "
-                     "with `git stash`")
+                     f"only what is committed is built: {listed}; commit them there, or put them "
+                     "aside with `git stash`")
 
 
 def _directory(tree: str) -> Path:
