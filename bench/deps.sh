@@ -21,7 +21,7 @@ packages() {
 	guest) echo "qemu-system-x86 qemu-system-common busybox-static fio nvme-cli rdma-core
 		iproute2 libjansson-dev util-linux pkgconf" ;;
 	source) base_value package ;;
-	test) echo "sparse python3-pytest-xdist mypy python3-typeshed shellcheck chromium chromium-driver
+	test) echo "sparse python3-pytest-xdist mypy black isort python3-typeshed shellcheck chromium chromium-driver
 		python3-selenium" ;;
 	series-check) echo "sparse gcc-aarch64-linux-gnu" ;;
 	*) fail "no group of packages is called $1" ;;

@@ -16,26 +16,43 @@ from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.config import read_shape
 from p2pbench.testbed.machine import Pace
 from p2pbench.testbed.qemu import Board, Guest
-
 from support import GuestMaker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kernel", metavar="VARIANT|DIRECTORY",
-                     help="what runs on page and on pageless runs on this kernel alone: a variant, "
-                          "or the directory of a build")
+    parser.addoption(
+        "--kernel",
+        metavar="VARIANT|DIRECTORY",
+        help="what runs on page and on pageless runs on this kernel alone: a variant, "
+        "or the directory of a build",
+    )
 
 
 # Each kernel whose rxe can use peer memory, to be measured and to be checked; and the one with
 # tests of its own.
-KERNELS = {"peer_kernel": ("page", "pageless"), "debug_kernel": ("page", "pageless-kunit"),
-           "kunit_kernel": ("pageless-kunit",)}
+KERNELS = {
+    "peer_kernel": ("page", "pageless"),
+    "debug_kernel": ("page", "pageless-kunit"),
+    "kunit_kernel": ("pageless-kunit",),
+}
 
 
 # What needs no kernel first, then what needs those that are measured, then the slow ones; last what
 # keeps two cores busy by itself.
-ORDER = ("style", "unit", "statistics", "agent", "insncount", "browser", "linux", "faults", "smoke",
-         "kunit", "debug", "planted")
+ORDER = (
+    "style",
+    "unit",
+    "statistics",
+    "agent",
+    "insncount",
+    "browser",
+    "linux",
+    "faults",
+    "smoke",
+    "kunit",
+    "debug",
+    "planted",
+)
 # Guests under every checker of the kernel, each of minutes; some 110 boots.
 FULL = ("debug", "planted")
 
@@ -69,17 +86,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = metafunc.config.getoption("--kernel")
     for fixture, variants in KERNELS.items():
         if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, [asked] if asked else variants, indirect=True,
-                                 ids=[Path(asked).name] if asked else None, scope="session")
+            metafunc.parametrize(
+                fixture,
+                [asked] if asked else variants,
+                indirect=True,
+                ids=[Path(asked).name] if asked else None,
+                scope="session",
+            )
 
 
 # The kernels of a folder's tests, variant and flavour.
 FOLDER_KERNELS = {
-    "linux": {("page", "bench"), ("pageless", "bench")}, "faults": {("page", "bench")},
+    "linux": {("page", "bench"), ("pageless", "bench")},
+    "faults": {("page", "bench")},
     "smoke": {("page", "bench"), ("pageless", "bench")},
     "planted": {("page", "bench"), ("planted", "bench")},
     "kunit": {("pageless-kunit", "debug")},
-    "debug": {("page", "debug"), ("pageless-kunit", "debug")}}
+    "debug": {("page", "debug"), ("pageless-kunit", "debug")},
+}
 
 
 def check_machine(config: pytest.Config, names: list[str]) -> None:
@@ -89,10 +113,10 @@ def check_machine(config: pytest.Config, names: list[str]) -> None:
     if not needed or config.option.collectonly or config.getoption("--kernel"):
         return
     try:
-        preflight.check_memory({"a test": read_shape("qemu").memory},
-                               getattr(config.option, "numprocesses", None) or 1)
-        preflight.check([expected(find_variant(name), flavour)
-                         for name, flavour in sorted(needed)])
+        preflight.check_memory(
+            {"a test": read_shape("qemu").memory}, getattr(config.option, "numprocesses", None) or 1
+        )
+        preflight.check([expected(find_variant(name), flavour) for name, flavour in sorted(needed)])
     except BenchError as error:
         pytest.exit(str(error), returncode=2)
 
@@ -145,18 +169,35 @@ def open_kernel(name: str, flavour: str) -> Kernel:
 @pytest.fixture(scope="session")
 def accelerator(request: pytest.FixtureRequest) -> Accelerator:
     """What QEMU can use here."""
-    return accelerators.choose(open_kernel(request.config.getoption("--kernel") or "page",
-                                            "bench").bzimage)
+    return accelerators.choose(
+        open_kernel(request.config.getoption("--kernel") or "page", "bench").bzimage
+    )
 
 
 @pytest.fixture
-def make_guest(request: pytest.FixtureRequest, accelerator: Accelerator,
-               tmp_path: Path) -> GuestMaker:
+def make_guest(
+    request: pytest.FixtureRequest, accelerator: Accelerator, tmp_path: Path
+) -> GuestMaker:
     """Return a maker of guests: kernel parameters, and what a test needs otherwise."""
-    def make(cmdline: str = "", pace: Pace | None = None, kernel: Kernel | None = None,
-             namespace: str = "", board: Board = Board(), cmb: int = 0) -> Guest:
+
+    def make(
+        cmdline: str = "",
+        pace: Pace | None = None,
+        kernel: Kernel | None = None,
+        namespace: str = "",
+        board: Board = Board(),
+        cmb: int = 0,
+    ) -> Guest:
         shape = read_shape("qemu")
-        return Guest(kernel or request.getfixturevalue("page_kernel"), accelerator,
-                     replace(shape, cmb=cmb or shape.cmb), pace or Pace(),
-                     tmp_path / "console.log", cmdline, namespace=namespace, board=board)
+        return Guest(
+            kernel or request.getfixturevalue("page_kernel"),
+            accelerator,
+            replace(shape, cmb=cmb or shape.cmb),
+            pace or Pace(),
+            tmp_path / "console.log",
+            cmdline,
+            namespace=namespace,
+            board=board,
+        )
+
     return make

@@ -13,13 +13,20 @@ from p2pbench.testbed.qemu_testbed import QemuTestbed
 Entries = dict[str, dict[str, Any]]
 
 
-def counted_boot(name: str, kernel: Kernel, matrix: Matrix, counter: Counter, directory: Path,
-                 provider: str = "count") -> Entries:
+def counted_boot(
+    name: str,
+    kernel: Kernel,
+    matrix: Matrix,
+    counter: Counter,
+    directory: Path,
+    provider: str = "count",
+) -> Entries:
     """Return the workloads of one boot by name; it must come to its end."""
     boot = Boot(name, 0, 0, "page", provider, kind="count")
     testbed = QemuTestbed("qemu", Accelerator("tcg", ""))
-    machine = testbed.machine(boot, kernel, cmdline_of(boot, matrix), directory / f"{name}.log",
-                              counter)
+    machine = testbed.machine(
+        boot, kernel, cmdline_of(boot, matrix), directory / f"{name}.log", counter
+    )
     record = BootRun(boot, matrix, 1, directory, print, counter).run(machine)
     assert record["status"] == "ok", record
     return {entry["name"]: entry for entry in record["workloads"]}

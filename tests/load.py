@@ -6,23 +6,31 @@ from collections.abc import Callable
 from p2pbench.measure import fio
 from p2pbench.plan.matrix import Workload
 from p2pbench.testbed.qemu import Guest
-
 from peers import counters, must, pool, shell
 
 # What the kernel waits for before it gives up on a host: far beyond what is seen.
 PATIENCE_S = 240
 
 
-def start_load(guest: Guest, runtime_s: float, bs: int = 16384, iodepth: int = 8,
-               rw: str = "randrw", requests: int = 50) -> None:
+def start_load(
+    guest: Guest,
+    runtime_s: float,
+    bs: int = 16384,
+    iodepth: int = 8,
+    rw: str = "randrw",
+    requests: int = 50,
+) -> None:
     """Read and write in the background; ends by itself, or with an error that it leaves in /tmp.
 
     This waits until the target has begun with more than so many requests.
     """
     job = Workload("load", "fio", rw, bs, iodepth, 1, "", 32 << 20, runtime_s, ("bar",))
-    must(guest, f"cat >/tmp/job <<'EOF'\n{fio.job_file(job, 1)}EOF\n"
-                "rm -f /tmp/ended; (DEV=/dev/nvme1n1 fio --output-format=json --output=/tmp/out "
-                "/tmp/job >/dev/null 2>&1; echo $? >/tmp/ended) >/dev/null 2>&1 &")
+    must(
+        guest,
+        f"cat >/tmp/job <<'EOF'\n{fio.job_file(job, 1)}EOF\n"
+        "rm -f /tmp/ended; (DEV=/dev/nvme1n1 fio --output-format=json --output=/tmp/out "
+        "/tmp/job >/dev/null 2>&1; echo $? >/tmp/ended) >/dev/null 2>&1 &",
+    )
     before = counters(guest)["requests"]
     wait_for(lambda: counters(guest)["requests"] > before + requests, "load on the peer memory")
 

@@ -15,7 +15,6 @@ from p2pbench.records.kinds import SQES
 from p2pbench.testbed.channel import AgentError, ChannelLost
 from p2pbench.testbed.machine import LostMachine
 from p2pbench.testbed.qemu import Guest
-
 from support import GuestMaker
 
 NQN = "nqn.2026-01.org.p2pbench:target"
@@ -39,8 +38,9 @@ def lost_machine_fails(guest: Guest) -> Iterator[None]:
 
 
 @contextmanager
-def peer_guest(make_guest: GuestMaker, kernel: Kernel, provider: str = "bar", cmdline: str = "",
-               **guest: Any) -> Iterator[Guest]:
+def peer_guest(
+    make_guest: GuestMaker, kernel: Kernel, provider: str = "bar", cmdline: str = "", **guest: Any
+) -> Iterator[Guest]:
     """A guest set up with a provider; in the end the pool is whole and the kernel content.
 
     A pool with the disk's queues in it is as it was in the beginning: the agent sees to that.
@@ -66,8 +66,7 @@ def complaints(guest: Guest) -> list[str]:
 
 def shell(guest: Guest, line: str, deadline_s: int = 60) -> dict[str, Any]:
     """Run a line of shell in the guest."""
-    return guest.channel.order("command", {"line": line, "deadline_s": deadline_s},
-                               deadline_s + 30)
+    return guest.channel.order("command", {"line": line, "deadline_s": deadline_s}, deadline_s + 30)
 
 
 def must(guest: Guest, line: str) -> str:
@@ -85,16 +84,20 @@ def counters(guest: Guest) -> dict[str, int]:
 
 def pool(guest: Guest) -> tuple[int, int]:
     """Return the size of the pool that the namespace uses, and what is free in it."""
-    text = must(guest, f"cd /sys/bus/pci/devices/$(cat {NAMESPACE}/p2pmem)/p2pmem && "
-                       "cat size available")
+    text = must(
+        guest, f"cd /sys/bus/pci/devices/$(cat {NAMESPACE}/p2pmem)/p2pmem && " "cat size available"
+    )
     size, available = map(int, text.split())
     return size, available
 
 
 def trace_function(guest: Guest, name: str) -> None:
     """Have the kernel write each call of a function to TRACING/trace from now on."""
-    must(guest, f"mount -t tracefs none {TRACING} && cd {TRACING} && "
-                f"echo {name} >set_ftrace_filter && echo function >current_tracer")
+    must(
+        guest,
+        f"mount -t tracefs none {TRACING} && cd {TRACING} && "
+        f"echo {name} >set_ftrace_filter && echo function >current_tracer",
+    )
 
 
 def trace_event(guest: Guest, event: str) -> None:
@@ -114,16 +117,18 @@ def verify_job(bs: int = 32768, iodepth: int = 4, size: int = 1 << 20) -> Worklo
 
 def run_fio(guest: Guest, job: Workload) -> tuple[dict[str, Any], dict[str, float]]:
     """Run a job that has to succeed; return its evidence and its figures."""
-    answer = guest.channel.order("fio", {"name": job.name, "deadline_s": 60,
-                                         "job": fio.job_file(job, 1)}, 90)
+    answer = guest.channel.order(
+        "fio", {"name": job.name, "deadline_s": 60, "job": fio.job_file(job, 1)}, 90
+    )
     try:
         return answer["evidence"], fio.metrics(job, answer)
     except fio.FioError as error:
         pytest.fail(f"{job.rw} of {job.bs} bytes: {error}; kernel: {complaints(guest)[:2]}")
 
 
-def verified_through_peer_memory(guest: Guest, provider: str = "bar", bs: int = 32768,
-                                 iodepth: int = 4, size: int = 1 << 20) -> None:
+def verified_through_peer_memory(
+    guest: Guest, provider: str = "bar", bs: int = 32768, iodepth: int = 4, size: int = 1 << 20
+) -> None:
     """Write and verify, with evidence that all of it went through peer memory."""
     found, figures = run_fio(guest, verify_job(bs, iodepth, size))
     reasons = evidence.judge(provider, found, int(figures["bytes"]))
@@ -134,11 +139,15 @@ def every_byte_arrives(guest: Guest, block: int = 65536) -> None:
     """Carry a pattern in both directions, seen by the target's own disk and by the fabric."""
     for direction in BOTH_WAYS:
         try:
-            guest.channel.order("pattern", {"bytes": 4 * block, "block": block, "seed": 7,
-                                            "direction": direction}, 60)
+            guest.channel.order(
+                "pattern",
+                {"bytes": 4 * block, "block": block, "seed": 7, "direction": direction},
+                60,
+            )
         except AgentError as error:
-            pytest.fail(f"{direction}, blocks of {block}: {error}; "
-                        f"kernel: {complaints(guest)[:2]}")
+            pytest.fail(
+                f"{direction}, blocks of {block}: {error}; " f"kernel: {complaints(guest)[:2]}"
+            )
 
 
 def every_size_is_carried(guest: Guest, sizes: Iterable[int]) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from p2pbench.base.paths import ROOT
-
 from strawqemu import FUNCTION
 from support import default_signals
 
@@ -83,25 +82,48 @@ class Straw:
     def environment(self) -> dict[str, str]:
         """Return the environment in which programs of this checkout run."""
         return os.environ | {
-            "PATH": f"{self.programs}:{os.environ['PATH']}", "PYTHONPATH": str(self.root / "bench"),
-            "P2PBENCH_CACHE": str(self._cache), "P2PBENCH_RESULTS": str(self.results),
-            "ACCEL": "tcg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1",
-            "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
+            "PYTHONPATH": str(self.root / "bench"),
+            "P2PBENCH_CACHE": str(self._cache),
+            "P2PBENCH_RESULTS": str(self.results),
+            "ACCEL": "tcg",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONUTF8": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": "200",
+        }
 
-    def start(self, *args: str, wrapper: str = 'exec "$@"', stdout: Any = subprocess.PIPE
-              ) -> subprocess.Popen[str]:
+    def start(
+        self, *args: str, wrapper: str = 'exec "$@"', stdout: Any = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start the harness as `make bench` does; wrapper is the shell's line that starts it."""
-        command = [sys.executable, "-m", "pytest", "-c", "bench/boots/pytest.ini",
-                   "--rootdir=bench/boots", "bench/boots", *args]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            "bench/boots/pytest.ini",
+            "--rootdir=bench/boots",
+            "bench/boots",
+            *args,
+        ]
         return self.start_program(command, wrapper, stdout)
 
-    def start_program(self, command: list[str], wrapper: str = 'exec "$@"',
-                  stdout: Any = subprocess.PIPE) -> subprocess.Popen[str]:
+    def start_program(
+        self, command: list[str], wrapper: str = 'exec "$@"', stdout: Any = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start a program in this checkout; signals have their default effect on it."""
         process = subprocess.Popen(
-            ["sh", "-c", wrapper, "sh", *command], cwd=self.root, env=self.environment(), text=True,
-            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-            start_new_session=True, preexec_fn=default_signals)
+            ["sh", "-c", wrapper, "sh", *command],
+            cwd=self.root,
+            env=self.environment(),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=default_signals,
+        )
         self._started.append(process)
         return process
 
@@ -127,12 +149,19 @@ class Straw:
         (run,) = self.runs()
         suites = ElementTree.parse(run / "junit.xml").getroot()
         outcomes = ("error", "failure", "skipped")
-        return {case.get("name", ""): next((child.tag for child in case if child.tag in outcomes),
-                                           "") for case in suites.iter("testcase")}
+        return {
+            case.get("name", ""): next((child.tag for child in case if child.tag in outcomes), "")
+            for case in suites.iter("testcase")
+        }
 
     def _make_checkout(self) -> None:
-        listed = subprocess.run(["git", "ls-files", "-c", "-o", "--exclude-standard", *_COPIED],
-                                cwd=ROOT, capture_output=True, text=True, check=True)
+        listed = subprocess.run(
+            ["git", "ls-files", "-c", "-o", "--exclude-standard", *_COPIED],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         for name in listed.stdout.splitlines():
             if (ROOT / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -140,8 +169,14 @@ class Straw:
 
     def _make_kernel(self) -> None:
         """Put a kernel into the cache that has all but a kernel in it."""
-        done = subprocess.run([sys.executable, "-c", _KEY], env=self.environment(), text=True,
-                              cwd=self.root, capture_output=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", _KEY],
+            env=self.environment(),
+            text=True,
+            cwd=self.root,
+            capture_output=True,
+            check=True,
+        )
         kernel = Path(done.stdout.splitlines()[-1])
         (kernel / "devel").mkdir(parents=True)
         (kernel / "bzImage").write_text("straw")
@@ -149,8 +184,17 @@ class Straw:
         (kernel / "System.map").write_text(f"{FUNCTION} t nvme_queue_rq\nffffffff81000100 T _end\n")
         (kernel / "objects.map").write_text(f"{FUNCTION} 100 drivers/nvme/host/pci.o\n")
         (kernel / "static.json").write_text(json.dumps({"structs": {}, "series": []}))
-        (kernel / "build.json").write_text(json.dumps({
-            "base": {"package": "linux-source-6.1", "version": "straw", "sha256": "straw"},
-            "variant": "page", "flavour": "bench", "compiler": "straw", "patches": [],
-            "fragments": [], "key": kernel.name.rpartition("-")[2],
-            "bzimage_sha256": hashlib.sha256(b"straw").hexdigest()}))
+        (kernel / "build.json").write_text(
+            json.dumps(
+                {
+                    "base": {"package": "linux-source-6.1", "version": "straw", "sha256": "straw"},
+                    "variant": "page",
+                    "flavour": "bench",
+                    "compiler": "straw",
+                    "patches": [],
+                    "fragments": [],
+                    "key": kernel.name.rpartition("-")[2],
+                    "bzimage_sha256": hashlib.sha256(b"straw").hexdigest(),
+                }
+            )
+        )

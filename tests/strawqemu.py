@@ -69,15 +69,24 @@ def fio(job: str, fallbacks: int) -> Record:
     script.write_text(job)
     with disk.open("wb") as stream:
         stream.truncate(DISK)
-    done = subprocess.run(["fio", "--output-format=json", script], capture_output=True, text=True,
-                          env=os.environ | {"DEV": str(disk)})
+    done = subprocess.run(
+        ["fio", "--output-format=json", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"DEV": str(disk)},
+    )
     disk.unlink()
     script.unlink()
     jobs = json.loads(done.stdout)["jobs"]
     ios = sum(job["mixed"]["total_ios"] for job in jobs)
     moved = sum(job["mixed"]["io_bytes"] for job in jobs)
-    return {"exit": done.returncode, "signal": 0, "stdout": done.stdout, "stderr": done.stderr,
-            "evidence": evidence(ios, moved, fallbacks)}
+    return {
+        "exit": done.returncode,
+        "signal": 0,
+        "stdout": done.stdout,
+        "stderr": done.stderr,
+        "evidence": evidence(ios, moved, fallbacks),
+    }
 
 
 def count(ios: int, bs: int) -> Record:
@@ -87,24 +96,37 @@ def count(ios: int, bs: int) -> Record:
         stream.seek(0)
         number = 1 + stream.read().count("section")
         stream.write(f"section {number}\n{FUNCTION} {ios * INSTRUCTIONS}\nend {number}\n")
-    return {"ios": ios, "bytes": ios * bs, "duration_ns": ios * INSTRUCTIONS, "instructions": None,
-            "latency_ns": dict.fromkeys(("p50", "p99", "p999", "max"), INSTRUCTIONS),
-            "evidence": evidence(ios, ios * bs, 0)}
+    return {
+        "ios": ios,
+        "bytes": ios * bs,
+        "duration_ns": ios * INSTRUCTIONS,
+        "instructions": None,
+        "latency_ns": dict.fromkeys(("p50", "p99", "p999", "max"), INSTRUCTIONS),
+        "evidence": evidence(ios, ios * bs, 0),
+    }
 
 
 def evidence(ios: int, moved: int, fallbacks: int) -> Record:
     """Return the counters that go with so many reads."""
-    return {"p2p": {"requests": ios, "bytes": moved, "fallbacks": fallbacks},
-            "device": {"reads": ios, "read_bytes": moved, "writes": 0, "write_bytes": 0},
-            "pool": {"size": POOL, "before": POOL, "low": POOL - BLOCK, "after": POOL,
-                     "samples": 60}}
+    return {
+        "p2p": {"requests": ios, "bytes": moved, "fallbacks": fallbacks},
+        "device": {"reads": ios, "read_bytes": moved, "writes": 0, "write_bytes": 0},
+        "pool": {"size": POOL, "before": POOL, "low": POOL - BLOCK, "after": POOL, "samples": 60},
+    }
 
 
 ANSWERS: dict[str, Record] = {
-    "setup": {"provider": "bar", "p2p_device": "0000:05:00.0",
-              "pool": {"size": POOL, "available": POOL, "published": True},
-              "register": {"ns": 3200000, "free_pages_before": 90000, "free_pages_after": 89744,
-                           "device_zone_pages": 16384}},
+    "setup": {
+        "provider": "bar",
+        "p2p_device": "0000:05:00.0",
+        "pool": {"size": POOL, "available": POOL, "published": True},
+        "register": {
+            "ns": 3200000,
+            "free_pages_before": 90000,
+            "free_pages_after": 89744,
+            "device_zone_pages": 16384,
+        },
+    },
     "memory": {"mem_available_kb": 900000},
     "teardown": {"pool": {"size": POOL, "available": POOL}, "remove_ns": 1500000},
     "kernel-log": {"lines": []},
@@ -121,8 +143,10 @@ def serve(channel: socket.socket, behaviour: Record) -> None:
         try:
             reply["result"] = answer(order["order"], order["args"], behaviour)
         except Failed as error:
-            reply |= {"ok": False, "error": {"step": order["order"], "expected": "an answer",
-                                             "got": str(error)}}
+            reply |= {
+                "ok": False,
+                "error": {"step": order["order"], "expected": "an answer", "got": str(error)},
+            }
         print(json.dumps(reply), file=lines, flush=True)
 
 

@@ -32,13 +32,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _PROGRESS = pytest.StashKey[Progress]()
 BOOTS = Path(__file__).resolve().parent
 # Options with which pytest runs none of its items; --setup-plan sets --setup-only, too.
-_NO_BOOTS = {"setupplan": "--setup-plan", "setuponly": "--setup-only",
-             "showfixtures": "--fixtures", "show_fixtures_per_test": "--fixtures-per-test"}
+_NO_BOOTS = {
+    "setupplan": "--setup-plan",
+    "setuponly": "--setup-only",
+    "showfixtures": "--fixtures",
+    "show_fixtures_per_test": "--fixtures-per-test",
+}
 
 
 def _open_run(config: pytest.Config) -> Run:
-    run = open_run(*(config.getoption(f"--{name}") for name in ("matrix", "seed", "budget",
-                                                                "resume")))
+    run = open_run(
+        *(config.getoption(f"--{name}") for name in ("matrix", "seed", "budget", "resume"))
+    )
     if not config.getoption("--resume"):
         run.selection = _selection(config)
     return run
@@ -47,8 +52,12 @@ def _open_run(config: pytest.Config) -> Run:
 def _selection(config: pytest.Config) -> list[str]:
     """pytest's options that leave boots out, as they would be given again."""
     option = config.option
-    words = [word for name, value in (("-k", option.keyword), ("-m", option.markexpr)) if value
-             for word in (name, value)]
+    words = [
+        word
+        for name, value in (("-k", option.keyword), ("-m", option.markexpr))
+        if value
+        for word in (name, value)
+    ]
     return words + [word for node in option.deselect or () for word in ("--deselect", node)]
 
 
@@ -56,14 +65,18 @@ def _check_options(config: pytest.Config) -> None:
     """Refuse options of pytest's with which boots would run twice, at once, or not at all."""
     paths = [path for path in config.args if Path(path).resolve() != BOOTS]
     if paths:
-        raise BenchError(f"{paths[0]}: boots are chosen by words of their names, not by paths: "
-                         "PYTEST_ARGS=\"-k 'b0 and bar'\"")
+        raise BenchError(
+            f"{paths[0]}: boots are chosen by words of their names, not by paths: "
+            "PYTEST_ARGS=\"-k 'b0 and bar'\""
+        )
     for option, words in _NO_BOOTS.items():
         if config.getoption(option, None):
             raise BenchError(f"{words}: not for boots; `make plan` shows what would run")
     if config.getoption("numprocesses", None) or config.getoption("tx", None):
-        raise BenchError("a boot that is timed has the machine to itself, and those that only "
-                         "count run beside each other without it: leave out -n")
+        raise BenchError(
+            "a boot that is timed has the machine to itself, and those that only "
+            "count run beside each other without it: leave out -n"
+        )
 
 
 @pytest.hookimpl(tryfirst=True)

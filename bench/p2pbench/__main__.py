@@ -17,10 +17,25 @@ def _bench(args: argparse.Namespace) -> NoReturn:
     from p2pbench.base.paths import ROOT
 
     boots = ROOT / "bench" / "boots"
-    options = [f"--{name}={value}" for name in ("matrix", "seed", "budget", "resume")
-               if (value := getattr(args, name))]
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", "-c", str(boots / "pytest.ini"),
-                              f"--rootdir={boots}", str(boots), *options, *args.pytest])
+    options = [
+        f"--{name}={value}"
+        for name in ("matrix", "seed", "budget", "resume")
+        if (value := getattr(args, name))
+    ]
+    os.execv(
+        sys.executable,
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            str(boots / "pytest.ini"),
+            f"--rootdir={boots}",
+            str(boots),
+            *options,
+            *args.pytest,
+        ],
+    )
 
 
 def _plan(args: argparse.Namespace) -> NoReturn:
@@ -127,8 +142,10 @@ def _cache(args: argparse.Namespace) -> None:
     listed = cache.entries()
     total = sum(entry.size for entry in listed)
     print("\n".join(cache.lines(listed)))
-    print(f"{shown(cache_dir())}: {total / GIB:.1f} GiB; `make cache LIMIT=10g` removes what "
-          "was used longest ago, until no more than that is left")
+    print(
+        f"{shown(cache_dir())}: {total / GIB:.1f} GiB; `make cache LIMIT=10g` removes what "
+        "was used longest ago, until no more than that is left"
+    )
     if not args.limit:
         return
     try:
@@ -154,9 +171,11 @@ def _clean(_args: argparse.Namespace) -> None:
         tree.check_saved(variant)
     build_size = cache.size_of(BUILD)
     _remove_build()
-    print(f"removed {shown(BUILD)} ({build_size}); left: {shown(cache_dir())} "
-          f"({cache.size_of(cache_dir())}, see `make cache`), what ccache keeps, and "
-          f"{shown(RESULTS)} ({cache.size_of(RESULTS)})")
+    print(
+        f"removed {shown(BUILD)} ({build_size}); left: {shown(cache_dir())} "
+        f"({cache.size_of(cache_dir())}, see `make cache`), what ccache keeps, and "
+        f"{shown(RESULTS)} ({cache.size_of(RESULTS)})"
+    )
 
 
 def _remove_build() -> None:
@@ -201,8 +220,9 @@ COMMANDS = {
     "series-export": Command(_series_export, "write that tree's commits to linux/", _VARIANT),
     "series-check": Command(_series_check, "check each patch by itself", _VARIANT | {"points": ""}),
     "shell": Command(_shell, "boot a guest and give it a prompt", _KERNEL | {"provider": "bar"}),
-    "preflight": Command(_preflight, "say what is missing of groups of bench/deps.sh",
-                         words=("groups...",)),
+    "preflight": Command(
+        _preflight, "say what is missing of groups of bench/deps.sh", words=("groups...",)
+    ),
     "cache": Command(_cache, "show what the cache holds, and prune it", {"limit": ""}),
     "clean": Command(_clean, "remove build/"),
 }

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from faketree import Agent, FakeMachine
 
 HERE = Path(__file__).parent
@@ -18,9 +17,23 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory with the agent and the library that plays configfs and disks."""
     out = tmp_path_factory.mktemp("agent")
     subprocess.run(["make", "-s", "-C", SOURCE, f"O={out}"], check=True)
-    subprocess.run(["gcc", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
-                    out / "fake.so", HERE / "fake_configfs.c", HERE / "fake_disk.c", "-ldl"],
-                   check=True)
+    subprocess.run(
+        [
+            "gcc",
+            "-D_GNU_SOURCE",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            "-o",
+            out / "fake.so",
+            HERE / "fake_configfs.c",
+            HERE / "fake_disk.c",
+            "-ldl",
+        ],
+        check=True,
+    )
     return out
 
 

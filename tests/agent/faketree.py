@@ -107,9 +107,13 @@ class FakeMachine:
         self.configfs, self.devfs = root / "config", root / "dev"
         self.log, self._tools = root / "log", root / "tools"
         self.env = {
-            "PATH": f"{self._tools}:{os.environ['PATH']}", "LD_PRELOAD": str(shim),
-            "FAKE_CONFIGFS": str(self.configfs), "FAKE_LOG": str(self.log),
-            "SYSFS": str(self.sysfs), "DEVFS": str(self.devfs), "FAKE_GID": GID,
+            "PATH": f"{self._tools}:{os.environ['PATH']}",
+            "LD_PRELOAD": str(shim),
+            "FAKE_CONFIGFS": str(self.configfs),
+            "FAKE_LOG": str(self.log),
+            "SYSFS": str(self.sysfs),
+            "DEVFS": str(self.devfs),
+            "FAKE_GID": GID,
             "FAKE_NQN": NQN,
         }
         root.mkdir()
@@ -159,9 +163,11 @@ class FakeMachine:
 
     def made(self) -> list[str]:
         """Return what stands in configfs and sysfs that a setup makes."""
-        return sorted(str(path) for pattern in ("config/nvmet/*/*", "sys/class/infiniband/*",
-                                                "sys/class/nvme/nvme1")
-                      for path in self.sysfs.parent.glob(pattern))
+        return sorted(
+            str(path)
+            for pattern in ("config/nvmet/*/*", "sys/class/infiniband/*", "sys/class/nvme/nvme1")
+            for path in self.sysfs.parent.glob(pattern)
+        )
 
     def _device(self, address: str) -> Path:
         return self.sysfs / "bus/pci/devices" / address
@@ -172,8 +178,12 @@ class FakeMachine:
 
     def _nvme(self) -> None:
         controller = self.sysfs / "class/nvme/nvme0"
-        for name, value in (("serial", "p2pbench            "), ("transport", "pcie"),
-                            ("address", NVME_PCI), ("subsysnqn", BACKING_NQN)):
+        for name, value in (
+            ("serial", "p2pbench            "),
+            ("transport", "pcie"),
+            ("address", NVME_PCI),
+            ("subsysnqn", BACKING_NQN),
+        ):
             write(controller / name, value + "\n")
         disk = self.sysfs / "class/block/nvme0n1"
         write(disk / "size", "2048\n")
@@ -186,8 +196,12 @@ class FakeMachine:
         (self._device(NIC_PCI) / "subsystem").symlink_to(self.sysfs / "bus/pci")
         for name, kind in (("eth0", "1"), ("lo", "772"), ("dummy0", "1")):
             net = self.sysfs / "class/net" / name
-            for file, value in (("type", kind), ("mtu", "1500"), ("flags", "0x1002"),
-                                ("carrier", "0")):
+            for file, value in (
+                ("type", kind),
+                ("mtu", "1500"),
+                ("flags", "0x1002"),
+                ("carrier", "0"),
+            ):
                 write(net / file, value + "\n")
         (self.sysfs / "class/net/eth0/device").symlink_to(self._device(NIC_PCI))
 
@@ -196,10 +210,23 @@ class Agent:
     """p2pagent on stdin and stdout; a context manager that ends it."""
 
     def __init__(self, program: Path, machine: FakeMachine, **env: str) -> None:
-        command = [str(program), "--sysfs", str(machine.sysfs), "--procfs", str(machine.procfs),
-                   "--configfs", str(machine.configfs), "--devfs", str(machine.devfs)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env={**os.environ, **machine.env, **env})
+        command = [
+            str(program),
+            "--sysfs",
+            str(machine.sysfs),
+            "--procfs",
+            str(machine.procfs),
+            "--configfs",
+            str(machine.configfs),
+            "--devfs",
+            str(machine.devfs),
+        ]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **machine.env, **env},
+        )
         self.progress: list[str] = []
         self._id = 0
         self.ready = self._receive(10)

@@ -18,8 +18,10 @@ def scheduler(machine: FakeMachine, text: str = "[mq-deadline] none\n") -> Path:
 
 def test_the_fabric_needs_a_setup(agent: Agent) -> None:
     assert agent.error("count", **COUNT) == {
-        "step": "count", "expected": "a machine that is set up",
-        "got": 'none: order "setup" first'}
+        "step": "count",
+        "expected": "a machine that is set up",
+        "got": 'none: order "setup" first',
+    }
 
 
 def test_a_disk_that_is_not_there_is_named(agent: Agent) -> None:
@@ -28,27 +30,41 @@ def test_a_disk_that_is_not_there_is_named(agent: Agent) -> None:
     assert "nullb0, of null_blk" in error["expected"]
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    ({"bs": 1000}, "a multiple of 512"), ({"rw": "trim"}, "read|write|randread|randwrite"),
-    ({"device": "sda"}, "fabric|null_blk|nvme"), ({"iodepth": 65}, "from 1 to 64"),
-    ({"scheduler": "bfq"}, "none|mq-deadline"),
-    ({"instrument": "x"}, "none|marks|perf"), ({"ios": 5 << 20}, "from 1 to 4194304"),
-])
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"bs": 1000}, "a multiple of 512"),
+        ({"rw": "trim"}, "read|write|randread|randwrite"),
+        ({"device": "sda"}, "fabric|null_blk|nvme"),
+        ({"iodepth": 65}, "from 1 to 64"),
+        ({"scheduler": "bfq"}, "none|mq-deadline"),
+        ({"instrument": "x"}, "none|marks|perf"),
+        ({"ios": 5 << 20}, "from 1 to 4194304"),
+    ],
+)
 def test_a_wrong_argument_is_refused(agent: Agent, change: dict[str, Any], word: str) -> None:
     error = agent.error("count", **(COUNT | change))
     assert error["step"] == "order" and word in error["expected"]
 
 
 @pytest.mark.parametrize("rw", ["read", "randwrite"])
-@pytest.mark.parametrize(("ios", "iodepth", "null"), [
-    (1, 1, {"p99", "p999"}), (99, 16, {"p99", "p999"}), (100, 1, {"p999"}), (999, 64, {"p999"}),
-    (1000, 16, set())])
+@pytest.mark.parametrize(
+    ("ios", "iodepth", "null"),
+    [
+        (1, 1, {"p99", "p999"}),
+        (99, 16, {"p99", "p999"}),
+        (100, 1, {"p999"}),
+        (999, 64, {"p999"}),
+        (1000, 16, set()),
+    ],
+)
 def test_a_count_answers_with_its_io_its_duration_and_its_latencies(
-        agent: Agent, machine: FakeMachine, rw: str, ios: int, iodepth: int,
-        null: set[str]) -> None:
+    agent: Agent, machine: FakeMachine, rw: str, ios: int, iodepth: int, null: set[str]
+) -> None:
     machine.null_blk()
-    answer = agent.result("count", **(COUNT | {
-        "device": "null_blk", "rw": rw, "ios": ios, "iodepth": iodepth}))
+    answer = agent.result(
+        "count", **(COUNT | {"device": "null_blk", "rw": rw, "ios": ios, "iodepth": iodepth})
+    )
     assert set(answer) == {"ios", "bytes", "duration_ns", "latency_ns", "instructions", "evidence"}
     assert (answer["ios"], answer["bytes"]) == (ios, ios * 4096)
     latency = answer["latency_ns"]
@@ -69,7 +85,8 @@ def slow(built: Path, machine: FakeMachine) -> Iterator[Agent]:
 
 
 def test_an_io_takes_from_the_submission_of_its_batch_until_it_is_reaped_itself(
-        slow: Agent) -> None:
+    slow: Agent,
+) -> None:
     """The fifth of ten, and the last."""
     latency = slow.result("count", **(COUNT | {"device": "null_blk", "iodepth": 10}))["latency_ns"]
     assert latency["p50"] >= 5e6
@@ -85,11 +102,13 @@ def test_what_ran_before_a_batch_is_not_in_its_latencies(slow: Agent) -> None:
 
 def test_a_deadline_that_passes_tells_how_many_ios_are_left(slow: Agent) -> None:
     assert slow.error("count", scale=1e-9, **(COUNT | {"device": "null_blk", "iodepth": 7})) == {
-        "step": "io", "expected": "7 more I/Os of 4096 bytes to complete", "got": "none in time"}
+        "step": "io",
+        "expected": "7 more I/Os of 4096 bytes to complete",
+        "got": "none in time",
+    }
 
 
-def test_a_count_sets_the_scheduler_of_the_targets_disk(
-        agent: Agent, machine: FakeMachine) -> None:
+def test_a_count_sets_the_scheduler_of_the_targets_disk(agent: Agent, machine: FakeMachine) -> None:
     path = scheduler(machine, "[none] mq-deadline\n")
     agent.setup()
     # A file does not show in brackets what was written to it, as the kernel does.

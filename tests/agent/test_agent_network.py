@@ -6,17 +6,24 @@ from faketree import SETUP, Agent, FakeMachine
 STANDING = {"netdev": "", "rdma_dev": "mlx5_0"}
 
 
-def test_an_order_that_names_no_card_is_refused_and_none_is_touched(agent: Agent,
-                                                                    machine: FakeMachine) -> None:
+def test_an_order_that_names_no_card_is_refused_and_none_is_touched(
+    agent: Agent, machine: FakeMachine
+) -> None:
     machine.rdma_device("mlx5_0")
     assert agent.error("setup", provider="host") == {
-        "step": "order", "expected": 'argument "netdev", "rdma_dev", or both', "got": "neither"}
+        "step": "order",
+        "expected": 'argument "netdev", "rdma_dev", or both',
+        "got": "neither",
+    }
     assert machine.noted() == []
 
 
 def test_an_interface_that_is_not_there_is_told_with_those_that_are(agent: Agent) -> None:
     assert agent.setup_error(netdev="eth1") == {
-        "step": "find the network interface", "expected": "eth1", "got": "there: dummy0 eth0 lo"}
+        "step": "find the network interface",
+        "expected": "eth1",
+        "got": "there: dummy0 eth0 lo",
+    }
 
 
 def test_rxe_is_put_on_the_interface_that_is_named(agent: Agent, machine: FakeMachine) -> None:
@@ -44,18 +51,27 @@ def test_an_rdma_device_that_is_there_is_used_as_it_is(agent: Agent, machine: Fa
 
 
 def test_an_rdma_device_that_is_not_there_is_told_with_those_that_are(
-        agent: Agent, machine: FakeMachine) -> None:
+    agent: Agent, machine: FakeMachine
+) -> None:
     error = {"step": "find the RDMA device", "expected": "mlx5_0", "got": "there: none"}
     assert agent.setup_error(**STANDING) == error
     machine.rdma_device("mlx5_1")
     assert agent.setup_error(**STANDING) == error | {"got": "there: mlx5_1"}
 
 
-@pytest.mark.parametrize(("state", "gid", "expected"), [
-    ("1: DOWN", "", "mlx5_0 with its port 1 ACTIVE"),
-    ("4: ACTIVE", "fe80::", "mlx5_0 with a GID of 192.168.77.1")])
+@pytest.mark.parametrize(
+    ("state", "gid", "expected"),
+    [
+        ("1: DOWN", "", "mlx5_0 with its port 1 ACTIVE"),
+        ("4: ACTIVE", "fe80::", "mlx5_0 with a GID of 192.168.77.1"),
+    ],
+)
 def test_an_rdma_device_that_cannot_carry_the_address_is_refused(
-        agent: Agent, machine: FakeMachine, state: str, gid: str, expected: str) -> None:
+    agent: Agent, machine: FakeMachine, state: str, gid: str, expected: str
+) -> None:
     machine.rdma_device("mlx5_0", state, gid)
     assert agent.error("setup", scale=0.05, **(SETUP | STANDING)) == {
-        "step": "find the RDMA device", "expected": expected, "got": "not within 1.0 s"}
+        "step": "find the RDMA device",
+        "expected": expected,
+        "got": "not within 1.0 s",
+    }

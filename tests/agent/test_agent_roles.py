@@ -8,8 +8,12 @@ import pytest
 from faketree import NQN, NVME_PCI, POOL, SETUP, Agent, FakeMachine, write
 
 TARGET = SETUP | {"role": "target", "provider": "cmb"}
-INITIATOR = {"role": "initiator", "netdev": "eth0", "addr": "192.168.77.2/24",
-             "traddr": "192.168.77.1"}
+INITIATOR = {
+    "role": "initiator",
+    "netdev": "eth0",
+    "addr": "192.168.77.2/24",
+    "traddr": "192.168.77.1",
+}
 PATTERN: dict[str, Any] = {"bytes": 65536, "block": 4096}
 # Each half of a pattern, in order: who, which, and with what seed.
 WAYS = {
@@ -22,11 +26,15 @@ class Pair:
     """Two machines of files; what the initiator is connected to is the target's disk."""
 
     def __init__(self, built: Path, directory: Path, fabric_is: str = "nvme0n1") -> None:
-        self.machines = {name: FakeMachine(directory / name, built / "fake.so")
-                         for name in ("target", "initiator")}
+        self.machines = {
+            name: FakeMachine(directory / name, built / "fake.so")
+            for name in ("target", "initiator")
+        }
         self.machines["target"].pool()
-        env = {"FAKE_GID": "0000:0000:0000:0000:0000:ffff:c0a8:4d02",
-               "FABRIC_IS": str(self.machines["target"].devfs / fabric_is)}
+        env = {
+            "FAKE_GID": "0000:0000:0000:0000:0000:ffff:c0a8:4d02",
+            "FABRIC_IS": str(self.machines["target"].devfs / fabric_is),
+        }
         self.target = Agent(built / "p2pagent", self.machines["target"])
         self.initiator = Agent(built / "p2pagent", self.machines["initiator"], **env)
 
@@ -37,8 +45,10 @@ class Pair:
     def carry(self, direction: str) -> list[dict[str, Any]]:
         """Carry a pattern as the harness would; return the replies."""
         agents = {"target": self.target, "initiator": self.initiator}
-        return [agents[name].order("pattern", direction=direction, half=half, **PATTERN)
-                for name, half in WAYS[direction]]
+        return [
+            agents[name].order("pattern", direction=direction, half=half, **PATTERN)
+            for name, half in WAYS[direction]
+        ]
 
 
 @pytest.fixture
@@ -51,9 +61,15 @@ def pair(built: Path, tmp_path: Path) -> Iterator[Pair]:
 def test_a_target_is_connected_to_nothing(pair: Pair) -> None:
     answer = pair.target.result("setup", **TARGET)
     assert answer == {
-        "provider": "cmb", "p2p_device": NVME_PCI, "backing_dev": "/dev/nvme0n1",
-        "backing_pci": NVME_PCI, "netdev": "eth0", "rdma_dev": "rxe0", "register": None,
-        "pool": {"size": POOL, "available": POOL, "published": True}}
+        "provider": "cmb",
+        "p2p_device": NVME_PCI,
+        "backing_dev": "/dev/nvme0n1",
+        "backing_pci": NVME_PCI,
+        "netdev": "eth0",
+        "rdma_dev": "rxe0",
+        "register": None,
+        "pool": {"size": POOL, "available": POOL, "published": True},
+    }
     machine = pair.machines["target"]
     assert (machine.configfs / "nvmet/ports/4420/subsystems" / NQN).is_symlink()
     assert not [line for line in machine.noted() if line.startswith("nvme ")]
@@ -83,10 +99,15 @@ def test_a_connection_that_was_there_is_not_ours_to_end(pair: Pair) -> None:
     assert pair.machines["initiator"].noted() == []
 
 
-@pytest.mark.parametrize(("order", "args"), [
-    ("fio", {"name": "x", "job": "exit 0\n"}), ("count", {"name": "x", "rw": "read"}),
-    ("pattern", {"direction": "fabric-to-target"}),
-    ("pattern", {"direction": "fabric-to-target", "half": "write"})])
+@pytest.mark.parametrize(
+    ("order", "args"),
+    [
+        ("fio", {"name": "x", "job": "exit 0\n"}),
+        ("count", {"name": "x", "rw": "read"}),
+        ("pattern", {"direction": "fabric-to-target"}),
+        ("pattern", {"direction": "fabric-to-target", "half": "write"}),
+    ],
+)
 def test_io_over_the_fabric_is_the_initiators(pair: Pair, order: str, args: dict[str, Any]) -> None:
     pair.set_up()
     error = pair.target.error(order, **args)
@@ -110,7 +131,8 @@ def test_a_pattern_in_two_halves_arrives_on_the_other_machine(pair: Pair, direct
 
 @pytest.mark.parametrize("direction", WAYS)
 def test_a_pattern_that_does_not_arrive_on_the_other_machine_is_missed_there(
-        built: Path, tmp_path: Path, direction: str) -> None:
+    built: Path, tmp_path: Path, direction: str
+) -> None:
     pair = Pair(built, tmp_path, fabric_is="other")
     with pair.target, pair.initiator:
         pair.set_up()
@@ -119,14 +141,17 @@ def test_a_pattern_that_does_not_arrive_on_the_other_machine_is_missed_there(
         assert "offset 0: " in checked["error"]["expected"]
 
 
-def test_two_halves_of_evidence_are_what_one_machine_says(pair: Pair, tmp_path: Path,
-                                                          built: Path) -> None:
+def test_two_halves_of_evidence_are_what_one_machine_says(
+    pair: Pair, tmp_path: Path, built: Path
+) -> None:
     def spend(machine: FakeMachine) -> str:
         """A job that uses the peer memory of a machine."""
         namespace = machine.configfs / "nvmet/subsystems" / NQN / "namespaces/1"
         pool = machine.sysfs / "bus/pci/devices" / NVME_PCI / "p2pmem/available"
-        return (f"echo 17 > {namespace}/p2pmem_requests; echo 4096 > {pool}; sleep 0.2; "
-                f"echo {POOL} > {pool}; sleep 0.1\n")
+        return (
+            f"echo 17 > {namespace}/p2pmem_requests; echo 4096 > {pool}; sleep 0.2; "
+            f"echo {POOL} > {pool}; sleep 0.1\n"
+        )
 
     pair.set_up()
     pair.machines["target"].p2p_counters(10, 40960, 1)

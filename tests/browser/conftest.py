@@ -27,8 +27,7 @@ def pages_made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for report in (whole, published):
         report["verdict"] = summary.sentences(report)
     made = {}
-    for name, report in (("quick", quick), ("whole", whole),
-                         ("published", published)):
+    for name, report in (("quick", quick), ("whole", whole), ("published", published)):
         made[name] = directory / f"{name}.html"
         made[name].write_text(render.html(report), encoding="utf-8")
     return made

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from window import picture, requests, shown
 
 SIZES = {"desktop": 1280, "phone": 390}
@@ -31,27 +30,38 @@ class Page:
         return self.browser.execute_script(script)
 
 
-@pytest.fixture(scope="module", params=[
-    f"{name} {size} {scheme}" for name in ("quick", "whole", "published")
-    for size in SIZES for scheme in SCHEMES])
+@pytest.fixture(
+    scope="module",
+    params=[
+        f"{name} {size} {scheme}"
+        for name in ("quick", "whole", "published")
+        for size in SIZES
+        for scheme in SCHEMES
+    ],
+)
 def page(request: pytest.FixtureRequest, browser: Any, pages_made: dict[str, Path]) -> Page:
     """A page on a screen of some size, in light or dark; its pictures are taken."""
     name, size, scheme = request.param.split()
     shown(browser, pages_made[name], SIZES[size], scheme)
-    made = Page(browser, pages_made[name].as_uri(), SIZES[size], requests(browser),
-                browser.get_log("browser"))
+    made = Page(
+        browser,
+        pages_made[name].as_uri(),
+        SIZES[size],
+        requests(browser),
+        browser.get_log("browser"),
+    )
     picture(browser, SIZES[size], f"{name}-{size}-{scheme}")
     return made
 
 
 def test_it_says_nothing_on_the_console_and_fetches_nothing(page: Page) -> None:
-    assert [url for url in page.fetched
-            if url != page.url and not url.startswith("data:")] == []
+    assert [url for url in page.fetched if url != page.url and not url.startswith("data:")] == []
     assert page.console == []
 
 
 def test_every_plot_can_be_seen(page: Page) -> None:
-    boxes = page.ask("""
+    boxes = page.ask(
+        """
         return [...document.querySelectorAll('figure svg')].map(plot => {
             const box = plot.getBoundingClientRect();
             const marks = [...plot.querySelectorAll('path')]
@@ -60,7 +70,8 @@ def test_every_plot_can_be_seen(page: Page) -> None:
                     width: box.width, height: box.height,
                     texts: plot.querySelectorAll('text').length,
                     marks: marks.filter(one => one.width + one.height > 0).length};
-        });""")
+        });"""
+    )
     assert len(boxes) >= 4
     for box in boxes:
         assert box["name"]
@@ -71,7 +82,8 @@ def test_every_plot_can_be_seen(page: Page) -> None:
 
 def test_no_text_of_a_plot_is_cut_or_lies_on_another(page: Page) -> None:
     """A pixel of air is asked of what stands in a line, so that figures do not run together."""
-    wrong = page.ask("""
+    wrong = page.ask(
+        """
         const found = [];
         for (const plot of document.querySelectorAll('figure svg')) {
             const edge = plot.getBoundingClientRect();
@@ -86,13 +98,15 @@ def test_no_text_of_a_plot_is_cut_or_lies_on_another(page: Page) -> None:
                         found.push([one.said, other.said]);
             });
         }
-        return found""")
+        return found"""
+    )
     assert wrong == []
 
 
 def test_every_part_of_a_stack_lies_inside_its_axes_and_its_sum_beside_it(page: Page) -> None:
     """What ends outside is cut off, and a bar that is cut looks like any other."""
-    stacks = page.ask("""
+    stacks = page.ask(
+        """
         const coloured = /var\\(--s\\d+\\)/;
         return [...document.querySelectorAll('figure svg')].map(plot => {
             const parts = [...plot.querySelectorAll('path')]
@@ -108,7 +122,8 @@ def test_every_part_of_a_stack_lies_inside_its_axes_and_its_sum_beside_it(page: 
                         const to = plot.getScreenCTM().inverse();
                         return [one.textContent.trim(), box.left * to.a + to.e,
                                 box.right * to.a + to.e]})};
-        }).filter(one => one.name.startsWith('Instructions per I/O by subsystem'))""")
+        }).filter(one => one.name.startsWith('Instructions per I/O by subsystem'))"""
+    )
     assert stacks or "quick" in page.url
     for stack in stacks:
         sums = re.findall(r"[\d,.]+(?=[,;]|$)", stack["name"].split(": ", 2)[2])
@@ -122,38 +137,45 @@ def test_every_part_of_a_stack_lies_inside_its_axes_and_its_sum_beside_it(page: 
 def test_the_page_never_scrolls_sideways(page: Page) -> None:
     """Wide tables scroll in boxes of their own. A phone would zoom out, so ask for the width."""
     assert page.ask("return document.documentElement.scrollWidth") <= page.width
-    edges = page.ask("""
+    edges = page.ask(
+        """
         return [...document.querySelectorAll('.table')]
-            .map(box => box.getBoundingClientRect().right)""")
+            .map(box => box.getBoundingClientRect().right)"""
+    )
     assert len(edges) > 3 and max(edges) <= page.width
 
 
 def test_the_functions_that_differ_show_their_last_column_on_a_desktop(page: Page) -> None:
     """The difference decides: nobody looks for it where nothing says that a table goes on."""
-    hidden = page.ask("""
+    hidden = page.ask(
+        """
         return [...document.querySelectorAll('.functions .table')]
             .filter(box => box.scrollWidth > box.clientWidth)
-            .map(box => box.getAttribute('aria-label'))""")
+            .map(box => box.getAttribute('aria-label'))"""
+    )
     assert hidden == [] or page.width < 500
 
 
 def luminance(colour: str) -> float:
     """The relative luminance of rgb(...), as WCAG defines it."""
     parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-                        for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_every_text_stands_out_from_the_page(page: Page) -> None:
     """In light and dark, inside plots too: a contrast of 4.5 as WCAG wants it."""
-    colours = page.ask("""
+    colours = page.ask(
+        """
         const all = [...document.querySelectorAll('svg text')]
             .map(one => getComputedStyle(one).fill);
         const words = [...document.querySelectorAll('p, li, td, th, h1, h2, h3, a, dt, dd')]
             .map(one => getComputedStyle(one).color);
         return {page: getComputedStyle(document.body).backgroundColor,
-                texts: [...new Set([...all, ...words])]}""")
+                texts: [...new Set([...all, ...words])]}"""
+    )
     behind = luminance(colours["page"])
     for text in colours["texts"]:
         low, high = sorted((behind, luminance(text)))
@@ -161,7 +183,9 @@ def test_every_text_stands_out_from_the_page(page: Page) -> None:
 
 
 def test_the_verdict_is_on_the_first_screen(page: Page) -> None:
-    box = page.ask("""
+    box = page.ask(
+        """
         const box = document.querySelector('.verdict').getBoundingClientRect();
-        return {top: box.top, bottom: box.bottom, screen: window.innerHeight}""")
+        return {top: box.top, bottom: box.bottom, screen: window.innerHeight}"""
+    )
     assert 0 < box["top"] < box["bottom"] <= box["screen"]

@@ -17,10 +17,14 @@ def shown(browser: Any, file: Path, width: int, scheme: str, medium: str = "") -
     browser.get("about:blank")
     for kind in ("browser", "performance"):
         browser.get_log(kind)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-        "media": medium, "features": [{"name": "prefers-color-scheme", "value": scheme}]})
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500})
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"media": medium, "features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
     browser.get(file.as_uri())
 
 
@@ -30,13 +34,17 @@ def picture(browser: Any, width: int, name: str) -> None:
     height = browser.execute_script("return document.documentElement.scrollHeight")
     for number, top in enumerate(range(0, height, HIGHEST), 1):
         part = {"x": 0, "y": top, "width": width, "height": min(HIGHEST, height - top), "scale": 1}
-        taken = browser.execute_cdp_cmd("Page.captureScreenshot", {
-            "captureBeyondViewport": True, "clip": part})
+        taken = browser.execute_cdp_cmd(
+            "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": part}
+        )
         (SCREENSHOTS / f"{name}-{number}.png").write_bytes(base64.b64decode(taken["data"]))
 
 
 def requests(browser: Any) -> list[str]:
     """What the browser fetched since the page was opened."""
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [event["params"]["request"]["url"] for event in events
-            if event["method"] == "Network.requestWillBeSent"]
+    return [
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    ]

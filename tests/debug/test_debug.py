@@ -6,7 +6,6 @@ from pathlib import Path
 from p2pbench.linux.kernel import Kernel, build
 from p2pbench.linux.variants import find_variant
 from p2pbench.plan.matrix_file import find_matrix, read_matrix
-
 from support import start_bench
 
 
@@ -17,15 +16,25 @@ def test_the_p2p_cells_run_under_every_checker_without_a_complaint(tmp_path: Pat
     (journal,) = tmp_path.glob("*/journal.jsonl")
     boots = [json.loads(line) for line in journal.read_text().splitlines()[1:]]
     assert {(boot["variant"], boot["provider"]) for boot in boots} >= {
-        (variant, provider) for variant in ("page", "pageless-kunit")
-        for provider in ("cmb", "bar")}
+        (variant, provider) for variant in ("page", "pageless-kunit") for provider in ("cmb", "bar")
+    }
     assert all(entry["status"] == "ok" for boot in boots for entry in boot["workloads"])
 
 
 def test_the_checkers_are_there() -> None:
     kernel: Kernel = build(find_variant("page"), read_matrix(find_matrix("debug")).flavour)
     config = (kernel.directory / "config").read_text()
-    for option in ("KASAN", "PROVE_LOCKING", "PROVE_RCU", "DEBUG_ATOMIC_SLEEP", "DEBUG_SG",
-                   "DEBUG_VIRTUAL", "DMA_API_DEBUG", "UBSAN", "DEBUG_KMEMLEAK", "FAILSLAB",
-                   "DETECT_HUNG_TASK"):
+    for option in (
+        "KASAN",
+        "PROVE_LOCKING",
+        "PROVE_RCU",
+        "DEBUG_ATOMIC_SLEEP",
+        "DEBUG_SG",
+        "DEBUG_VIRTUAL",
+        "DMA_API_DEBUG",
+        "UBSAN",
+        "DEBUG_KMEMLEAK",
+        "FAILSLAB",
+        "DETECT_HUNG_TASK",
+    ):
         assert f"CONFIG_{option}=y" in config

@@ -7,11 +7,10 @@ the book takes a while to be read.
 import re
 from dataclasses import dataclass
 
+from load import load_status, pool_is_whole, start_load, wait_for
 from p2pbench.linux.kernel import Kernel
 from p2pbench.testbed.machine import Pace
 from p2pbench.testbed.qemu import BAR_NUMBER, Board, Guest
-
-from load import load_status, pool_is_whole, start_load, wait_for
 from peers import NAMESPACE, counters, must, peer_guest, shell
 from support import GuestMaker
 
@@ -49,8 +48,10 @@ def mapped(guest: Guest, memory: range) -> list[Mapping]:
     """Return what is mapped of the memory, for whichever device."""
     # With pages the NVMe driver maps scatterlists, without the target maps resources.
     book = must(guest, f"grep -E ' (resource|scatter-gather) ' {BOOK}; true")
-    entries = [Mapping(int(address, 16), int(length, 16), direction)
-               for address, length, direction in ENTRY.findall(book)]
+    entries = [
+        Mapping(int(address, 16), int(length, 16), direction)
+        for address, length, direction in ENTRY.findall(book)
+    ]
     return [entry for entry in entries if entry.address in memory]
 
 
@@ -79,8 +80,9 @@ def test_nothing_stays_mapped_for_a_disk(make_guest: GuestMaker, debug_kernel: K
     a device that its driver has left.
     """
     # A boot under every checker behind an IOMMU takes as long as many ordinary ones.
-    with peer_guest(make_guest, debug_kernel, cmdline=CMDLINE, board=SLOW,
-                    pace=Pace(scale=30.0, boots=1)) as guest:
+    with peer_guest(
+        make_guest, debug_kernel, cmdline=CMDLINE, board=SLOW, pace=Pace(scale=30.0, boots=1)
+    ) as guest:
         must(guest, "test -e /sys/class/nvme/nvme0/device/iommu_group")
         memory = bar(guest)
         for rw, direction in DIRECTIONS.items():
@@ -140,8 +142,11 @@ def a_disk_goes(guest: Guest) -> None:
     number = must(guest, f"cat {DISK}/dev").strip()
     must(guest, "mkdir /tmp/blkio && mount -t cgroup -o blkio none /tmp/blkio")
     start_full_load(guest, "randrw")
-    must(guest, f"for way in read write; do echo {number} 1 "
-                f">{THROTTLE}.${{way}}_bps_device || exit 1; done")
+    must(
+        guest,
+        f"for way in read write; do echo {number} 1 "
+        f">{THROTTLE}.${{way}}_bps_device || exit 1; done",
+    )
     wait_for(lambda: waiting(guest) <= DEPTH // 2, "request that is throttled")
     must(guest, f"(echo 1 >{disk}/remove; touch /tmp/removed) >/dev/null 2>&1 &")
     wait_for(lambda: shell(guest, "test -e /tmp/removed")["exit"] == 0, "removal of the disk")

@@ -34,8 +34,9 @@ def journal(straw: Straw) -> dict[str, dict[str, Any]]:
     return {record["boot"]: record for record in records}
 
 
-def start_until_both_count(straw: Straw, matrix: Path,
-                           do: str) -> tuple[subprocess.Popen[str], list[int]]:
+def start_until_both_count(
+    straw: Straw, matrix: Path, do: str
+) -> tuple[subprocess.Popen[str], list[int]]:
     """Start a run whose first two boots that count do something; return it and their guests."""
     straw.behave({boot: {"at": "count", "do": do} for boot in COUNTING})
     process = straw.start(f"--matrix={matrix}")
@@ -56,14 +57,16 @@ def check_that_the_rest_runs(straw: Straw, boots: int) -> None:
 
 
 def test_two_that_count_run_at_once_and_one_that_is_timed_beside_none(
-        straw: Straw, matrix: Path) -> None:
+    straw: Straw, matrix: Path
+) -> None:
     process, _ = start_until_both_count(straw, matrix, "wait")
     straw.go()
     out, err = process.communicate()
     assert process.returncode == 0, out + err
     orders = [boot for boot, _ in straw.orders()]
-    spans = {boot: orders[orders.index(boot):len(orders) - orders[::-1].index(boot)]
-             for boot in orders}
+    spans = {
+        boot: orders[orders.index(boot) : len(orders) - orders[::-1].index(boot)] for boot in orders
+    }
     assert set(spans[COUNTING[0]] + spans[COUNTING[1]]) == set(COUNTING)
     for boot in TIMED:
         assert set(spans[boot]) == {boot}
@@ -83,8 +86,9 @@ def test_what_both_take_counts_once_as_time_of_the_run(straw: Straw, matrix: Pat
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_both_and_they_count_as_not_run(straw: Straw, matrix: Path, number: int,
-                                                      status: int) -> None:
+def test_a_signal_ends_both_and_they_count_as_not_run(
+    straw: Straw, matrix: Path, number: int, status: int
+) -> None:
     process, guests = start_until_both_count(straw, matrix, "hang")
     process.send_signal(number)
     out, err = process.communicate()
@@ -104,7 +108,8 @@ def test_a_harness_that_is_killed_leaves_neither(straw: Straw, matrix: Path) -> 
 
 
 def test_one_that_ends_is_written_although_the_one_before_it_still_runs(
-        straw: Straw, matrix: Path) -> None:
+    straw: Straw, matrix: Path
+) -> None:
     for hanging, ended in (COUNTING, COUNTING[::-1]):
         straw.behave({hanging: {"at": "count", "do": "hang"}})
         process = straw.start(f"--matrix={matrix}")
@@ -119,8 +124,9 @@ def test_one_that_ends_is_written_although_the_one_before_it_still_runs(
 
 
 def test_one_that_is_lost_does_not_take_the_other_with_it(straw: Straw, matrix: Path) -> None:
-    straw.behave({COUNTING[0]: {"at": "count", "do": "die"},
-                  COUNTING[1]: {"at": "count", "do": "wait"}})
+    straw.behave(
+        {COUNTING[0]: {"at": "count", "do": "die"}, COUNTING[1]: {"at": "count", "do": "wait"}}
+    )
     process = straw.start(f"--matrix={matrix}")
     eventually(lambda: straw.runs() and COUNTING[0] in journal(straw))
     straw.go()
@@ -133,9 +139,11 @@ def test_one_that_is_lost_does_not_take_the_other_with_it(straw: Straw, matrix: 
 
 
 def test_one_that_cannot_go_on_ends_the_run_and_the_other_counts_as_not_run(
-        straw: Straw, matrix: Path) -> None:
-    straw.behave({COUNTING[0]: {"at": "count", "do": "wait"},
-                  COUNTING[1]: {"at": "count", "do": "hang"}})
+    straw: Straw, matrix: Path
+) -> None:
+    straw.behave(
+        {COUNTING[0]: {"at": "count", "do": "wait"}, COUNTING[1]: {"at": "count", "do": "hang"}}
+    )
     process = straw.start(f"--matrix={matrix}")
     eventually(lambda: len(qemu_children(process.pid)) == 2)
     guests = qemu_children(process.pid)
@@ -150,7 +158,8 @@ def test_one_that_cannot_go_on_ends_the_run_and_the_other_counts_as_not_run(
 
 
 def test_what_was_left_out_by_name_does_not_keep_the_rest_from_running_at_once(
-        straw: Straw, matrix: Path) -> None:
+    straw: Straw, matrix: Path
+) -> None:
     straw.behave({boot: {"at": "count", "do": "wait"} for boot in (COUNTING[0], LATER[0])})
     process = straw.start(f"--matrix={matrix}", "-k", "count and not aa")
     eventually(lambda: process.poll() is not None or len(qemu_children(process.pid)) == 2)

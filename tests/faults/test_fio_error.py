@@ -17,17 +17,16 @@ from p2pbench.plan.matrix import Boot, Workload
 from p2pbench.plan.matrix_file import find_matrix, read_matrix
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.qemu_testbed import QemuTestbed
-
 from support import qemu_children
-
 
 # What is changed in the jobs of one direction, and the record of a smoke boot with that.
 Run = Callable[[str, str, str], dict[str, Any]]
 
 
 @pytest.fixture
-def run_with(page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path,
-             monkeypatch: pytest.MonkeyPatch) -> Run:
+def run_with(
+    page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Run:
     """Return what runs a smoke boot in which the jobs of a direction say something else."""
     real = fio.job_file
 
@@ -40,13 +39,16 @@ def run_with(page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path,
         boot = Boot("b0-page-bar", 0, 0, "page", "bar")
         matrix = read_matrix(find_matrix("smoke"))
         machine = QemuTestbed("qemu", accelerator).machine(
-            boot, page_kernel, cmdline_of(boot, matrix), tmp_path / "console.log", None)
+            boot, page_kernel, cmdline_of(boot, matrix), tmp_path / "console.log", None
+        )
         return BootRun(boot, matrix, 1, tmp_path / "raw", print).run(machine)
+
     return run
 
 
 def test_a_fio_error_fails_its_cell_alone_and_keeps_the_raw_output(
-        run_with: Run, tmp_path: Path) -> None:
+    run_with: Run, tmp_path: Path
+) -> None:
     record = run_with("randread", "libaio", "nosuch")
     entries = {entry["name"]: entry for entry in record["workloads"]}
     failed = entries.pop("randread-16k-qd1")
@@ -79,7 +81,8 @@ runtime = "6s"
 
 
 def test_a_guest_that_stands_still_in_a_cell_leaves_it_without_figures(
-        page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path) -> None:
+    page_kernel: Kernel, accelerator: Accelerator, tmp_path: Path
+) -> None:
     (tmp_path / "long.toml").write_text(LONG)
 
     def stop_for_five_seconds() -> None:
@@ -98,7 +101,8 @@ def test_a_guest_that_stands_still_in_a_cell_leaves_it_without_figures(
     boot = Boot("b0-page-bar", 0, 0, "page", "bar")
     matrix = read_matrix(tmp_path / "long.toml")
     machine = QemuTestbed("qemu", accelerator).machine(
-        boot, page_kernel, cmdline_of(boot, matrix), tmp_path / "console.log", None)
+        boot, page_kernel, cmdline_of(boot, matrix), tmp_path / "console.log", None
+    )
     record = BootRun(boot, matrix, 1, tmp_path / "raw", stage).run(machine)
     stopping.join()
     stood, after = record["workloads"]

@@ -17,8 +17,9 @@ SIZE = 272 << 20
 @pytest.fixture
 def small(straw: Straw) -> Iterator[Straw]:
     """Its results are on a disk of their own, of little more than a run needs."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", straw.results],
-                   check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", straw.results], check=True
+    )
     yield straw
     straw.end()
     while os.path.ismount(straw.results):
@@ -43,11 +44,13 @@ def make_room(directory: Path) -> None:
         subprocess.run(["umount", directory], check=True)
 
 
-@pytest.mark.parametrize(("spoil", "why"), [(fill, "No space left on device"),
-                                            (make_read_only, "Read-only file system")])
+@pytest.mark.parametrize(
+    ("spoil", "why"), [(fill, "No space left on device"), (make_read_only, "Read-only file system")]
+)
 @pytest.mark.parametrize(("waiting", "left"), [(BOOTS[1], 2), (BOOTS[2], 1)])
 def test_a_disk_that_takes_no_more_loses_no_boot_and_the_run_goes_on_from_there(
-        small: Straw, spoil: Callable[[Path], None], why: str, waiting: str, left: int) -> None:
+    small: Straw, spoil: Callable[[Path], None], why: str, waiting: str, left: int
+) -> None:
     small.behave({waiting: {"at": "fio", "do": "wait"}})
     process = small.start(f"--matrix={small.matrix}")
     eventually(lambda: list(small.results.glob(f"*/console/{waiting}.log")))
@@ -58,8 +61,10 @@ def test_a_disk_that_takes_no_more_loses_no_boot_and_the_run_goes_on_from_there(
     assert process.returncode == 2, out + err
     assert why in err and "Traceback" not in out + err
     assert len(err.splitlines()) == 2
-    assert err.endswith(f"{left} of 3 boots have not run and 0 were lost; go on with: make bench "
-                        f"RESUME={run.name}\n")
+    assert err.endswith(
+        f"{left} of 3 boots have not run and 0 were lost; go on with: make bench "
+        f"RESUME={run.name}\n"
+    )
 
     make_room(small.results)
     again = small.bench(f"--resume={run.name}")
@@ -80,8 +85,7 @@ def test_a_report_that_cannot_be_written_is_shown_and_can_be_made_again(small: S
     assert f"make report RUN={run.name}" in err
 
 
-def test_results_that_cannot_be_written_to_are_one_line_before_anything_runs(
-        small: Straw) -> None:
+def test_results_that_cannot_be_written_to_are_one_line_before_anything_runs(small: Straw) -> None:
     make_read_only(small.results)
     done = small.bench(f"--matrix={small.matrix}")
     assert done.returncode == 4
@@ -89,12 +93,20 @@ def test_results_that_cannot_be_written_to_are_one_line_before_anything_runs(
     assert "cannot be written to" in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(("wrapper", "said"), [
-    ('exec "$@" >/dev/full',
-     ["standard output: No space left on device; what follows is not shown"]),
-    ('exec "$@" >&-', []), ('exec "$@" <&- >&- 2>&-', [])])
-def test_a_run_goes_to_its_end_without_its_output(straw: Straw, wrapper: str,
-                                                  said: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("wrapper", "said"),
+    [
+        (
+            'exec "$@" >/dev/full',
+            ["standard output: No space left on device; what follows is not shown"],
+        ),
+        ('exec "$@" >&-', []),
+        ('exec "$@" <&- >&- 2>&-', []),
+    ],
+)
+def test_a_run_goes_to_its_end_without_its_output(
+    straw: Straw, wrapper: str, said: list[str]
+) -> None:
     process = straw.start(f"--matrix={straw.matrix}", wrapper=wrapper)
     _, err = process.communicate()
     assert (process.returncode, err.splitlines()) == (0, said)

@@ -19,7 +19,6 @@ from p2pbench.testbed.initramfs import build_image
 from p2pbench.testbed.machine import LostMachine, Pace
 from p2pbench.testbed.qemu import Guest
 from p2pbench.testbed.qemu_testbed import QemuTestbed
-
 from support import GuestMaker, qemu_children
 
 
@@ -37,19 +36,20 @@ def qemu_of(guest: Guest) -> int:
     return guest._process.pid
 
 
-def test_a_guest_that_panics_is_lost_with_the_panic_and_the_console(
-        make_guest: GuestMaker) -> None:
+def test_a_guest_that_panics_is_lost_with_the_panic_and_the_console(make_guest: GuestMaker) -> None:
     with no_qemu_left(), pytest.raises(LostMachine) as caught:
         with make_guest("rdinit=/bin/true"):
             pytest.fail("it booted")
     assert caught.value.lost.stage == "boot"
-    assert "panicked: Kernel panic - not syncing: Attempted to kill init!" in \
-        caught.value.lost.reason
+    assert (
+        "panicked: Kernel panic - not syncing: Attempted to kill init!" in caught.value.lost.reason
+    )
     assert any("Attempted to kill init" in line for line in caught.value.lost.console)
 
 
-def test_a_panic_is_named_however_long_the_trace_behind_it(make_guest: GuestMaker,
-                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_panic_is_named_however_long_the_trace_behind_it(
+    make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(qemu, "CONSOLE_LINES", 1)
     with no_qemu_left(), pytest.raises(LostMachine, match="panicked: Kernel panic") as caught:
         with make_guest("rdinit=/bin/true"):
@@ -57,8 +57,9 @@ def test_a_panic_is_named_however_long_the_trace_behind_it(make_guest: GuestMake
     assert len(caught.value.lost.console) == 1
 
 
-def test_a_panic_before_there_is_a_console_is_named(make_guest: GuestMaker,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_panic_before_there_is_a_console_is_named(
+    make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # So early the kernel has not read panic=-1 yet: it stops, and QEMU goes on.
     monkeypatch.setattr(machine, "_FIRST_BOOT_DEADLINE_S", 30.0)
     with no_qemu_left(), pytest.raises(LostMachine, match="panicked: .*place for new RAMDISK"):
@@ -66,15 +67,15 @@ def test_a_panic_before_there_is_a_console_is_named(make_guest: GuestMaker,
             pytest.fail("there was room for its initramfs")
 
 
-def test_an_agent_that_gives_up_at_boot_is_lost_with_its_last_word(
-        make_guest: GuestMaker) -> None:
+def test_an_agent_that_gives_up_at_boot_is_lost_with_its_last_word(make_guest: GuestMaker) -> None:
     with no_qemu_left(), pytest.raises(LostMachine, match="the guest powered off: .*0.0 s"):
         with make_guest("P2PAGENT_SCALE=0.0001"):
             pytest.fail("it had all the time that it wanted")
 
 
 def test_a_guest_that_never_gets_ready_is_lost_after_the_deadline(
-        make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(machine, "_FIRST_BOOT_DEADLINE_S", 0.5)
     with no_qemu_left(), pytest.raises(LostMachine) as caught:
         with make_guest(pace=Pace()):
@@ -84,7 +85,8 @@ def test_a_guest_that_never_gets_ready_is_lost_after_the_deadline(
 
 
 def test_a_guest_that_hangs_in_an_order_is_lost_in_that_order(
-        make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("p2pbench.testbed.channel._GRACE_S", 0.5)
     with no_qemu_left():
         with make_guest() as guest:
@@ -106,8 +108,9 @@ def test_a_killed_qemu_is_named_with_its_signal(make_guest: GuestMaker) -> None:
     assert "QEMU was killed by SIGKILL" in lost.lost.reason
 
 
-def test_a_qemu_that_refuses_its_command_line_says_why(make_guest: GuestMaker,
-                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_qemu_that_refuses_its_command_line_says_why(
+    make_guest: GuestMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(qemu, "NVME_SERIAL", "x,no-such-property=1")
     with no_qemu_left(), pytest.raises(LostMachine, match="exit status 1.*no-such-property"):
         with make_guest():
@@ -115,8 +118,8 @@ def test_a_qemu_that_refuses_its_command_line_says_why(make_guest: GuestMaker,
 
 
 def test_a_boot_whose_guest_dies_in_the_middle_is_recorded_as_lost(
-        page_kernel: Kernel, accelerator: Accelerator,
-        tmp_path_factory: pytest.TempPathFactory) -> None:
+    page_kernel: Kernel, accelerator: Accelerator, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     directory = tmp_path_factory.mktemp("run")
     build_image(page_kernel)
 
@@ -127,7 +130,8 @@ def test_a_boot_whose_guest_dies_in_the_middle_is_recorded_as_lost(
     boot = Boot("b0-page-bar", 0, 0, "page", "bar")
     matrix = read_matrix(find_matrix("smoke"))
     guest = QemuTestbed("qemu", accelerator).machine(
-        boot, page_kernel, cmdline_of(boot, matrix), directory / "console.log", None)
+        boot, page_kernel, cmdline_of(boot, matrix), directory / "console.log", None
+    )
     with no_qemu_left():
         record = BootRun(boot, matrix, 1, directory / "raw", kill_at_fio).run(guest)
     assert record["status"] == "lost"

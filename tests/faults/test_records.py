@@ -32,21 +32,30 @@ def test_a_selection_is_of_the_record_and_of_what_repeats_it(straw: Straw) -> No
     again = straw.start_program(words)
     out, err = again.communicate()
     assert again.returncode == 0, out + err
-    plans = [json.loads((path / "journal.jsonl").open().readline())["plan"]
-             for path in straw.runs()]
+    plans = [
+        json.loads((path / "journal.jsonl").open().readline())["plan"] for path in straw.runs()
+    ]
     assert len(plans) == 2 and plans[0] == plans[1] and len(plans[0]) == 2
 
 
-@pytest.mark.parametrize(("options", "why"), [
-    (["bench/boots/test_boots.py::test_boot[b0-page-bar]"], "boots are chosen by words"),
-    (["--setup-only"], "--setup-only: not for boots"),
-    (["--setup-plan"], "--setup-plan: not for boots"),
-    (["--fixtures"], "--fixtures: not for boots"),
-    (["--fixtures-per-test"], "--fixtures-per-test: not for boots"),
-    (["-p", "xdist.plugin", "-n", "2"], "a boot that is timed has the machine"),
-    (["-p", "xdist.plugin", "--dist=load", "--tx=popen"], "a boot that is timed has the machine")])
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["bench/boots/test_boots.py::test_boot[b0-page-bar]"], "boots are chosen by words"),
+        (["--setup-only"], "--setup-only: not for boots"),
+        (["--setup-plan"], "--setup-plan: not for boots"),
+        (["--fixtures"], "--fixtures: not for boots"),
+        (["--fixtures-per-test"], "--fixtures-per-test: not for boots"),
+        (["-p", "xdist.plugin", "-n", "2"], "a boot that is timed has the machine"),
+        (
+            ["-p", "xdist.plugin", "--dist=load", "--tx=popen"],
+            "a boot that is timed has the machine",
+        ),
+    ],
+)
 def test_what_would_run_boots_twice_or_at_once_or_not_at_all_is_refused(
-        straw: Straw, options: list[str], why: str) -> None:
+    straw: Straw, options: list[str], why: str
+) -> None:
     done = straw.bench(f"--matrix={straw.matrix}", *options)
     assert done.returncode == 4
     assert why in done.stderr and "Traceback" not in done.stdout + done.stderr
@@ -60,26 +69,38 @@ def test_pytests_help_is_shown_and_nothing_runs(straw: Straw) -> None:
 
 
 def test_junit_has_what_went_wrong_as_a_ci_shows_it(straw: Straw) -> None:
-    straw.behave({"b0-page-bar": {"at": "fio", "do": "fall back"},
-                  "b1-page-bar": {"at": "setup", "do": "fail"},
-                  "b2-page-bar": {"at": "memory", "do": "die"}})
+    straw.behave(
+        {
+            "b0-page-bar": {"at": "fio", "do": "fall back"},
+            "b1-page-bar": {"at": "setup", "do": "fail"},
+            "b2-page-bar": {"at": "memory", "do": "die"},
+        }
+    )
     done = straw.bench(f"--matrix={straw.matrix}")
     assert done.returncode == 1
-    assert straw.cases() == {"b0-page-bar": "", "b0-page-bar randread-16k-qd1": "failure",
-                            "b1-page-bar": "error", "b2-page-bar": "error", "report": "failure"}
+    assert straw.cases() == {
+        "b0-page-bar": "",
+        "b0-page-bar randread-16k-qd1": "failure",
+        "b1-page-bar": "error",
+        "b2-page-bar": "error",
+        "report": "failure",
+    }
     said = [line for line in done.stdout.splitlines() if line.startswith("[2/3]")]
     assert len(said) == 1 and "got a planted fault of two lines in " in said[0]
 
 
 def test_a_parameter_that_the_kernel_does_not_know_makes_no_figure(
-        straw: Straw, tmp_path: Path) -> None:
+    straw: Straw, tmp_path: Path
+) -> None:
     slow = tmp_path / "slow.toml"
     boots = MATRIX.replace('variant = "page"', 'variant = "slow"')
-    slow.write_text(f"""{boots}
+    slow.write_text(
+        f"""{boots}
 [variants.slow]
 kernel = "page"
 cmdline = "nvmet.plantd_rounds=83"
-""")
+"""
+    )
     straw.behave({"b1-slow-bar": {"at": "command", "do": "exit"}})
     done = straw.bench(f"--matrix={slow}")
     assert done.returncode == 1
@@ -116,7 +137,8 @@ def test_a_directory_of_the_users_is_left_alone(straw: Straw) -> None:
 
 
 def test_a_run_goes_on_with_the_kernels_that_it_chose_although_it_had_not_built_them(
-        straw: Straw) -> None:
+    straw: Straw,
+) -> None:
     assert straw.bench(f"--matrix={straw.matrix}", "-k", "b0").returncode == 0
     (run,) = straw.runs()
     journal = run / "journal.jsonl"
@@ -140,8 +162,7 @@ providers = "bar"
 """
 
 
-def test_a_kernel_with_parameters_is_a_variant_of_the_record(
-        straw: Straw, tmp_path: Path) -> None:
+def test_a_kernel_with_parameters_is_a_variant_of_the_record(straw: Straw, tmp_path: Path) -> None:
     matrix = tmp_path / "twins.toml"
     matrix.write_text(straw.matrix.read_text() + TWINS)
     assert straw.bench(f"--matrix={matrix}", "-k", "b0").returncode == 0
@@ -157,7 +178,8 @@ def test_a_kernel_with_parameters_is_a_variant_of_the_record(
 
 
 def test_a_resumed_run_boots_with_the_parameters_that_it_began_with(
-        straw: Straw, tmp_path: Path) -> None:
+    straw: Straw, tmp_path: Path
+) -> None:
     matrix = tmp_path / "twins.toml"
     matrix.write_text(straw.matrix.read_text() + TWINS)
     straw.behave({"b0-twin-bar": {"at": "memory", "do": "die"}})
@@ -174,8 +196,9 @@ def test_a_resumed_run_boots_with_the_parameters_that_it_began_with(
 def test_what_a_run_uses_is_not_pruned_from_the_cache(straw: Straw) -> None:
     straw.behave({BOOTS[1]: {"at": "fio", "do": "wait"}})
     run = straw.start(f"--matrix={straw.matrix}")
-    eventually(lambda: run.poll() is not None
-               or list(straw.results.glob(f"*/console/{BOOTS[1]}.log")))
+    eventually(
+        lambda: run.poll() is not None or list(straw.results.glob(f"*/console/{BOOTS[1]}.log"))
+    )
     assert run.poll() is None, run.communicate()
     pruning = straw.start_program([sys.executable, "-m", "p2pbench", "cache", "--limit", "1k"])
     listed, _ = pruning.communicate()

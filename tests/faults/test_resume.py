@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from support import qemu_children, start_bench, wait_gone
 from p2pbench.linux.kernel import Kernel
+from support import qemu_children, start_bench, wait_gone
 
 MATRIX = """\
 blocks = 3
@@ -61,7 +61,8 @@ def boots(results: Path) -> list[str]:
 
 
 def test_a_run_that_is_killed_resumes_without_repeating_or_losing_a_boot(
-        tmp_path: Path, matrix: str) -> None:
+    tmp_path: Path, matrix: str
+) -> None:
     results = tmp_path / "results"
     process = start_bench(results, f"--matrix={matrix}")
     read_until(process, "[1/3]")
@@ -107,12 +108,16 @@ def of_another_qemu(header: dict[str, Any]) -> None:
     header["provenance"]["tools"]["qemu"] = "QEMU 10"
 
 
-@pytest.mark.parametrize("change, told", [
-    (of_other_patches, "began with another build of page"),
-    (of_another_qemu, "began with another QEMU (QEMU 10, now QEMU emulator version")])
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        (of_other_patches, "began with another build of page"),
+        (of_another_qemu, "began with another QEMU (QEMU 10, now QEMU emulator version"),
+    ],
+)
 def test_a_run_of_other_patches_or_another_qemu_is_not_resumed(
-        tmp_path: Path, matrix: str, change: Callable[[dict[str, Any]], None],
-        told: str) -> None:
+    tmp_path: Path, matrix: str, change: Callable[[dict[str, Any]], None], told: str
+) -> None:
     results = tmp_path / "results"
     process = start_bench(results, f"--matrix={matrix}", "-k", "b0")
     text, _ = process.communicate()

@@ -28,7 +28,8 @@ def start_until_it_hangs(straw: Straw) -> tuple[subprocess.Popen[str], int]:
 
 @pytest.mark.parametrize(("number", "status"), ENDINGS)
 def test_a_signal_ends_the_guest_writes_the_report_and_says_how_to_go_on(
-        straw: Straw, number: int, status: int) -> None:
+    straw: Straw, number: int, status: int
+) -> None:
     process, guest = start_until_it_hangs(straw)
     process.send_signal(number)
     out, err = process.communicate()
@@ -36,8 +37,10 @@ def test_a_signal_ends_the_guest_writes_the_report_and_says_how_to_go_on(
     eventually(lambda: not is_running(guest))
     (run,) = straw.runs()
     name = signal.Signals(number).name
-    assert err.splitlines() == [f"ended by {name}; 2 of 3 boots have not run and 0 were lost; go "
-                                f"on with: make bench RESUME={run.name}"]
+    assert err.splitlines() == [
+        f"ended by {name}; 2 of 3 boots have not run and 0 were lost; go "
+        f"on with: make bench RESUME={run.name}"
+    ]
     assert "Traceback" not in out and "NOT WHOLE" in out
     assert (run / "report.html").is_file()
     assert [straw.cases()[boot] for boot in BOOTS] == ["", "error", "error"]
@@ -96,7 +99,8 @@ def test_what_a_shell_told_to_ignore_is_ignored(straw: Straw) -> None:
 
 @pytest.mark.parametrize(("number", "status"), ENDINGS)
 def test_a_kernels_build_ends_with_one_line_and_leaves_no_compiler(
-        straw: Straw, tmp_path: Path, number: int, status: int) -> None:
+    straw: Straw, tmp_path: Path, number: int, status: int
+) -> None:
     pid = tmp_path / "pid"
     compiler = straw.programs / "gcc"
     compiler.write_text(f"#!/bin/sh\necho $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 1000\n")

@@ -23,9 +23,22 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def assembled(name: str, directory: Path) -> Path:
     """A guest of tests/insncount as a file that QEMU's -kernel takes."""
     program = directory / name
-    subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-Wl,--build-id=none",
-                    "-Wl,-Ttext=0x100100", "-Wl,--section-start=.multiboot=0x100000",
-                    "-Wl,-z,noseparate-code", "-o", program, HERE / f"{name}.S"], check=True)
+    subprocess.run(
+        [
+            "gcc",
+            "-m32",
+            "-nostdlib",
+            "-static",
+            "-Wl,--build-id=none",
+            "-Wl,-Ttext=0x100100",
+            "-Wl,--section-start=.multiboot=0x100000",
+            "-Wl,-z,noseparate-code",
+            "-o",
+            program,
+            HERE / f"{name}.S",
+        ],
+        check=True,
+    )
     return program
 
 
@@ -39,20 +52,37 @@ def plugin() -> Path:
 
 def address(guest: Path, name: str) -> int:
     done = subprocess.run(["nm", guest], capture_output=True, text=True, check=True)
-    return next(int(line.split()[0], 16) for line in done.stdout.splitlines()
-                if line.split()[2] == name)
+    return next(
+        int(line.split()[0], 16) for line in done.stdout.splitlines() if line.split()[2] == name
+    )
 
 
-def run(guest: Path, plugin: Path, directory: Path,
-        *more: str) -> subprocess.CompletedProcess[str]:
+def run(guest: Path, plugin: Path, directory: Path, *more: str) -> subprocess.CompletedProcess[str]:
     functions = directory / "functions"
-    functions.write_text("".join(f"{address(guest, name):x}\n"
-                                 for name in ("first", "second", "string", "behind")))
+    functions.write_text(
+        "".join(f"{address(guest, name):x}\n" for name in ("first", "second", "string", "behind"))
+    )
     argument = instruments._argument(plugin, functions, directory / "out")
-    return subprocess.run([find_tool("qemu-system-x86_64"), "-accel", "tcg", "-nodefaults",
-                           "-display", "none", "-device",
-                           "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", guest,
-                           "-plugin", argument, *more], capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [
+            find_tool("qemu-system-x86_64"),
+            "-accel",
+            "tcg",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-device",
+            "isa-debug-exit,iobase=0xf4,iosize=4",
+            "-kernel",
+            guest,
+            "-plugin",
+            argument,
+            *more,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def sections(out: Path) -> list[dict[int, int]]:
@@ -67,7 +97,8 @@ def sections(out: Path) -> list[dict[int, int]]:
 
 
 def test_each_function_has_exactly_the_instructions_that_ran_between_the_marks(
-        guest: Path, plugin: Path, tmp_path: Path) -> None:
+    guest: Path, plugin: Path, tmp_path: Path
+) -> None:
     done = run(guest, plugin, tmp_path)
     assert done.returncode == 1, done.stderr  # what isa-debug-exit makes of 0
     loop, last, _ = sections(tmp_path / "out")
@@ -77,15 +108,15 @@ def test_each_function_has_exactly_the_instructions_that_ran_between_the_marks(
 
 
 def test_the_qemu_decides_what_a_string_instruction_counts(
-        guest: Path, plugin: Path, tmp_path: Path) -> None:
+    guest: Path, plugin: Path, tmp_path: Path
+) -> None:
     """Each of 100 repetitions and the look that ends them, or all of them as one; and a ret."""
     run(guest, plugin, tmp_path)
     string = sections(tmp_path / "out")[2][address(guest, "string")]
     assert string == {1: 100 + 1 + 1, 4: 1 + 1}[instruments.choose(Accelerator("tcg", "")).api]
 
 
-def test_a_comma_in_a_path_reaches_the_plugin(
-        guest: Path, plugin: Path, tmp_path: Path) -> None:
+def test_a_comma_in_a_path_reaches_the_plugin(guest: Path, plugin: Path, tmp_path: Path) -> None:
     directory = tmp_path / "a,b"
     directory.mkdir()
     run(guest, plugin, directory)
@@ -98,21 +129,46 @@ def test_more_than_one_cpu_is_refused(guest: Path, plugin: Path, tmp_path: Path)
     assert "one virtual CPU only" in done.stderr
 
 
-@pytest.mark.parametrize("start, end, done", [
-    ("", "", False), ("store", "stored", True), ("_start", "behind", True),
-    ("stored", "behind", False), ("_start", "store", False)])
+@pytest.mark.parametrize(
+    "start, end, done",
+    [
+        ("", "", False),
+        ("store", "stored", True),
+        ("_start", "behind", True),
+        ("stored", "behind", False),
+        ("_start", "store", False),
+    ],
+)
 @pytest.mark.parametrize("clock", [(), ("-icount", "shift=0,sleep=off")])
 def test_a_device_is_done_after_a_store_in_the_range_and_at_work_after_another(
-        plugin: Path, tmp_path: Path, start: str, end: str, done: bool,
-        clock: tuple[str, ...]) -> None:
+    plugin: Path, tmp_path: Path, start: str, end: str, done: bool, clock: tuple[str, ...]
+) -> None:
     device = assembled("device", tmp_path)
     (tmp_path / "functions").write_text(f"{address(device, 'behind'):x}\n")
     sync = (address(device, start), address(device, end)) if start else None
     argument = instruments._argument(plugin, tmp_path / "functions", tmp_path / "out", sync)
-    ended = subprocess.run([find_tool("qemu-system-x86_64"), "-accel", "tcg", "-nodefaults",
-                            "-display", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-                            "-device", "edu,addr=4", "-kernel", device, "-plugin", argument,
-                            *clock], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [
+            find_tool("qemu-system-x86_64"),
+            "-accel",
+            "tcg",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-device",
+            "isa-debug-exit,iobase=0xf4,iosize=4",
+            "-device",
+            "edu,addr=4",
+            "-kernel",
+            device,
+            "-plugin",
+            argument,
+            *clock,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ended.returncode == (1 if done else 3), ended.stderr
 
 
@@ -120,20 +176,44 @@ def test_a_device_is_done_after_a_store_in_the_range_and_at_work_after_another(
 def test_a_range_that_is_none_is_refused(plugin: Path, tmp_path: Path, sync: str) -> None:
     (tmp_path / "functions").write_text("1000\n")
     argument = instruments._argument(plugin, tmp_path / "functions", tmp_path / "out")
-    done = subprocess.run([find_tool("qemu-system-x86_64"), "-machine", "none", "-display", "none",
-                           "-plugin", f"{argument},sync={sync}"], capture_output=True, text=True,
-                          timeout=60)
+    done = subprocess.run(
+        [
+            find_tool("qemu-system-x86_64"),
+            "-machine",
+            "none",
+            "-display",
+            "none",
+            "-plugin",
+            f"{argument},sync={sync}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode != 0
     assert f"expected two ascending addresses in hex, START:END: {sync}" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["", "ffff\nfff0\n", "no address\n"])
 def test_a_list_of_functions_that_is_none_is_refused(
-        plugin: Path, tmp_path: Path, text: str) -> None:
+    plugin: Path, tmp_path: Path, text: str
+) -> None:
     (tmp_path / "functions").write_text(text)
     argument = instruments._argument(plugin, tmp_path / "functions", tmp_path / "out")
-    done = subprocess.run([find_tool("qemu-system-x86_64"), "-machine", "none", "-display", "none",
-                           "-plugin", argument], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [
+            find_tool("qemu-system-x86_64"),
+            "-machine",
+            "none",
+            "-display",
+            "none",
+            "-plugin",
+            argument,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode != 0
     assert "address" in done.stderr
 
@@ -153,11 +233,14 @@ def test_a_guest_that_is_counted_keeps_virtual_time_where_qemu_can() -> None:
 
 
 def test_a_qemu_that_does_not_take_icount_still_counts_and_is_named(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     qemu = tmp_path / "qemu-system-x86_64"
-    qemu.write_text('#!/bin/sh\ncase " $* " in *" -icount "*)\n'
-                    'echo "qemu: -icount: invalid option" >&2; exit 1;;\nesac\n'
-                    f'exec {find_tool("qemu-system-x86_64")} "$@"\n')
+    qemu.write_text(
+        '#!/bin/sh\ncase " $* " in *" -icount "*)\n'
+        'echo "qemu: -icount: invalid option" >&2; exit 1;;\nesac\n'
+        f'exec {find_tool("qemu-system-x86_64")} "$@"\n'
+    )
     qemu.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     instrument = instruments.choose(Accelerator("tcg", ""))
@@ -179,15 +262,21 @@ def test_the_plugins_are_built_once() -> None:
 
 
 def test_plugins_that_do_not_load_are_named_with_the_qemu_and_their_reasons(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plugins = {api: tmp_path / f"broken-{api}.so" for api in instruments.APIS}
     for plugin in plugins.values():
         plugin.write_text("no library")
     monkeypatch.setattr(instruments, "build_plugins", lambda: plugins)
     instrument = instruments.choose(Accelerator("tcg", ""))
     assert (instrument.name, instrument.plugin, instrument.order) == ("", None, "none")
-    assert instrument.provenance() == {"name": "", "reason": instrument.reason, "sha256": "",
-                                       "icount": "", "real_time": "QEMU loads no plugin"}
+    assert instrument.provenance() == {
+        "name": "",
+        "reason": instrument.reason,
+        "sha256": "",
+        "icount": "",
+        "real_time": "QEMU loads no plugin",
+    }
     first, second = instrument.reason.split("; ")
     for reason, name in ((first, "broken-1.so"), (second, "broken-4.so")):
         assert reason.startswith("QEMU emulator version")

@@ -39,14 +39,22 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> variants.Variant
         body = FAULTS.get(name, "\treturn a + b;")
         with (directory / FILE).open("a") as stream:
             stream.write(FUNCTION.format(name=f"planted_{name.replace('-', '_')}", body=body))
-        tree.git(directory, "commit", "-q", "-a", "-s", "-m",
-                 f"PCI/P2PDMA: Plant {name}\n\nTo see it found.")
+        tree.git(
+            directory,
+            "commit",
+            "-q",
+            "-a",
+            "-s",
+            "-m",
+            f"PCI/P2PDMA: Plant {name}\n\nTo see it found.",
+        )
     tree.export_series(find_variant("faulty"))
     return find_variant("faulty")
 
 
 def test_each_planted_fault_is_found_in_its_patch_and_nowhere_else(
-        planted: variants.Variant) -> None:
+    planted: variants.Variant,
+) -> None:
     complaints = series_check.check(planted, configs=())
     for name in FAULTS:
         assert any(f"Plant-{name}" in line for line in complaints), complaints

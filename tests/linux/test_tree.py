@@ -97,7 +97,8 @@ def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(own: Path) -> N
 
 
 def test_an_own_tree_of_the_packaged_source_gives_what_variant_page_is_built_from(
-        own: Path) -> None:
+    own: Path,
+) -> None:
     page = find_variant(PAGE)
     repository = tree.base_repository(page.base, tree.base_tarball(page.base))
     theirs = own / "theirs.git"
@@ -106,30 +107,38 @@ def test_an_own_tree_of_the_packaged_source_gives_what_variant_page_is_built_fro
     inputs, of_page = kernel._inputs(mine, "bench"), kernel._inputs(page, "bench")
     differing = {name for name in of_page if inputs[name] != of_page[name]}
     assert differing == {"base", "variant"} and inputs.keys() == of_page.keys()
-    contents = [tree.git(tree.make_tree(one), "rev-parse", "HEAD^{tree}").stdout
-                for one in (mine, page)]
+    contents = [
+        tree.git(tree.make_tree(one), "rev-parse", "HEAD^{tree}").stdout for one in (mine, page)
+    ]
     assert contents[0] == contents[1]
 
 
 def test_another_point_release_is_used_with_a_warning(
-        own: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    own: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     tarball = os.environ.get("P2PBENCH_BASE") or str(variants.read_base("6.1").tarball)
     monkeypatch.delenv("P2PBENCH_BASE", raising=False)
     base = own / "linux" / "6.1" / "BASE"
-    base.write_text(base.read_text().replace('version = "6.1', 'version = "5.1')
-                    .replace('sha256 = "', 'sha256 = "00')
-                    .replace(str(variants.read_base("6.1").tarball), tarball))
+    base.write_text(
+        base.read_text()
+        .replace('version = "6.1', 'version = "5.1')
+        .replace('sha256 = "', 'sha256 = "00')
+        .replace(str(variants.read_base("6.1").tarball), tarball)
+    )
     tree.make_tree(find_variant(PAGE))
     version = tree.installed_version("linux-source-6.1") or "another version"
     assert f"warning: linux-source-6.1 is {version}" in capsys.readouterr().err
 
 
 def test_a_missing_base_package_says_what_to_do(
-        own: Path, tmp_path_factory: pytest.TempPathFactory,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    own: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     base = own / "linux" / "6.1" / "BASE"
-    base.write_text(base.read_text().replace('package = "linux-source', 'package = "linux-sauce')
-                    .replace('tarball = "/usr', 'tarball = "/nowhere'))
+    base.write_text(
+        base.read_text()
+        .replace('package = "linux-source', 'package = "linux-sauce')
+        .replace('tarball = "/usr', 'tarball = "/nowhere')
+    )
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("P2PBENCH_BASE", raising=False)
     with pytest.raises(BenchError, match="the base kernel's source is missing: .*linux-sauce-6.1"):
@@ -141,9 +150,20 @@ def test_patches_carry_a_sign_off_and_no_checkpatch_complaint(own: Path) -> None
     for name in ("baseline", "pageless", "kunit"):
         for patch in variants.series_patches("6.1", name):
             assert "\nSigned-off-by: " in patch.read_text()
-            done = subprocess.run([directory / "scripts" / "checkpatch.pl", "--strict", "--quiet",
-                                   "--no-signoff", "--ignore", series_check.IGNORED, patch],
-                                  cwd=directory, capture_output=True, text=True)
+            done = subprocess.run(
+                [
+                    directory / "scripts" / "checkpatch.pl",
+                    "--strict",
+                    "--quiet",
+                    "--no-signoff",
+                    "--ignore",
+                    series_check.IGNORED,
+                    patch,
+                ],
+                cwd=directory,
+                capture_output=True,
+                text=True,
+            )
             assert done.returncode == 0, done.stdout
 
 
@@ -151,22 +171,29 @@ def test_each_mistake_of_the_naive_port_can_still_be_planted(tmp_path: Path) -> 
     base = variants.read_base("6.1")
     repository = tree.base_repository(base, tree.base_tarball(base))
     (tmp_path / "objects").mkdir()
-    env = {"GIT_INDEX_FILE": str(tmp_path / "index"),
-           "GIT_OBJECT_DIRECTORY": str(tmp_path / "objects"),
-           "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(repository / "objects")}
+    env = {
+        "GIT_INDEX_FILE": str(tmp_path / "index"),
+        "GIT_OBJECT_DIRECTORY": str(tmp_path / "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(repository / "objects"),
+    }
     tree.git(repository, "read-tree", "base", extra=env)
-    tree.git(repository, "apply", "--cached", *map(str, find_variant("pageless").patches()),
-             extra=env)
+    tree.git(
+        repository, "apply", "--cached", *map(str, find_variant("pageless").patches()), extra=env
+    )
     mistakes = sorted(NAIVE.glob("*.patch"))
-    refused = [patch.name for patch in mistakes
-               if tree.git(repository, "apply", "--cached", "--check", str(patch), check=False,
-                           extra=env).returncode]
+    refused = [
+        patch.name
+        for patch in mistakes
+        if tree.git(
+            repository, "apply", "--cached", "--check", str(patch), check=False, extra=env
+        ).returncode
+    ]
     assert mistakes and refused == []
 
 
 def test_two_processes_that_need_the_base_unpack_it_once(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str]) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "linux").mkdir()
     (tmp_path / "linux" / "Makefile").write_text("VERSION = 6\n")
@@ -181,7 +208,8 @@ def test_two_processes_that_need_the_base_unpack_it_once(
 
 
 def test_the_cache_may_lie_on_another_file_system(
-        own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Git's objects cannot be linked from there."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         monkeypatch.setenv("P2PBENCH_CACHE", elsewhere)
@@ -192,8 +220,9 @@ def test_the_cache_may_lie_on_another_file_system(
         subprocess.run(["tar", "-cf", tarball, "-C", own, "source"], check=True)
         monkeypatch.setenv("P2PBENCH_BASE", str(tarball))
         base = own / "linux" / "6.1" / "BASE"
-        base.write_text(base.read_text().replace(variants.read_base("6.1").sha256,
-                                                 tools.file_sha256(tarball)))
+        base.write_text(
+            base.read_text().replace(variants.read_base("6.1").sha256, tools.file_sha256(tarball))
+        )
         directory = tree.make_tree(find_variant("stock"))
         assert own.stat().st_dev != Path(elsewhere).stat().st_dev
         assert (directory / "Makefile").read_text() == "VERSION = 6\n"

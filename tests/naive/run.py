@@ -51,8 +51,13 @@ def read_mutant(patch: Path) -> Mutant:
     """Read the head of a patch."""
     head = patch.read_text().split("\n---\n")[0]
     fields = dict(re.findall(r"^([\w-]+): (\S+)$", head, re.M))
-    return Mutant(patch.stem, patch, " ".join(head.split("\n\n")[0].split()), fields["Caught-by"],
-                  fields.get("Flavour", "bench"))
+    return Mutant(
+        patch.stem,
+        patch,
+        " ".join(head.split("\n\n")[0].split()),
+        fields["Caught-by"],
+        fields.get("Flavour", "bench"),
+    )
 
 
 def build_mutant(mutant: Mutant) -> Path:
@@ -77,11 +82,25 @@ def build_mutant(mutant: Mutant) -> Path:
 def run_test(mutant: Mutant, kernel: Path) -> tuple[bool, str]:
     """Run the test that has to fail; say whether it did, and in which words."""
     log = WORK / f"{mutant.name}.log"
-    arguments = [sys.executable, "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir=tests", "-x",
-                 f"--kernel={kernel}", f"--timeout={PATIENCE_S[mutant.flavour]}", mutant.test]
+    arguments = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        "tests/pytest.ini",
+        "--rootdir=tests",
+        "-x",
+        f"--kernel={kernel}",
+        f"--timeout={PATIENCE_S[mutant.flavour]}",
+        mutant.test,
+    ]
     with log.open("w") as stream:
-        status = program.run(*arguments, cwd=ROOT, output=stream, extra=own_environment() | {
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}).returncode
+        status = program.run(
+            *arguments,
+            cwd=ROOT,
+            output=stream,
+            extra=own_environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        ).returncode
     text = log.read_text(errors="replace")
     words = re.findall(r"^E +((?:Failed|AssertionError|assert).+)$", text, re.M)
     if status not in (0, 1) or 'in stage "boot"' in text:
@@ -91,8 +110,11 @@ def run_test(mutant: Mutant, kernel: Path) -> tuple[bool, str]:
 
 def main(names: list[str]) -> int:
     """Run all mutants, or those that are named."""
-    mutants = [read_mutant(patch) for patch in sorted(PATCHES.glob("*.patch"))
-               if not names or patch.stem in names]
+    mutants = [
+        read_mutant(patch)
+        for patch in sorted(PATCHES.glob("*.patch"))
+        if not names or patch.stem in names
+    ]
     preflight.check([expected(mutant.variant, mutant.flavour) for mutant in mutants])
     missed = []
     for flavour in sorted({mutant.flavour for mutant in mutants}):
@@ -101,13 +123,18 @@ def main(names: list[str]) -> int:
             kernel = build_mutant(mutant)
             built = time.monotonic()
             caught, words = run_test(mutant, kernel)
-            print(f"{mutant.name:14} {'caught' if caught else 'MISSED'}  {mutant.what}\n"
-                  f"{'':22} {mutant.test}\n{'':22} {words[:300]}\n"
-                  f"{'':22} {built - started:.0f} s to build, {time.monotonic() - built:.0f} s to "
-                  f"{'catch' if caught else 'miss'}", flush=True)
+            print(
+                f"{mutant.name:14} {'caught' if caught else 'MISSED'}  {mutant.what}\n"
+                f"{'':22} {mutant.test}\n{'':22} {words[:300]}\n"
+                f"{'':22} {built - started:.0f} s to build, {time.monotonic() - built:.0f} s to "
+                f"{'catch' if caught else 'miss'}",
+                flush=True,
+            )
             missed += [] if caught else [mutant.name]
-    print(f"{len(mutants) - len(missed)} of {len(mutants)} caught"
-          + (f"; missed: {' '.join(missed)}" if missed else ""))
+    print(
+        f"{len(mutants) - len(missed)} of {len(mutants)} caught"
+        + (f"; missed: {' '.join(missed)}" if missed else "")
+    )
     return 1 if missed or not mutants else 0
 
 

@@ -24,13 +24,14 @@ from p2pbench.records.journal import Journal
 from p2pbench.records.metrics import AA, VIRTUAL
 from p2pbench.records.records import BootRecord, Header
 from p2pbench.records.runs import JOURNAL
-
 from support import start_bench
 
 # Instructions of a round of a planted loop, and the function that each parameter's loop is in.
 ROUND = 2
-LOOPS = {"nvmet.planted_rounds": "nvmet_req_count_p2pmem",
-         "blk_core.planted_rounds": "submit_bio_noacct"}
+LOOPS = {
+    "nvmet.planted_rounds": "nvmet_req_count_p2pmem",
+    "blk_core.planted_rounds": "submit_bio_noacct",
+}
 # How far what is measured may be from what was planted, as a ratio and as a part of the loss: a
 # kernel that takes longer also does other things a little later, and so more or less often.
 EXACT = 0.0005
@@ -98,8 +99,11 @@ def planted(journal: Journal, one: Comparison) -> float:
     total = 0.0
     for parameter, rounds in re.findall(r"(\S+)=(\d+)", cmdline):
         length = ROUND * int(rounds)
-        more = [instructions(pair, "candidate", LOOPS[parameter])
-                - instructions(pair, "baseline", LOOPS[parameter]) for pair in one.pairs]
+        more = [
+            instructions(pair, "candidate", LOOPS[parameter])
+            - instructions(pair, "baseline", LOOPS[parameter])
+            for pair in one.pairs
+        ]
         for passes in (each / length for each in more):
             assert abs(passes - round(passes)) < 0.2, (one.question.name, more)
         total += length * round(more[0] / length)
@@ -114,8 +118,7 @@ def expected(journal: Journal, one: Comparison) -> float:
     return mean / (mean + added)
 
 
-def test_each_loss_is_measured_as_large_as_it_is(journal: Journal, found: list[Comparison]
-                                                 ) -> None:
+def test_each_loss_is_measured_as_large_as_it_is(journal: Journal, found: list[Comparison]) -> None:
     for one in found:
         ratio = expected(journal, one)
         assert one.ratio is not None
@@ -133,7 +136,8 @@ def test_each_path_has_losses_of_all_sizes(journal: Journal, found: list[Compari
 
 
 def test_a_loss_above_the_margin_is_worse_and_no_loss_is_equivalent(
-        journal: Journal, found: list[Comparison]) -> None:
+    journal: Journal, found: list[Comparison]
+) -> None:
     for one in found:
         loss = 1 - expected(journal, one)
         if loss > one.margin + EXACT:
@@ -143,7 +147,8 @@ def test_a_loss_above_the_margin_is_worse_and_no_loss_is_equivalent(
 
 
 def test_the_least_loss_is_worse_where_the_margin_is_narrower(
-        journal: Journal, found: list[Comparison]) -> None:
+    journal: Journal, found: list[Comparison]
+) -> None:
     losses = {one.question.name: 1 - expected(journal, one) for one in found}
     header = with_margin(journal.header, NARROW)
     for one in in_virtual_time(compare_all(header, journal.boots)):
@@ -183,8 +188,9 @@ def test_200_experiments_without_a_loss_raise_no_alarm(journal: Journal, margin:
     header = journal.header if margin == "as it is" else with_margin(journal.header, margin)
     alike = {name for names in same_kernels(header) for name in names}
     header = {**header, "plan": [boot for boot in header["plan"] if boot["boot"] in alike]}
-    asked = [question for question in questions(header)
-             if question.family in (VIRTUAL, AA + VIRTUAL)]
+    asked = [
+        question for question in questions(header) if question.family in (VIRTUAL, AA + VIRTUAL)
+    ]
     assert len(asked) == 4
     for boots in experiments(journal):
         verdicts = [one.verdict for one in answers(Samples(header, boots), asked, {}, 1)]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from support import start_bench
 from p2pbench.linux.kernel import Kernel
+from support import start_bench
 
 MATRIX = """\
 blocks = 2
@@ -38,11 +38,11 @@ def matrix(tmp_path: Path, page_kernel: Kernel) -> str:
     return str(path)
 
 
-def test_a_budget_ends_the_run_and_what_it_left_out_is_skipped(tmp_path: Path,
-                                                              matrix: str) -> None:
+def test_a_budget_ends_the_run_and_what_it_left_out_is_skipped(tmp_path: Path, matrix: str) -> None:
     results = tmp_path / "results"
-    process = start_bench(results, f"--matrix={matrix}", "--budget=60s",
-                          f"--junitxml={tmp_path / 'junit.xml'}")
+    process = start_bench(
+        results, f"--matrix={matrix}", "--budget=60s", f"--junitxml={tmp_path / 'junit.xml'}"
+    )
     text, _ = process.communicate()
     assert process.returncode == 0, text
     assert "the budget of 1 min is used up" in text and "have not run" not in text
@@ -56,7 +56,8 @@ def test_a_budget_ends_the_run_and_what_it_left_out_is_skipped(tmp_path: Path,
     cases = list(ElementTree.parse(tmp_path / "junit.xml").getroot().iter("testcase"))
     skipped = [case for case in cases if case.find("skipped") is not None]
     assert {case.attrib["name"] for case in skipped} == {
-        f"test_boot[{name}]" for name in report["stopping"]["skipped_boots"]}
+        f"test_boot[{name}]" for name in report["stopping"]["skipped_boots"]
+    }
 
     again = start_bench(results, f"--resume={path.parent.name}")
     text, _ = again.communicate()
@@ -65,7 +66,8 @@ def test_a_budget_ends_the_run_and_what_it_left_out_is_skipped(tmp_path: Path,
 
 
 def test_a_budget_too_small_for_a_block_is_refused_before_anything_boots(
-        tmp_path: Path, matrix: str) -> None:
+    tmp_path: Path, matrix: str
+) -> None:
     process = start_bench(tmp_path / "results", f"--matrix={matrix}", "--budget=5s")
     text, _ = process.communicate()
     assert process.returncode == 4

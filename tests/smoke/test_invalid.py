@@ -4,18 +4,19 @@ from typing import Any
 
 import pytest
 
-from support import GuestMaker
 from p2pbench.measure import fio
 from p2pbench.measure.boot import boot_cmdline
 from p2pbench.plan.matrix import Workload
 from p2pbench.records import evidence
+from support import GuestMaker
 
 
 def run(make_guest: GuestMaker, workload: Workload, **setup: Any) -> tuple[dict[str, Any], int]:
     with make_guest(boot_cmdline()) as guest:
         guest.channel.order("setup", guest.setup_args("bar") | setup, 120)
-        answer = guest.channel.order("fio", {"name": workload.name, "deadline_s": 60,
-                                             "job": fio.job_file(workload, 1)}, 90)
+        answer = guest.channel.order(
+            "fio", {"name": workload.name, "deadline_s": 60, "job": fio.job_file(workload, 1)}, 90
+        )
         guest.channel.order("teardown", deadline_s=120)
     return answer["evidence"], int(fio.metrics(workload, answer)["bytes"])
 
@@ -27,8 +28,9 @@ def write_job(bs: int, iodepth: int) -> Workload:
 def test_writes_that_travel_inline_never_use_peer_memory(make_guest: GuestMaker) -> None:
     found, moved = run(make_guest, write_job(4096, 1), inline_data_size=16384)
     assert found["p2p"]["requests"] == 0
-    assert any("fell back to host memory" in reason
-               for reason in evidence.judge("bar", found, moved))
+    assert any(
+        "fell back to host memory" in reason for reason in evidence.judge("bar", found, moved)
+    )
 
 
 def test_a_pool_that_runs_empty_falls_back_without_an_error(make_guest: GuestMaker) -> None:
@@ -36,16 +38,23 @@ def test_a_pool_that_runs_empty_falls_back_without_an_error(make_guest: GuestMak
     found, moved = run(make_guest, write_job(512 << 10, 16), bar=small)
     assert found["p2p"]["fallbacks"] > 0
     assert found["p2p"]["requests"] > 0
-    assert any("fell back to host memory" in reason
-               for reason in evidence.judge("bar", found, moved))
+    assert any(
+        "fell back to host memory" in reason for reason in evidence.judge("bar", found, moved)
+    )
 
 
 @pytest.mark.parametrize("kind", ["missing device", "bad bar"])
-def test_a_provider_that_cannot_be_set_up_says_which_step(make_guest: GuestMaker,
-                                                          kind: str) -> None:
+def test_a_provider_that_cannot_be_set_up_says_which_step(
+    make_guest: GuestMaker, kind: str
+) -> None:
     from p2pbench.testbed.channel import AgentError
-    bar = {"pci": "dead:beef" if kind == "missing device" else "1af4:1110", "bar": 5,
-           "offset": 0, "size": 0}
+
+    bar = {
+        "pci": "dead:beef" if kind == "missing device" else "1af4:1110",
+        "bar": 5,
+        "offset": 0,
+        "size": 0,
+    }
     with make_guest(boot_cmdline()) as guest:
         with pytest.raises(AgentError) as caught:
             guest.channel.order("setup", guest.setup_args("bar") | {"bar": bar}, 120)

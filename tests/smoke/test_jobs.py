@@ -28,22 +28,25 @@ runtime = "500ms"
 
 
 @pytest.fixture(scope="module")
-def boot(page_kernel: Kernel, accelerator: Accelerator,
-         tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+def boot(
+    page_kernel: Kernel, accelerator: Accelerator, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], Path]:
     """The record of a boot of the matrix, and its raw files."""
     directory = tmp_path_factory.mktemp("jobs")
     (directory / "jobs.toml").write_text(MATRIX)
     planned = Boot("b0-page-bar", 0, 0, "page", "bar")
     matrix = read_matrix(directory / "jobs.toml")
     machine = QemuTestbed("qemu", accelerator).machine(
-        planned, page_kernel, cmdline_of(planned, matrix), directory / "console.log", None)
+        planned, page_kernel, cmdline_of(planned, matrix), directory / "console.log", None
+    )
     record = BootRun(planned, matrix, 1, directory / "raw", print).run(machine)
     return record, directory / "raw" / planned.boot
 
 
 @pytest.mark.parametrize("jobs", JOBS)
 def test_the_figures_are_those_of_all_jobs_in_the_time_of_one(
-        boot: tuple[dict[str, Any], Path], jobs: int) -> None:
+    boot: tuple[dict[str, Any], Path], jobs: int
+) -> None:
     record, raw = boot
     name = f"randrw-4k-qd1-j{jobs}"
     (entry,) = (entry for entry in record["workloads"] if entry["name"] == name)

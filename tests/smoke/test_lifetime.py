@@ -1,9 +1,8 @@
 """Whatever is taken away under load, the pool gets all of it back and the kernel stays content."""
 
+from load import load_status, pool_is_whole, start_load, wait_for
 from p2pbench.linux.kernel import Kernel
 from p2pbench.testbed.qemu import Guest
-
-from load import load_status, pool_is_whole, start_load, wait_for
 from peers import NQN, NVMET, counters, must, peer_guest, verified_through_peer_memory
 from support import GuestMaker
 
@@ -17,12 +16,16 @@ def start_switching(guest: Guest) -> None:
     Then QEMU's CPUs forget what they know of the page tables, so that a use of peer memory that is
     unmapped faults; a load alone can go on for long without.
     """
-    must(guest, "for cpu in 0 1; do (while ! test -e /tmp/ended; do /bin/true; done) "
-                ">/dev/null 2>&1 & done")
+    must(
+        guest,
+        "for cpu in 0 1; do (while ! test -e /tmp/ended; do /bin/true; done) "
+        ">/dev/null 2>&1 & done",
+    )
 
 
 def test_a_provider_that_is_removed_and_comes_back_under_load_costs_no_io(
-        make_guest: GuestMaker, peer_kernel: Kernel) -> None:
+    make_guest: GuestMaker, peer_kernel: Kernel
+) -> None:
     """Several times, while other processes run: see start_switching()."""
     with peer_guest(make_guest, peer_kernel) as guest:
         device = must(guest, f"cd {DRIVER} && echo 0*").strip()
@@ -39,8 +42,9 @@ def test_a_provider_that_is_removed_and_comes_back_under_load_costs_no_io(
         verified_through_peer_memory(guest)
 
 
-def test_a_process_that_is_killed_under_load_leaves_nothing_behind(make_guest: GuestMaker,
-                                                                   peer_kernel: Kernel) -> None:
+def test_a_process_that_is_killed_under_load_leaves_nothing_behind(
+    make_guest: GuestMaker, peer_kernel: Kernel
+) -> None:
     with peer_guest(make_guest, peer_kernel) as guest:
         start_load(guest, 60.0)
         must(guest, "kill -9 $(pidof fio)")
@@ -49,8 +53,9 @@ def test_a_process_that_is_killed_under_load_leaves_nothing_behind(make_guest: G
         verified_through_peer_memory(guest)
 
 
-def test_a_port_that_goes_and_comes_back_under_load_costs_no_io(make_guest: GuestMaker,
-                                                                peer_kernel: Kernel) -> None:
+def test_a_port_that_goes_and_comes_back_under_load_costs_no_io(
+    make_guest: GuestMaker, peer_kernel: Kernel
+) -> None:
     with peer_guest(make_guest, peer_kernel) as guest:
         start_load(guest, 6.0)
         must(guest, f"rm {LINK}")
@@ -60,8 +65,9 @@ def test_a_port_that_goes_and_comes_back_under_load_costs_no_io(make_guest: Gues
         verified_through_peer_memory(guest)
 
 
-def test_a_host_that_goes_under_load_leaves_nothing_behind(make_guest: GuestMaker,
-                                                           peer_kernel: Kernel) -> None:
+def test_a_host_that_goes_under_load_leaves_nothing_behind(
+    make_guest: GuestMaker, peer_kernel: Kernel
+) -> None:
     with peer_guest(make_guest, peer_kernel) as guest:
         start_load(guest, 60.0)
         must(guest, "echo 1 >/sys/class/nvme/nvme1/delete_controller")

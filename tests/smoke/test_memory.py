@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from support import start_bench
 from p2pbench.analysis import memory
 from p2pbench.linux.kernel import Kernel, build
 from p2pbench.linux.variants import find_variant
@@ -14,6 +13,7 @@ from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.config import read_shape
 from p2pbench.testbed.machine import Pace
 from p2pbench.testbed.qemu import Guest
+from support import start_bench
 
 MATRIX = """\
 blocks = 1
@@ -55,14 +55,16 @@ def report(directory: Path) -> dict[str, Any]:
 
 def point(report: dict[str, Any], variant: str, size: int) -> dict[str, Any]:
     """The point of a variant and a size."""
-    (found,) = [one for one in report["memory"]["points"]
-                if (one["variant"], one["bar_bytes"]) == (variant, size)]
+    (found,) = [
+        one
+        for one in report["memory"]["points"]
+        if (one["variant"], one["bar_bytes"]) == (variant, size)
+    ]
     return dict(found)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_page_backed_memory_takes_64_bytes_for_each_page(report: dict[str, Any],
-                                                         size: int) -> None:
+def test_page_backed_memory_takes_64_bytes_for_each_page(report: dict[str, Any], size: int) -> None:
     made = point(report, "page", size)
     assert made["device_zone_pages"] == size // 4096
     bitmap = size // 4096 // 8
@@ -70,8 +72,9 @@ def test_page_backed_memory_takes_64_bytes_for_each_page(report: dict[str, Any],
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_pageless_memory_takes_its_bitmap_and_little_else(report: dict[str, Any],
-                                                          size: int) -> None:
+def test_pageless_memory_takes_its_bitmap_and_little_else(
+    report: dict[str, Any], size: int
+) -> None:
     made = point(report, "pageless", size)
     assert made["device_zone_pages"] == 0
     items = made["items"]
@@ -81,8 +84,9 @@ def test_pageless_memory_takes_its_bitmap_and_little_else(report: dict[str, Any]
 
 
 def test_all_of_it_comes_back(directory: Path, report: dict[str, Any]) -> None:
-    boots = [json.loads(line) for line in
-             (directory / "journal.jsonl").read_text().splitlines()[1:]]
+    boots = [
+        json.loads(line) for line in (directory / "journal.jsonl").read_text().splitlines()[1:]
+    ]
     assert len(boots) == 2 * len(SIZES)
     for boot in boots:
         register, remove = boot["setup"]["register"], boot["teardown"]["remove"]
@@ -92,12 +96,18 @@ def test_all_of_it_comes_back(directory: Path, report: dict[str, Any]) -> None:
         assert 0 < boot["teardown"]["remove_ns"] < remove["unbind_ns"]
 
 
-def test_page_tables_are_counted_where_there_are_any(accelerator: Accelerator,
-                                                     tmp_path: Path) -> None:
+def test_page_tables_are_counted_where_there_are_any(
+    accelerator: Accelerator, tmp_path: Path
+) -> None:
     """Without huge pages 1 GiB needs a table for each 2 MiB, and one above them."""
-    with Guest(build(find_variant("pageless"), "bench"), accelerator,
-               read_shape("qemu").with_bar(1 << 30), Pace(), tmp_path / "console.log",
-               "nohugeiomap") as guest:
+    with Guest(
+        build(find_variant("pageless"), "bench"),
+        accelerator,
+        read_shape("qemu").with_bar(1 << 30),
+        Pace(),
+        tmp_path / "console.log",
+        "nohugeiomap",
+    ) as guest:
         register = guest.channel.order("setup", guest.setup_args("memory-1g"), 120)["register"]
     assert register["page_tables"] == 513
     taken = (register["free_pages_before"] - register["free_pages_after"]) * 4096
@@ -107,8 +117,11 @@ def test_page_tables_are_counted_where_there_are_any(accelerator: Accelerator,
 
 def test_three_sizes_make_a_line_for_each_figure(report: dict[str, Any]) -> None:
     fits = {(fit["variant"], fit["what"]): fit["per_gib"] for fit in report["memory"]["fits"]}
-    assert set(fits) == {(variant, what) for variant in ("page", "pageless")
-                         for what in ("overhead_bytes", "register_ns", "remove_ns")}
+    assert set(fits) == {
+        (variant, what)
+        for variant in ("page", "pageless")
+        for what in ("overhead_bytes", "register_ns", "remove_ns")
+    }
     assert fits["page", "overhead_bytes"]["value"] == pytest.approx(64 << 18, rel=0.02)
     assert report["memory"]["page_line_bytes_per_gib"] == 64 << 18
 
@@ -116,5 +129,6 @@ def test_three_sizes_make_a_line_for_each_figure(report: dict[str, Any]) -> None
 def test_the_kernels_are_described_too(report: dict[str, Any]) -> None:
     sizes = {row["name"]: row["bytes"] for row in report["static"]["structs"]}
     assert sizes["page"] == {"page": 64, "pageless": 64}
-    assert [(code["from"], code["to"]) for code in report["static"]["code"]] == \
-        [("page", "pageless")]
+    assert [(code["from"], code["to"]) for code in report["static"]["code"]] == [
+        ("page", "pageless")
+    ]

@@ -4,7 +4,6 @@ import pytest
 
 from p2pbench.linux.kernel import Kernel
 from p2pbench.testbed.qemu import Guest
-
 from peers import counters, must, peer_guest, trace_event, trace_function, traced
 from support import GuestMaker
 
@@ -24,8 +23,9 @@ def flushes(guest: Guest) -> int:
     return int(must(guest, f"cat {DISK}/stat").split()[15])
 
 
-def test_a_write_that_must_be_on_the_disk_is_one_there(make_guest: GuestMaker,
-                                                       peer_kernel: Kernel) -> None:
+def test_a_write_that_must_be_on_the_disk_is_one_there(
+    make_guest: GuestMaker, peer_kernel: Kernel
+) -> None:
     """As a flush is one: each gets to the disk as what it is, and the data by peer memory."""
     with peer_guest(make_guest, peer_kernel) as guest:
         must(guest, "head -c 4096 /dev/urandom >/tmp/data")
@@ -43,7 +43,8 @@ def test_a_write_that_must_be_on_the_disk_is_one_there(make_guest: GuestMaker,
 
 
 def test_each_write_is_pushed_into_peer_memory_before_the_disk_reads_it(
-        make_guest: GuestMaker, peer_kernel: Kernel) -> None:
+    make_guest: GuestMaker, peer_kernel: Kernel
+) -> None:
     """QEMU's memory does not need it, so that the calls are counted."""
     if peer_kernel.variant.name == "page":
         pytest.skip("with pages the compiler leaves no function to trace")

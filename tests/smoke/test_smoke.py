@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from support import start_bench
 from p2pbench.linux.kernel import Kernel
+from support import start_bench
 
 
 class Smoke(NamedTuple):
@@ -23,13 +23,18 @@ class Smoke(NamedTuple):
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory, page_kernel: Kernel) -> Smoke:
     results = tmp_path_factory.mktemp("results")
-    process = start_bench(results, "--matrix=smoke", "--seed=1",
-                          f"--junitxml={results / 'junit.xml'}")
+    process = start_bench(
+        results, "--matrix=smoke", "--seed=1", f"--junitxml={results / 'junit.xml'}"
+    )
     text, _ = process.communicate()
     (directory,) = (path for path in results.iterdir() if path.is_dir())
     lines = (directory / "journal.jsonl").read_text().splitlines()[1:]
-    return Smoke(process.returncode, text, directory,
-                 {boot["provider"]: boot for boot in map(json.loads, lines)})
+    return Smoke(
+        process.returncode,
+        text,
+        directory,
+        {boot["provider"]: boot for boot in map(json.loads, lines)},
+    )
 
 
 def test_the_run_succeeds_and_leaves_every_file(smoke: Smoke) -> None:
@@ -39,8 +44,7 @@ def test_the_run_succeeds_and_leaves_every_file(smoke: Smoke) -> None:
 
 
 @pytest.mark.parametrize("provider", ["cmb", "bar"])
-def test_all_data_of_a_peer_provider_went_through_peer_memory(smoke: Smoke,
-                                                              provider: str) -> None:
+def test_all_data_of_a_peer_provider_went_through_peer_memory(smoke: Smoke, provider: str) -> None:
     boot = smoke.boots[provider]
     assert boot["setup"]["pool"]["published"] is True
     for entry in boot["workloads"]:
@@ -76,8 +80,12 @@ def test_without_a_terminal_progress_is_plain_lines(smoke: Smoke) -> None:
 
 
 def test_junit_holds_every_boot(smoke: Smoke) -> None:
-    names = [case.attrib["name"] for case in
-             ElementTree.parse(smoke.directory.parent / "junit.xml").getroot().iter("testcase")]
+    names = [
+        case.attrib["name"]
+        for case in ElementTree.parse(smoke.directory.parent / "junit.xml")
+        .getroot()
+        .iter("testcase")
+    ]
     for provider in ("host", "cmb", "bar"):
         assert f"test_boot[b0-page-{provider}]" in names
 
@@ -92,6 +100,7 @@ def test_the_provenance_is_complete(smoke: Smoke) -> None:
     assert set(provenance["tools"]) >= {"qemu", "fio", "nvme", "rdma"}
     for boot in smoke.boots.values():
         assert boot["qemu_command"][0].endswith("qemu-system-x86_64")
-    versions = [boot["machine"]["tools"] for boot in smoke.boots.values()
-                if "tools" in boot["machine"]]
+    versions = [
+        boot["machine"]["tools"] for boot in smoke.boots.values() if "tools" in boot["machine"]
+    ]
     assert len(versions) == 1 and versions[0]["fio"] in provenance["tools"]["fio"]

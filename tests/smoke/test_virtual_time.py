@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from counted import counted_boot, differences
 from p2pbench.linux.kernel import Kernel
 from p2pbench.linux.symbols import read_functions
 from p2pbench.plan.matrix import Matrix
@@ -16,8 +17,6 @@ from p2pbench.records.virtual_time import SHIFT
 from p2pbench.testbed import instruments
 from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.instruments import Counter
-
-from counted import counted_boot, differences
 from peers import peer_guest
 from support import GuestMaker
 
@@ -93,18 +92,31 @@ def time_outside_of_slabs(entry: dict[str, Any]) -> float:
     I/O of a cell: some 500 instructions. Whether they do is up to the boot's history.
     """
     counts = entry["counts"]
-    instructions = sum(row["per_io"] * counts["ios"] for row in counts["functions"]
-                       if row["object"] == "mm/slub.o")
+    instructions = sum(
+        row["per_io"] * counts["ios"] for row in counts["functions"] if row["object"] == "mm/slub.o"
+    )
     assert instructions > 0, entry["name"]
     return float(entry["virtual"]["duration_ns"] - instructions * (1 << SHIFT))
 
 
-def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy_host: None,
-                                       instrument: instruments.Instrument, tmp_path: Path) -> None:
+def test_a_busy_host_changes_no_figure(
+    page_kernel: Kernel,
+    matrix: Matrix,
+    busy_host: None,
+    instrument: instruments.Instrument,
+    tmp_path: Path,
+) -> None:
     functions = read_functions(page_kernel.directory, "6.1")
-    one, two = (counted_boot(name, page_kernel, matrix,
-                             Counter(instrument, "page", functions, tmp_path / name), tmp_path)
-                for name in ("one", "two"))
+    one, two = (
+        counted_boot(
+            name,
+            page_kernel,
+            matrix,
+            Counter(instrument, "page", functions, tmp_path / name),
+            tmp_path,
+        )
+        for name in ("one", "two")
+    )
     assert {entry["status"] for entry in one.values()} == {"ok"}, one
     timed = [name for name in one if name.startswith("count-") and "pattern" not in name]
     assert len(timed) == 2 * 8 + 1 + 1
@@ -118,9 +130,9 @@ def test_a_busy_host_changes_no_figure(page_kernel: Kernel, matrix: Matrix, busy
     assert one["count-bar-pattern-target-to-fabric-4k"]["evidence"]["p2p"]["requests"] > 0
 
 
-def test_queues_in_the_cmb_are_timed_as_exactly(page_kernel: Kernel, matrix: Matrix,
-                                                instrument: instruments.Instrument,
-                                                tmp_path: Path) -> None:
+def test_queues_in_the_cmb_are_timed_as_exactly(
+    page_kernel: Kernel, matrix: Matrix, instrument: instruments.Instrument, tmp_path: Path
+) -> None:
     functions = read_functions(page_kernel.directory, "6.1")
     counter = Counter(instrument, "page", functions, tmp_path / "one")
     entries = counted_boot("one", page_kernel, matrix, counter, tmp_path, "count+sqes")
@@ -129,8 +141,12 @@ def test_queues_in_the_cmb_are_timed_as_exactly(page_kernel: Kernel, matrix: Mat
 
 
 def test_a_guest_that_does_not_wait_for_its_disk_is_invalid(
-        page_kernel: Kernel, matrix: Matrix, instrument: instruments.Instrument, tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    page_kernel: Kernel,
+    matrix: Matrix,
+    instrument: instruments.Instrument,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     functions = read_functions(page_kernel.directory, "6.1")
     hasty = Counter(replace(instrument, icount=""), "page", functions, tmp_path / "one")
     assert "sync=" not in hasty.argument
@@ -141,11 +157,13 @@ def test_a_guest_that_does_not_wait_for_its_disk_is_invalid(
 
 
 def test_the_scheduler_of_the_disk_is_the_old_one_after_a_count(
-        page_kernel: Kernel, make_guest: GuestMaker) -> None:
+    page_kernel: Kernel, make_guest: GuestMaker
+) -> None:
     line = {"line": "cat /sys/block/nvme*n1/queue/scheduler", "deadline_s": 10}
     with peer_guest(make_guest, page_kernel) as guest:
         before = guest.channel.order("command", line)["stdout"]
         other = "none" if "[mq-deadline]" in before else "mq-deadline"
-        guest.channel.order("count", {"name": "count", "rw": "randread", "scheduler": other,
-                                      "ios": 10}, 120)
+        guest.channel.order(
+            "count", {"name": "count", "rw": "randread", "scheduler": other, "ios": 10}, 120
+        )
         assert guest.channel.order("command", line)["stdout"] == before

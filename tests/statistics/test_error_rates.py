@@ -73,9 +73,15 @@ def test_a_difference_as_large_as_the_margin_is_seldom_called_equivalent_at_any_
     looks, margin, wrong = plan_looks(3, 16, 600.0), 0.02, 0
     data = math.log1p(margin) + np.random.default_rng(8).normal(0, 0.008, (400, 16))
     for number, row in enumerate(data):
-        wrong += any(verdict_of(interval_of(list(row[:blocks]), (number,), 1 - looks.alpha),
-                                margin, significant=False) == "equivalent"
-                     for blocks in looks.blocks)
+        wrong += any(
+            verdict_of(
+                interval_of(list(row[:blocks]), (number,), 1 - looks.alpha),
+                margin,
+                significant=False,
+            )
+            == "equivalent"
+            for blocks in looks.blocks
+        )
     assert wrong / len(data) <= 0.035
 
 
@@ -92,24 +98,29 @@ def test_the_interval_covers_the_truth(pairs: int) -> None:
 
 def test_a_planted_loss_of_3_percent_is_found() -> None:
     data = np.random.default_rng(5).normal(math.log(0.97), 0.01, (300, 20))
-    found = [verdict_of(interval_of(list(row), (number,)), 0.02, significant=p <= ALPHA)
-             for number, (row, p) in enumerate(zip(data, permutation_p(data, SEED)))]
+    found = [
+        verdict_of(interval_of(list(row), (number,)), 0.02, significant=p <= ALPHA)
+        for number, (row, p) in enumerate(zip(data, permutation_p(data, SEED)))
+    ]
     assert found.count("worse") / len(found) >= 0.9
     assert "better" not in found and "equivalent" not in found
 
 
 def test_a_planted_no_op_is_not_found() -> None:
     data = np.random.default_rng(6).normal(0, 0.01, (300, 20))
-    found = [verdict_of(interval_of(list(row), (number,)), 0.02, significant=p <= ALPHA)
-             for number, (row, p) in enumerate(zip(data, permutation_p(data, SEED)))]
+    found = [
+        verdict_of(interval_of(list(row), (number,)), 0.02, significant=p <= ALPHA)
+        for number, (row, p) in enumerate(zip(data, permutation_p(data, SEED)))
+    ]
     assert set(found) <= {"equivalent", "inconclusive"}
     assert found.count("equivalent") / len(found) >= 0.9
 
 
 def test_p_is_that_of_scipys_test_on_the_data_themselves() -> None:
     row = noise((12,), "normal")
-    p = scipy.stats.permutation_test((row,), np.mean, permutation_type="samples",
-                                     n_resamples=np.inf).pvalue
+    p = scipy.stats.permutation_test(
+        (row,), np.mean, permutation_type="samples", n_resamples=np.inf
+    ).pvalue
     assert permutation_p([row], SEED)[0] == pytest.approx(p)
 
 
@@ -129,8 +140,9 @@ def test_no_seed_makes_a_certain_loss_unfindable_among_130_cells(pairs: int) -> 
 
 
 @pytest.mark.parametrize(("pairs", "cells"), [(12, 98), (14, 130), (20, 48)])
-def test_the_loss_that_would_rather_be_missed_is_found_in_half_of_the_runs(pairs: int,
-                                                                            cells: int) -> None:
+def test_the_loss_that_would_rather_be_missed_is_found_in_half_of_the_runs(
+    pairs: int, cells: int
+) -> None:
     spread, z = 0.1, scipy.stats.norm.ppf(0.975)
     half_width = z * math.sqrt(math.pi / 2) * spread / math.sqrt(pairs)
     least = least_found(half_width, pairs, 0.02, ALPHA, cells, ALPHA)

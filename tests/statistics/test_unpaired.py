@@ -29,8 +29,10 @@ def test_the_boots_that_would_decide_do_decide() -> None:
     decided = 0
     for number in range(20):
         a, b = np.exp(draw.normal(0, 0.02, (2, 3 * needed)))
-        decided += verdict_of(unpaired.difference(a.tolist(), b.tolist(), [number]).interval,
-                              0.02) == "equivalent"
+        decided += (
+            verdict_of(unpaired.difference(a.tolist(), b.tolist(), [number]).interval, 0.02)
+            == "equivalent"
+        )
     assert decided >= 15
     assert unpaired.boots_needed([1.0, 1.1], [1.0, 1.1, 1.2], 0.02, 1) is None
 

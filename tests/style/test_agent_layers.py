@@ -29,8 +29,12 @@ def floor(part: str) -> int:
 def test_a_folder_of_the_agent_includes_only_those_below_it() -> None:
     parts = includes()
     assert {floor(part) for part in parts} == set(range(len(FOLDERS)))
-    up = [f"{part} includes {name}" for part, names in parts.items() for name in names
-          if floor(name) > floor(part)]
+    up = [
+        f"{part} includes {name}"
+        for part, names in parts.items()
+        for name in names
+        if floor(name) > floor(part)
+    ]
     assert up == []
 
 

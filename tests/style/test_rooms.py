@@ -27,7 +27,7 @@ def imports_of(path: Path) -> Iterator[str]:
 def test_no_import_points_up() -> None:
     upwards = []
     for path in MODULES:
-        below = FLOORS[:FLOORS.index(path.relative_to(HOUSE).parts[0]) + 1]
+        below = FLOORS[: FLOORS.index(path.relative_to(HOUSE).parts[0]) + 1]
         for name in imports_of(path):
             package, _, rest = name.partition(".")
             if package in ("p2pbench", "") and rest.split(".")[0] not in below:
@@ -36,10 +36,15 @@ def test_no_import_points_up() -> None:
 
 
 def test_reading_a_journal_loads_no_kernel_builder_and_no_machine() -> None:
-    readers = [".".join(path.relative_to(HOUSE.parent).with_suffix("").parts) for path in MODULES
-               if path.relative_to(HOUSE).parts[0] in ("analysis", "report")]
-    program = (f"import importlib, sys; [importlib.import_module(name) for name in {readers}]; "
-               "print(*{name.split('.')[1] for name in sys.modules if name[:9] == 'p2pbench.'})")
+    readers = [
+        ".".join(path.relative_to(HOUSE.parent).with_suffix("").parts)
+        for path in MODULES
+        if path.relative_to(HOUSE).parts[0] in ("analysis", "report")
+    ]
+    program = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {readers}]; "
+        "print(*{name.split('.')[1] for name in sys.modules if name[:9] == 'p2pbench.'})"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert set(done.stdout.split()) == {"base", "records", "analysis", "report"}, done.stderr
 

@@ -14,17 +14,53 @@ from p2pbench.linux.variants import read_base
 
 def tracked(*patterns: str) -> list[Path]:
     """Return the files of the checkout that match, whether committed yet or not."""
-    done = subprocess.run(["git", "ls-files", "-c", "-o", "--exclude-standard", *patterns],
-                          cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["git", "ls-files", "-c", "-o", "--exclude-standard", *patterns],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
 
 
 @pytest.mark.parametrize("where", ["bench/p2pbench", "bench/boots"])
 def test_the_python_is_typed(where: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "mypy", "--no-error-summary",
-                           "--config-file=tests/style/mypy.ini", "--cache-dir=build/mypy", where],
-                          cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--no-error-summary",
+            "--config-file=tests/style/mypy.ini",
+            "--cache-dir=build/mypy",
+            where,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "formatter",
+    [("black", "--config=tests/style/pyproject.toml"), ("isort", "--settings-path=tests/style")],
+    ids=["black", "isort"],
+)
+def test_the_python_is_laid_out(formatter: tuple[str, str]) -> None:
+    """By the versions of Debian 12: those that follow differ from them in details."""
+    program, configuration = formatter
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    if program == "black" and not version.stdout.startswith("black, 23."):
+        pytest.skip(f"{version.stdout.splitlines()[0]} is not that of Debian 12")
+    done = subprocess.run(
+        [program, "--check", "--quiet", configuration, "bench", "tests"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"run {program} {configuration} bench tests"
 
 
 def test_the_shell_scripts_are_clean() -> None:
@@ -48,19 +84,28 @@ def checkpatch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_c_passes_the_kernels_checkpatch(checkpatch: Path) -> None:
     sources = tracked("bench/*.c", "bench/*.h", "tests/*.c")
     assert sources
-    done = subprocess.run(["perl", checkpatch, "--no-tree", "--strict", "--quiet", "--terse", "-f",
-                           *sources], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["perl", checkpatch, "--no-tree", "--strict", "--quiet", "--terse", "-f", *sources],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout
 
 
 def test_no_line_of_the_python_is_longer_than_a_screen() -> None:
-    long = [f"{path.relative_to(ROOT)}:{number}" for path in tracked("*.py")
-            for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > 100]
+    long = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if len(line) > 100
+    ]
     assert long == []
 
 
 def test_no_key_of_a_schema_stands_twice() -> None:
     """Of two, JSON readers take the last in silence."""
+
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         names = [name for name, _ in pairs]
         twice.extend(name for name in set(names) if names.count(name) > 1)

@@ -13,11 +13,11 @@ from p2pbench.linux.tree import tree_dir
 from p2pbench.linux.variants import find_variant, read_variants, releases
 from p2pbench.plan.matrix_file import read_matrix
 
-OWN = '''\
+OWN = """\
 [next]
 series = ["own"]
 rxe_p2p = true
-'''
+"""
 MATRIX = """\
 blocks = 1
 
@@ -72,6 +72,8 @@ def test_a_second_base_needs_only_its_folder(two_bases: Path, tmp_path: Path) ->
 
 def test_no_two_variants_have_one_name(two_bases: Path) -> None:
     (two_bases / "variants.toml").write_text(OWN.replace("next", "page"))
-    with pytest.raises(BenchError, match=r'9.9/variants.toml:1: variant "page" stands in '
-                       "linux/6.1/variants.toml, too"):
+    with pytest.raises(
+        BenchError,
+        match=r'9.9/variants.toml:1: variant "page" stands in ' "linux/6.1/variants.toml, too",
+    ):
         read_variants()

@@ -28,32 +28,48 @@ KINDS = {"f": "fio", "m": MEMORY, "c": COUNT}
 def plan(*blocks: str) -> list[Boot]:
     """Return boots of the kinds that the letters of each block name."""
     kinds = [(block, letter) for block, letters in enumerate(blocks) for letter in letters]
-    return [Boot(f"b{block}-{index}{letter}", index, block, "page", "bar", kind=KINDS[letter])
-            for index, (block, letter) in enumerate(kinds)]
+    return [
+        Boot(f"b{block}-{index}{letter}", index, block, "page", "bar", kind=KINDS[letter])
+        for index, (block, letter) in enumerate(kinds)
+    ]
 
 
-@pytest.mark.parametrize(("blocks", "place", "in_its_block", "found"), [
-    (("fcc", "fcc"), 1, False, [2]),
-    (("fcc", "fcc"), 2, False, []),
-    (("fcc", "fcc"), 0, False, []),
-    (("mcc",), 0, False, []),
-    (("ccmc",), 0, False, [1]),
-    (("fcc", "ccc", "cf"), 1, False, [2, 3, 4, 5, 6]),
-    (("fcc", "ccc", "cf"), 1, True, [2]),
-    (("fcc", "ccc", "cf"), 3, True, [4, 5]),
-])
+@pytest.mark.parametrize(
+    ("blocks", "place", "in_its_block", "found"),
+    [
+        (("fcc", "fcc"), 1, False, [2]),
+        (("fcc", "fcc"), 2, False, []),
+        (("fcc", "fcc"), 0, False, []),
+        (("mcc",), 0, False, []),
+        (("ccmc",), 0, False, [1]),
+        (("fcc", "ccc", "cf"), 1, False, [2, 3, 4, 5, 6]),
+        (("fcc", "ccc", "cf"), 1, True, [2]),
+        (("fcc", "ccc", "cf"), 3, True, [4, 5]),
+    ],
+)
 def test_only_boots_that_count_run_beside_one_that_counts(
-        blocks: tuple[str, ...], place: int, in_its_block: bool, found: list[int]) -> None:
+    blocks: tuple[str, ...], place: int, in_its_block: bool, found: list[int]
+) -> None:
     boots = plan(*blocks)
     followers = beside.followers(boots, boots[place], in_its_block)
     assert [boot.index for boot in followers] == found
 
 
-@pytest.mark.parametrize(("block", "at_once", "seconds"), [
-    ("ff", 2, 20), ("ccc", 1, 30), ("ccc", 2, 20), ("cccc", 2, 20), ("ccc", 8, 10),
-    ("fccfcc", 2, 40), ("", 2, 0)])
-def test_what_runs_at_once_takes_less_of_the_clock(block: str, at_once: int,
-                                                   seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("block", "at_once", "seconds"),
+    [
+        ("ff", 2, 20),
+        ("ccc", 1, 30),
+        ("ccc", 2, 20),
+        ("cccc", 2, 20),
+        ("ccc", 8, 10),
+        ("fccfcc", 2, 40),
+        ("", 2, 0),
+    ],
+)
+def test_what_runs_at_once_takes_less_of_the_clock(
+    block: str, at_once: int, seconds: float
+) -> None:
     boots = plan(block)
     assert beside.wall_s(boots, {boot.boot: 10.0 for boot in boots}, at_once) == seconds
 
@@ -79,6 +95,7 @@ class Straw:
             if isinstance(self._how[name], BaseException):
                 raise self._how[name]
             return {"boot": name}
+
         return work
 
     def _stop(self, name: str) -> Callable[[], None]:
@@ -124,7 +141,8 @@ def test_after_a_stop_neither_a_thread_nor_a_boot_is_left() -> None:
 
 @pytest.mark.parametrize("early", [True, False])
 def test_a_guest_that_is_stopped_before_it_is_started_ends_at_once(
-        early: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    early: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Whatever the boot's thread was doing when the run was ended."""
     boot = Boot("b0-page-bar", 0, 0, "page", "bar")
     run = BootRun(boot, read_matrix(find_matrix("smoke")), 1, tmp_path, lambda _: None)
@@ -240,7 +258,8 @@ def test_an_estimate_is_of_the_clock_and_learns_from_the_boots(matrix: Path) -> 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 8])
 def test_a_run_executes_each_boot_once_and_fills_what_it_has(
-        matrix: Path, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix: Path, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Run.new(matrix, 1)
     run.at_once = at_once
     guests, journal = drive(run, monkeypatch)
@@ -252,7 +271,8 @@ def test_a_run_executes_each_boot_once_and_fills_what_it_has(
 
 
 def test_a_run_with_a_budget_begins_no_block_before_its_look(
-        matrix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def blocks(budget_s: float | None) -> list[set[str]]:
         run = Run.new(matrix, 1, budget_s)
         run.at_once = 2
@@ -264,7 +284,8 @@ def test_a_run_with_a_budget_begins_no_block_before_its_look(
 
 
 def test_a_boot_that_a_look_leaves_out_is_not_begun_beside_another(
-        matrix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Run.new(matrix, 1)
     run.at_once = 2
     counting = [boot.boot for boot in run.plan if boot.kind == COUNT]
@@ -273,12 +294,17 @@ def test_a_boot_that_a_look_leaves_out_is_not_begun_beside_another(
     assert guests.together[1] == {counting[0], counting[2]}
 
 
-@pytest.mark.parametrize(("instrument", "at_once"), [
-    (Instrument(PLUGIN, icount="shift=0"), 4), (Instrument(PLUGIN), 1),
-    (Instrument("perf stat"), 1)])
+@pytest.mark.parametrize(
+    ("instrument", "at_once"),
+    [
+        (Instrument(PLUGIN, icount="shift=0"), 4),
+        (Instrument(PLUGIN), 1),
+        (Instrument("perf stat"), 1),
+    ],
+)
 def test_without_virtual_time_what_counts_runs_beside_nothing(
-        instrument: Instrument, at_once: int, matrix: Path,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    instrument: Instrument, at_once: int, matrix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Run.new(matrix, 1)
     run.at_once, run.first = 4, run.plan[1:2]
     run.testbed.instrument = instrument

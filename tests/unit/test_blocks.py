@@ -18,12 +18,14 @@ def test_cells_of_fewer_blocks_are_spoken_of_by_themselves() -> None:
     assert first_decision(looks, THROUGHPUT, many + few) == (
         "12 blocks can call any of 12 cells of wall-clock throughput better or worse, which takes "
         "11; 3 blocks cannot call any of 36 cells of wall-clock throughput better or worse, which "
-        "takes 11: what it can show is that cells are equivalent")
+        "takes 11: what it can show is that cells are equivalent"
+    )
     looks = plan_looks(12, 16, 60.0).shared({THROUGHPUT: 48})
     assert first_decision(looks, THROUGHPUT, [(16, 16)] * 12 + few).startswith(
         "the first of 12 cells of wall-clock throughput can be called better or worse after 12 "
         "blocks, with a p of at most 2.5 % after Holm; equivalent at any look; 3 blocks cannot "
-        "call any of 36 ")
+        "call any of 36 "
+    )
 
 
 def test_a_budget_is_named_where_it_adds_blocks_enough() -> None:
@@ -48,10 +50,15 @@ def test_the_plan_of_a_run_knows_in_how_many_blocks_each_cell_is(tmp_path: Path)
 
 def test_open_cells_of_fewer_blocks_than_the_others_are_spoken_of() -> None:
     report: dict[str, Any] = samples.whole(samples.quick())
-    report["compares"] = [one for one in report["compares"]
-                          if one["cells"][0]["metric"] == THROUGHPUT]
-    cells = [cell for compare in report["compares"] for cell in compare["cells"]
-             if cell["metric"] == THROUGHPUT]
+    report["compares"] = [
+        one for one in report["compares"] if one["cells"][0]["metric"] == THROUGHPUT
+    ]
+    cells = [
+        cell
+        for compare in report["compares"]
+        for cell in compare["cells"]
+        if cell["metric"] == THROUGHPUT
+    ]
     for cell in cells:
         cell["verdict"] = "inconclusive"
     for cell in cells[2:]:

@@ -32,8 +32,15 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def use_elsewhere(path: Path) -> None:
     """Use an entry in a process that is gone afterwards."""
-    subprocess.run([sys.executable, "-c", f"import pathlib; from p2pbench.base import cache; "
-                    f"cache.use(pathlib.Path({str(path)!r}))"], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import pathlib; from p2pbench.base import cache; "
+            f"cache.use(pathlib.Path({str(path)!r}))",
+        ],
+        check=True,
+    )
 
 
 def names(entries: list[cache.Entry]) -> list[str]:
@@ -70,9 +77,15 @@ def test_what_a_process_uses_stays(filled: Path) -> None:
 
 
 def test_what_a_killed_process_had_only_begun_is_listed_and_goes_unless_it_is_being_made(
-        filled: Path) -> None:
-    begun = ["kernels/.new-77", "images/.root-77", "images/abc.77.new", "base/.unpack-77",
-             "plugins/.insncount.so.77.doomed"]
+    filled: Path,
+) -> None:
+    begun = [
+        "kernels/.new-77",
+        "images/.root-77",
+        "images/abc.77.new",
+        "base/.unpack-77",
+        "plugins/.insncount.so.77.doomed",
+    ]
     for name in begun:
         (filled / name).mkdir(parents=True)
         (filled / name / "part").write_bytes(b"x" * MIB)

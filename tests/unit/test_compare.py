@@ -17,12 +17,14 @@ WORKLOADS = ("randread-4k-qd1", "randwrite-8k-qd2", "pattern-there")
 @pytest.fixture
 def runs(synthetic: Any, tmp_path: Path) -> Any:
     """A maker of reports: speed of page/bar, and what to change in the header."""
+
     def make(name: str, speed: float, **header: Any) -> dict[str, Any]:
         run = synthetic({"page/host": 1e8, "page/bar": speed}, workloads=WORKLOADS)
         run.header |= {"run": name, "seed": len(name), **header}
         (tmp_path / name).mkdir()
         run.write(tmp_path / name)
         return build.write(tmp_path / name)
+
     return make
 
 
@@ -33,8 +35,10 @@ def verdicts(made: dict[str, Any]) -> dict[str, set[str]]:
 
 def test_a_loss_between_runs_is_worse_and_what_did_not_change_is_equivalent(runs: Any) -> None:
     made = two_runs.compare(runs("a", 1e8), runs("bb", 0.9e8))
-    assert verdicts(made) == {"throughput page/host": {"equivalent"},
-                              "throughput page/bar": {"worse"}}
+    assert verdicts(made) == {
+        "throughput page/host": {"equivalent"},
+        "throughput page/bar": {"worse"},
+    }
     cell = made["compares"][1]["cells"][0]
     assert cell["interval"]["low"] < 0.9 < cell["interval"]["high"] < 0.95
     assert cell["boots"] == [8, 8] and cell["p"] < cell["p_holm"] < 0.05
@@ -66,7 +70,9 @@ def test_cells_of_one_run_alone_are_named(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
     b["cells"] = [cell for cell in b["cells"] if cell["provider"] == "bar"]
     assert two_runs.compare(a, b)["only_a"] == [
-        "page/host randread 4k qd1 (throughput)", "page/host randwrite 8k qd2 (throughput)"]
+        "page/host randread 4k qd1 (throughput)",
+        "page/host randwrite 8k qd2 (throughput)",
+    ]
     b["cells"] = []
     with pytest.raises(BenchError, match="no cell in common"):
         two_runs.compare(a, b)
@@ -84,8 +90,9 @@ def test_workloads_of_one_name_and_another_length_are_not_compared(runs: Any) ->
 def test_invalid_evidence_in_either_run_gives_no_number(runs: Any) -> None:
     a, b = runs("a", 1e8), runs("bb", 1e8)
     b["cells"][3]["samples"][2] |= {"state": "invalid", "reason": "12 requests fell back"}
-    cell = next(one for one in two_runs.compare(a, b)["compares"][1]["cells"]
-                if one["verdict"] == "invalid")
+    cell = next(
+        one for one in two_runs.compare(a, b)["compares"][1]["cells"] if one["verdict"] == "invalid"
+    )
     assert cell["ratio"] is None and cell["interval"] is None
     assert cell["reasons"] == [f"bb {b['cells'][3]['samples'][2]['boot']}: 12 requests fell back"]
 
@@ -111,8 +118,12 @@ def test_a_counted_cell_that_its_own_report_calls_invalid_has_no_number(runs: An
     cell = b["compares"][-1]["cells"][0]
     boot = cell["pairs"].pop(2)["candidate"]["boot"]
     cell["reasons"] = [f"{boot}: the clock ran on"]
-    cells = [one for made in two_runs.compare(a, b)["compares"] for one in made["cells"]
-             if one["metric"] == "instructions" and one["workload"] == cell["workload"]]
+    cells = [
+        one
+        for made in two_runs.compare(a, b)["compares"]
+        for one in made["cells"]
+        if one["metric"] == "instructions" and one["workload"] == cell["workload"]
+    ]
     reasons = {one["verdict"]: one["reasons"] for one in cells}
     assert reasons.pop("invalid") == [f"bb {boot}: the clock ran on"]
     assert len(reasons) == len(cells) - 1 == 1  # the other side has its number
@@ -142,15 +153,19 @@ def test_virtual_time_is_compared_where_both_runs_have_it(runs: Any) -> None:
     assert made["refused"] == []
     assert (found["virtual page/bar"], found["virtual_p99 page/bar"]) == ({"worse"}, {"equivalent"})
     titles = {one["title"] for one in made["compares"]}
-    assert titles > {"page/bar, throughput in virtual time",
-                     "page/bar, p99 latency in virtual time"}
+    assert titles > {
+        "page/bar, throughput in virtual time",
+        "page/bar, p99 latency in virtual time",
+    }
     b["compares"] = b["compares"][:1]  # as of a run whose boots had the host's time
     assert "virtual page/bar" not in verdicts(two_runs.compare(a, b))
 
 
 def test_virtual_times_of_which_an_instruction_takes_another_time_do_not_mix() -> None:
-    made = [{"instrument": {"name": "insncount", "api": 1, "icount": f"shift={shift},sleep=off"}}
-            for shift in (0, 0, 2)]
+    made = [
+        {"instrument": {"name": "insncount", "api": 1, "icount": f"shift={shift},sleep=off"}}
+        for shift in (0, 0, 2)
+    ]
     for metric in ("virtual", "virtual_p50", "instructions"):
         assert comparable.differences(metric, "page", made[0], made[1]) == []
         (told,) = comparable.differences(metric, "page", made[0], made[2])
@@ -173,6 +188,7 @@ GCC_14 = "gcc (Debian 14.2.0-19) 14.2.0; GNU ld (GNU Binutils for Debian) 2.44"
 @pytest.fixture
 def differing(runs: Any) -> Any:
     """A maker of two reports that counted and timed, with what of B's provenance is another."""
+
     def make(where: tuple[str, ...], value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         a, b = runs("a", 1e8), runs("bb", 1e8)
         for report_ in (a, b):
@@ -183,19 +199,29 @@ def differing(runs: Any) -> Any:
             part = part[key]
         part[where[-1]] = value
         return a, b
+
     return make
 
 
 def surroundings() -> dict[str, Any]:
     """What a run of the kernel `page` on Debian 12 writes down."""
     return {
-        "variants": {"page": {
-            "compiler": GCC_12, "config_sha256": "c0ffee", "patches": [],
-            "fragments": [{"file": "base.config", "sha256": "9bc1b80ee607"}]}},
-        "tools": {"qemu": "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)",
-                  "fio": "fio-3.33", "nvme": "nvme version 2.3 (git 2.3)"},
+        "variants": {
+            "page": {
+                "compiler": GCC_12,
+                "config_sha256": "c0ffee",
+                "patches": [],
+                "fragments": [{"file": "base.config", "sha256": "9bc1b80ee607"}],
+            }
+        },
+        "tools": {
+            "qemu": "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)",
+            "fio": "fio-3.33",
+            "nvme": "nvme version 2.3 (git 2.3)",
+        },
         "qemu": {"accelerator": "tcg", "shape": {"cpus": 2, "memory": 1 << 30}},
-        "instrument": {"name": "insncount", "reason": "", "sha256": "b9f9", "api": 1}}
+        "instrument": {"name": "insncount", "reason": "", "sha256": "b9f9", "api": 1},
+    }
 
 
 THROUGHPUT, COUNTS = "throughput of page (4 cells)", "instructions per I/O of page (4 cells)"
@@ -205,31 +231,78 @@ QEMU_10 = "QEMU emulator version 10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)"
 COUNTED_BY = "insncount by QEMU's plugin interface"
 
 
-@pytest.mark.parametrize("where, value, metrics, why", [
-    (COMPILER, GCC_14, (THROUGHPUT, COUNTS), "compiler: gcc 12.2.0; GNU ld 2.40 in A, "
-                                             "gcc 14.2.0; GNU ld 2.44 in B"),
-    (COMPILER, GCC_12.replace("-14)", "-15)"), (THROUGHPUT, COUNTS),
-     f"compiler: {GCC_12} in A, {GCC_12.replace('-14)', '-15)')} in B"),
-    (QEMU, QEMU_10, (THROUGHPUT, COUNTS),
-     "QEMU: QEMU emulator version 7.2.22 in A, QEMU emulator version 10.0.13 in B"),
-    (QEMU, "unknown (TimeoutExpired)", (THROUGHPUT, COUNTS),
-     "QEMU: QEMU emulator version 7.2.22 in A, unknown in B"),
-    (("tools",), {}, (THROUGHPUT, COUNTS),
-     "QEMU: QEMU emulator version 7.2.22 in A, unknown in B"),
-    (FRAGMENTS, [{"file": "base.config", "sha256": "21b5ba2e4da8"}], (THROUGHPUT, COUNTS),
-     "configuration: base.config 9bc1b80e in A, base.config 21b5ba2e in B"),
-    (("variants", "page", "cmdline"), "a=1", (THROUGHPUT, COUNTS),
-     "kernel parameters: none in A, a=1 in B"),
-    (("instrument", "api"), 4, (COUNTS,),
-     f"counted by: {COUNTED_BY} 1 in A, {COUNTED_BY} 4 in B"),
-    (("instrument", "icount"), "shift=0,sleep=off", (COUNTS,),
-     f"counted by: {COUNTED_BY} 1 in A, {COUNTED_BY} 1 in virtual time in B"),
-    (("instrument", "name"), "perf stat", (COUNTS,),
-     f"counted by: {COUNTED_BY} 1 in A, perf stat in B"),
-    (("tools", "fio"), "fio-3.39", (THROUGHPUT,), "fio: fio-3.33 in A, fio-3.39 in B"),
-    (("qemu", "shape", "cpus"), 4, (THROUGHPUT,),
-     "guest: cpus 2, memory 1.00 GiB in A, cpus 4, memory 1.00 GiB in B"),
-])
+@pytest.mark.parametrize(
+    "where, value, metrics, why",
+    [
+        (
+            COMPILER,
+            GCC_14,
+            (THROUGHPUT, COUNTS),
+            "compiler: gcc 12.2.0; GNU ld 2.40 in A, " "gcc 14.2.0; GNU ld 2.44 in B",
+        ),
+        (
+            COMPILER,
+            GCC_12.replace("-14)", "-15)"),
+            (THROUGHPUT, COUNTS),
+            f"compiler: {GCC_12} in A, {GCC_12.replace('-14)', '-15)')} in B",
+        ),
+        (
+            QEMU,
+            QEMU_10,
+            (THROUGHPUT, COUNTS),
+            "QEMU: QEMU emulator version 7.2.22 in A, QEMU emulator version 10.0.13 in B",
+        ),
+        (
+            QEMU,
+            "unknown (TimeoutExpired)",
+            (THROUGHPUT, COUNTS),
+            "QEMU: QEMU emulator version 7.2.22 in A, unknown in B",
+        ),
+        (
+            ("tools",),
+            {},
+            (THROUGHPUT, COUNTS),
+            "QEMU: QEMU emulator version 7.2.22 in A, unknown in B",
+        ),
+        (
+            FRAGMENTS,
+            [{"file": "base.config", "sha256": "21b5ba2e4da8"}],
+            (THROUGHPUT, COUNTS),
+            "configuration: base.config 9bc1b80e in A, base.config 21b5ba2e in B",
+        ),
+        (
+            ("variants", "page", "cmdline"),
+            "a=1",
+            (THROUGHPUT, COUNTS),
+            "kernel parameters: none in A, a=1 in B",
+        ),
+        (
+            ("instrument", "api"),
+            4,
+            (COUNTS,),
+            f"counted by: {COUNTED_BY} 1 in A, {COUNTED_BY} 4 in B",
+        ),
+        (
+            ("instrument", "icount"),
+            "shift=0,sleep=off",
+            (COUNTS,),
+            f"counted by: {COUNTED_BY} 1 in A, {COUNTED_BY} 1 in virtual time in B",
+        ),
+        (
+            ("instrument", "name"),
+            "perf stat",
+            (COUNTS,),
+            f"counted by: {COUNTED_BY} 1 in A, perf stat in B",
+        ),
+        (("tools", "fio"), "fio-3.39", (THROUGHPUT,), "fio: fio-3.33 in A, fio-3.39 in B"),
+        (
+            ("qemu", "shape", "cpus"),
+            4,
+            (THROUGHPUT,),
+            "guest: cpus 2, memory 1.00 GiB in A, cpus 4, memory 1.00 GiB in B",
+        ),
+    ],
+)
 def test_a_metric_that_a_difference_decides_is_refused_and_the_others_are_compared(
     differing: Any, where: tuple[str, ...], value: Any, metrics: tuple[str, ...], why: str
 ) -> None:
@@ -243,19 +316,24 @@ def test_a_metric_that_a_difference_decides_is_refused_and_the_others_are_compar
     made = two_runs.compare(a, b)
     assert made["refused"] == refused
     left = "throughput" if metrics == (COUNTS,) else "instructions"
-    assert verdicts(made) == {f"{left} page/host": {"equivalent"},
-                              f"{left} page/bar": {"equivalent"}}
+    assert verdicts(made) == {
+        f"{left} page/host": {"equivalent"},
+        f"{left} page/bar": {"equivalent"},
+    }
 
 
-@pytest.mark.parametrize("where, value", [
-    (("variants", "page", "patches"), [{"file": "0001-a.patch", "sha256": "ab"}]),
-    (("variants", "page", "config_sha256"), "decaf"),  # patches add options
-    (("variants", "pageless"), {"compiler": GCC_14}),  # of which A has no cell
-    (("tools", "nvme"), "nvme version 2.13 (git 2.13)"),
-    (("instrument", "sha256"), "d4e5"),
-    (("instrument", "real_time"), "the QEMU of B does not take -icount"),
-    (("host",), {"cpu": "another"}),
-])
+@pytest.mark.parametrize(
+    "where, value",
+    [
+        (("variants", "page", "patches"), [{"file": "0001-a.patch", "sha256": "ab"}]),
+        (("variants", "page", "config_sha256"), "decaf"),  # patches add options
+        (("variants", "pageless"), {"compiler": GCC_14}),  # of which A has no cell
+        (("tools", "nvme"), "nvme version 2.13 (git 2.13)"),
+        (("instrument", "sha256"), "d4e5"),
+        (("instrument", "real_time"), "the QEMU of B does not take -icount"),
+        (("host",), {"cpu": "another"}),
+    ],
+)
 def test_what_decides_no_metric_refuses_none(
     differing: Any, where: tuple[str, ...], value: Any
 ) -> None:
@@ -276,8 +354,13 @@ def test_only_the_variant_that_differs_is_refused(synthetic: Any, tmp_path: Path
     made = []
     for name, compiler in (("a", GCC_12), ("bb", GCC_14)):
         run = synthetic({"stock/host": 1e8, "page/host": 1e8})
-        run.header |= {"run": name, "seed": len(name), "provenance": {"variants": {
-            "stock": {"compiler": GCC_12}, "page": {"compiler": compiler}}}}
+        run.header |= {
+            "run": name,
+            "seed": len(name),
+            "provenance": {
+                "variants": {"stock": {"compiler": GCC_12}, "page": {"compiler": compiler}}
+            },
+        }
         (tmp_path / name).mkdir()
         made.append(build.build(run.write(tmp_path / name)))
     found = two_runs.compare(*made)
@@ -286,8 +369,10 @@ def test_only_the_variant_that_differs_is_refused(synthetic: Any, tmp_path: Path
 
 
 def test_what_is_refused_stands_on_top_in_every_form_and_nothing_left_is_an_error(
-    differing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str]
+    differing: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(two_runs, "RESULTS", tmp_path)
     a, b = differing(("tools", "fio"), "fio-3.39")
@@ -309,8 +394,9 @@ def test_what_is_refused_stands_on_top_in_every_form_and_nothing_left_is_an_erro
     assert "\n" not in error and error.count("QEMU emulator version 10.0.13 in B") == 2
 
 
-def test_the_published_kind_of_report_is_compared_with_itself_and_not_with_another_compilers(
-) -> None:
+def test_the_published_kind_of_report_is_compared_with_itself_and_not_with_another_compilers() -> (
+    None
+):
     quick = report_file.read(Path(__file__).parents[1] / "data" / "quick")
     other = json.loads(json.dumps(quick)) | {"run": "another"}
     assert two_runs.compare(quick, other)["refused"] == []
@@ -321,8 +407,9 @@ def test_the_published_kind_of_report_is_compared_with_itself_and_not_with_anoth
 
 def test_it_is_written_in_three_forms_and_says_what_differs(runs: Any, tmp_path: Path) -> None:
     a = runs("a", 1e8)
-    b = runs("bb", 0.9e8, provenance={
-        "base": a["provenance"]["base"], "host": {"cpu": "another <cpu>"}})
+    b = runs(
+        "bb", 0.9e8, provenance={"base": a["provenance"]["base"], "host": {"cpu": "another <cpu>"}}
+    )
     html, markdown, data = two_runs.write(two_runs.compare(a, b), tmp_path / "compare")
     assert json.loads(data.read_text())["schema"] == "p2pbench-compare-1"
     assert "another <cpu>" in markdown.read_text()
@@ -350,8 +437,11 @@ def test_a_report_of_the_first_schema_is_read_and_one_of_the_future_refused_by_n
     runs: Any, tmp_path: Path
 ) -> None:
     made = runs("a", 1e8)
-    first = {key: value for key, value in made.items() if key not in (
-        "verdict", "instructions", "memory", "static", "aa", "stopping")}
+    first = {
+        key: value
+        for key, value in made.items()
+        if key not in ("verdict", "instructions", "memory", "static", "aa", "stopping")
+    }
     file = tmp_path / "report.json"
     file.write_text(json.dumps(first | {"schema": "p2pbench-report-1"}))
     old = report_file.read(file)
@@ -374,14 +464,21 @@ def test_what_is_in_doubt_in_an_input_is_said_first_in_every_form(
     monkeypatch.setattr(two_runs, "RESULTS", tmp_path)
     a, b = runs("a", 1e8), runs("bb", 0.9e8)
     itself = a["compares"][0] | {"cells": []}
-    a["aa"] = {"cells": 8, "alarms": 1, "insn_spread": None, "compares": [itself],
-               "headline": "A/A ALARM: 1 of 8 cells differ from themselves (page/bar)"}
+    a["aa"] = {
+        "cells": 8,
+        "alarms": 1,
+        "insn_spread": None,
+        "compares": [itself],
+        "headline": "A/A ALARM: 1 of 8 cells differ from themselves (page/bar)",
+    }
     b |= {"ok": False, "problems": ["1 boot of the plan not run: b0", "b1 lost"]}
     for report_ in (a, b):
         (tmp_path / report_["run"] / "report.json").write_text(json.dumps(report_))
     assert main(["compare", str(tmp_path / "a"), str(tmp_path / "bb")]) == 0
-    doubts = ["A, a, is in doubt: A/A ALARM: 1 of 8 cells differ from themselves (page/bar).",
-              "B, bb, is in doubt: NOT WHOLE: 1 boot of the plan not run: b0; b1 lost."]
+    doubts = [
+        "A, a, is in doubt: A/A ALARM: 1 of 8 cells differ from themselves (page/bar).",
+        "B, bb, is in doubt: NOT WHOLE: 1 boot of the plan not run: b0; b1 lost.",
+    ]
     out = capsys.readouterr().out
     assert " ".join(out.split()).startswith(" ".join(doubts))
     assert "B, bb: no A/A check" in out
@@ -417,8 +514,9 @@ def test_runs_too_small_for_any_difference_say_so_and_how_many_boots_it_takes(
         made.append(build.build(run.write(tmp_path / name)))
     found = two_runs.compare(*made)
     # 4 cells: 2 / C(10, 5) = 1/126 is the first p that is small enough, 2 / C(8, 4) = 1/35 is not.
-    assert found["too_few"] == ("3 and 3 boots cannot call any of 4 cells better or worse, which "
-                                "takes 5 in each run")
+    assert found["too_few"] == (
+        "3 and 3 boots cannot call any of 4 cells better or worse, which " "takes 5 in each run"
+    )
     lost = {cell["blocks_needed"] for cell in found["compares"][1]["cells"]}
     assert verdicts(found)["throughput page/bar"] == {"inconclusive"}
     assert lost == {6}  # of which a bootstrap interval is made

@@ -28,18 +28,22 @@ def test_complete_evidence_is_valid() -> None:
     assert judge("host", HOST | {"p2p": None}, 409600) == []
 
 
-@pytest.mark.parametrize(("evidence", "reason"), [
-    (changed(PEER, "p2p", fallbacks=1), "1 requests fell back to host memory"),
-    (changed(PEER, "p2p", requests=99), "99 P2P requests, but the fabric device did 100"),
-    (changed(PEER, "p2p", bytes=405504), "405504 P2P bytes"),
-    (changed(PEER, "pool", low=65536), "low-water mark did not move"),
-    (changed(PEER, "pool", low=65536, samples=50), "low-water mark did not move"),
-    (PEER | {"pool": None}, "no pool"),
-    (PEER | {"p2p": None}, "no P2P counters"),
-    (None, "no evidence"),
-])
-def test_a_peer_cell_that_missed_peer_memory_is_invalid(evidence: dict[str, Any] | None,
-                                                        reason: str) -> None:
+@pytest.mark.parametrize(
+    ("evidence", "reason"),
+    [
+        (changed(PEER, "p2p", fallbacks=1), "1 requests fell back to host memory"),
+        (changed(PEER, "p2p", requests=99), "99 P2P requests, but the fabric device did 100"),
+        (changed(PEER, "p2p", bytes=405504), "405504 P2P bytes"),
+        (changed(PEER, "pool", low=65536), "low-water mark did not move"),
+        (changed(PEER, "pool", low=65536, samples=50), "low-water mark did not move"),
+        (PEER | {"pool": None}, "no pool"),
+        (PEER | {"p2p": None}, "no P2P counters"),
+        (None, "no evidence"),
+    ],
+)
+def test_a_peer_cell_that_missed_peer_memory_is_invalid(
+    evidence: dict[str, Any] | None, reason: str
+) -> None:
     assert any(reason in given for given in judge("bar", evidence, 409600))
 
 

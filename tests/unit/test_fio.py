@@ -15,26 +15,54 @@ DATA = Path(__file__).parents[1] / "data" / "fio"
 # What was kept of fio, and how its job differs from workload()'s.
 SHAPES: dict[str, dict[str, Any]] = {
     **{f"randrw-4k-qd4-j{jobs}": {"numjobs": jobs} for jobs in (1, 2, 4, 8, 64)},
-    **{f"{rw}-4k-qd4-verify": {"rw": rw, "numjobs": 1, "verify": "crc32c", "runtime_s": 0.0}
-       for rw in ("randwrite", "randrw")},
-    "deep-randrw-1m-qd128": {"numjobs": 1, "iodepth": 128, "bs": 1 << 20, "size": 64 << 20,
-                             "runtime_s": 0.3},
+    **{
+        f"{rw}-4k-qd4-verify": {"rw": rw, "numjobs": 1, "verify": "crc32c", "runtime_s": 0.0}
+        for rw in ("randwrite", "randrw")
+    },
+    "deep-randrw-1m-qd128": {
+        "numjobs": 1,
+        "iodepth": 128,
+        "bs": 1 << 20,
+        "size": 64 << 20,
+        "runtime_s": 0.3,
+    },
     # In a guest, on two cores with much else to do.
-    "slow-randread-4k-qd4-j64": {"rw": "randread", "numjobs": 64, "size": 64 << 20,
-                                 "runtime_s": 0.5}}
+    "slow-randread-4k-qd4-j64": {
+        "rw": "randread",
+        "numjobs": 64,
+        "size": 64 << 20,
+        "runtime_s": 0.5,
+    },
+}
 # The same with SIGSTOP for 2 s while it ran.
 STALLED: dict[str, dict[str, Any]] = {
     "stalled-randrw-4k-qd1": {"numjobs": 1, "iodepth": 1, "runtime_s": 0.5},
     "stalled-randrw-4k-qd4-j8": {"numjobs": 8, "runtime_s": 0.5},
-    "stalled-randread-64k-qd16": {"rw": "randread", "numjobs": 1, "iodepth": 16, "bs": 65536,
-                                  "size": 16 << 20, "runtime_s": 0.5}}
+    "stalled-randread-64k-qd16": {
+        "rw": "randread",
+        "numjobs": 1,
+        "iodepth": 16,
+        "bs": 65536,
+        "size": 16 << 20,
+        "runtime_s": 0.5,
+    },
+}
 SHAPES |= STALLED
 
 
 def workload(**changes: Any) -> Workload:
     values: dict[str, Any] = {
-        "name": "t", "kind": "fio", "rw": "randrw", "bs": 4096, "iodepth": 4, "numjobs": 2,
-        "verify": "", "size": 1 << 20, "runtime_s": 0.2, "providers": ("host",)}
+        "name": "t",
+        "kind": "fio",
+        "rw": "randrw",
+        "bs": 4096,
+        "iodepth": 4,
+        "numjobs": 2,
+        "verify": "",
+        "size": 1 << 20,
+        "runtime_s": 0.2,
+        "providers": ("host",),
+    }
     return Workload(**(values | changes))
 
 
@@ -42,8 +70,13 @@ def run_fio(job: str, directory: Path) -> dict[str, Any]:
     disk = directory / "disk"
     disk.write_bytes(bytes(1 << 20))
     (directory / "job.fio").write_text(job)
-    done = subprocess.run(["fio", "--output-format=json", "job.fio"], cwd=directory, text=True,
-                          capture_output=True, env={"DEV": str(disk), "PATH": "/usr/bin:/bin"})
+    done = subprocess.run(
+        ["fio", "--output-format=json", "job.fio"],
+        cwd=directory,
+        text=True,
+        capture_output=True,
+        env={"DEV": str(disk), "PATH": "/usr/bin:/bin"},
+    )
     return {"exit": done.returncode, "signal": 0, "stdout": done.stdout, "stderr": done.stderr}
 
 
@@ -67,8 +100,16 @@ def test_a_fio_error_is_told_in_its_own_words(tmp_path: Path) -> None:
         metrics(workload(), answer)
 
 
-@pytest.mark.parametrize("stdout", ["", "not json", "{}", '{"jobs": []}',
-                                    '{"jobs": [{"error": 0, "mixed": {}, "job_runtime": 1}]}'])
+@pytest.mark.parametrize(
+    "stdout",
+    [
+        "",
+        "not json",
+        "{}",
+        '{"jobs": []}',
+        '{"jobs": [{"error": 0, "mixed": {}, "job_runtime": 1}]}',
+    ],
+)
 def test_output_that_cannot_be_used_fails(stdout: str) -> None:
     with pytest.raises(FioError, match="fio's output cannot be used"):
         metrics(workload(), {"exit": 0, "signal": 0, "stdout": stdout, "stderr": ""})
@@ -92,6 +133,7 @@ def test_a_run_that_takes_longer_than_asked_is_no_jump() -> None:
     check_clock(workload(), 0.9, 1.5)
     check_clock(workload(verify="crc32c", runtime_s=0.0), 0.001, 0.5)
 
+
 def kept(name: str) -> dict[str, Any]:
     """What fio 3.33 printed for a job of job_file(), as the agent answers with it."""
     return {"exit": 0, "signal": 0, "stdout": (DATA / f"{name}.json").read_text(), "stderr": ""}
@@ -100,14 +142,15 @@ def kept(name: str) -> dict[str, Any]:
 def group_of(answer: dict[str, Any]) -> dict[str, Any]:
     """The one group of jobs that fio printed."""
     text = answer["stdout"]
-    (group,) = json.loads(text[text.index("{\n"):])["jobs"]
+    (group,) = json.loads(text[text.index("{\n") :])["jobs"]
     assert isinstance(group, dict)
     return group
 
 
 @pytest.mark.parametrize(("name", "changes"), SHAPES.items())
-def test_the_kept_outputs_are_of_the_jobs_that_are_written_today(name: str,
-                                                                 changes: dict[str, Any]) -> None:
+def test_the_kept_outputs_are_of_the_jobs_that_are_written_today(
+    name: str, changes: dict[str, Any]
+) -> None:
     job = group_of(kept(name))["job options"]
     lines = job_file(workload(**changes), 1).splitlines()[1:]
     assert job | {"filename": "${DEV}"} == dict(line.split("=", 1) for line in lines)
@@ -115,7 +158,8 @@ def test_the_kept_outputs_are_of_the_jobs_that_are_written_today(name: str,
 
 @pytest.mark.parametrize("jobs", [1, 2, 4, 8, 64])
 def test_the_figures_of_a_group_are_the_sums_of_its_jobs_over_the_time_of_the_longest(
-        jobs: int) -> None:
+    jobs: int,
+) -> None:
     name, job = f"randrw-4k-qd4-j{jobs}", workload(numjobs=jobs)
     mixed = group_of(kept(name))["mixed"]
     figures = metrics(job, kept(name))
@@ -194,52 +238,67 @@ def test_a_deep_queue_or_many_jobs_on_a_slow_machine_are_no_stall(name: str) -> 
     check_stall(job, metrics(job, kept(name)))
 
 
-def seen(runtime_s: float, ios: int, mean_s: float, usual_s: float,
-            longest_s: float) -> dict[str, float]:
-    return {"runtime_s": runtime_s, "ios": ios, "lat_mean_ns": mean_s * 1e9,
-            "lat_usual_ns": usual_s * 1e9, "lat_max_ns": longest_s * 1e9}
+def seen(
+    runtime_s: float, ios: int, mean_s: float, usual_s: float, longest_s: float
+) -> dict[str, float]:
+    return {
+        "runtime_s": runtime_s,
+        "ios": ios,
+        "lat_mean_ns": mean_s * 1e9,
+        "lat_usual_ns": usual_s * 1e9,
+        "lat_max_ns": longest_s * 1e9,
+    }
 
 
-@pytest.mark.parametrize(("asked_s", "depth", "figures", "stood"), [
-    # QEMU stopped for 12 s in a run of 2 s, for 1.2 s in one of 2 s, and for 5 s in one of 0.3 s.
-    (2, 1, seen(13.455, 4430, 0.00303, 0.00088, 12.0), "12.0 s in a run of 2 s"),
-    (2, 1, seen(2.001, 2640, 0.00075, 0.00088, 1.21), "1.2 s in a run of 2 s"),
-    (0.3, 1, seen(5.302, 1000, 0.0053, 0.0009, 5.0), "5.0 s in a run of 0.3 s"),
-    # The queue was empty then: fio itself, between two requests, or after the last one.
-    (2, 1, seen(2.001, 1400, 0.0005, 0.00088, 0.003), "1.3 s in a run of 2 s"),
-    (2, 1, seen(7.001, 6000, 0.0003, 0.00088, 0.003), "5.0 s in a run of 2 s"),
-    # Few turns of a deep queue: what goes beyond the time tells.
-    (0.3, 128, seen(13.2, 256, 1.2, 0.5, 12.9), "12.9 s in a run of 0.3 s"),
-])
-def test_a_stall_is_seen_wherever_it_comes(asked_s: float, depth: int, figures: dict[str, float],
-                                           stood: str) -> None:
+@pytest.mark.parametrize(
+    ("asked_s", "depth", "figures", "stood"),
+    [
+        # QEMU stopped for 12 s in a run of 2 s, 1.2 s in one of 2 s, and 5 s in one of 0.3 s.
+        (2, 1, seen(13.455, 4430, 0.00303, 0.00088, 12.0), "12.0 s in a run of 2 s"),
+        (2, 1, seen(2.001, 2640, 0.00075, 0.00088, 1.21), "1.2 s in a run of 2 s"),
+        (0.3, 1, seen(5.302, 1000, 0.0053, 0.0009, 5.0), "5.0 s in a run of 0.3 s"),
+        # The queue was empty then: fio itself, between two requests, or after the last one.
+        (2, 1, seen(2.001, 1400, 0.0005, 0.00088, 0.003), "1.3 s in a run of 2 s"),
+        (2, 1, seen(7.001, 6000, 0.0003, 0.00088, 0.003), "5.0 s in a run of 2 s"),
+        # Few turns of a deep queue: what goes beyond the time tells.
+        (0.3, 128, seen(13.2, 256, 1.2, 0.5, 12.9), "12.9 s in a run of 0.3 s"),
+    ],
+)
+def test_a_stall_is_seen_wherever_it_comes(
+    asked_s: float, depth: int, figures: dict[str, float], stood: str
+) -> None:
     with pytest.raises(FioError, match=f"the machine stood still for {stood}"):
         check_stall(workload(numjobs=1, iodepth=depth, runtime_s=asked_s), figures)
 
 
-@pytest.mark.parametrize(("asked_s", "depth", "figures"), [
-    # 1 MiB at a depth of 128, all in flight at once: through the BAR, and through the CMB.
-    (0.3, 128, seen(0.83, 150, 0.5, 0.42, 0.83)),
-    (0.3, 128, seen(1.18, 140, 0.6, 0.58, 1.18)),
-    # A disk that lets its first requests wait for all later ones (fio on a file).
-    (0.3, 128, seen(0.379, 465, 0.0991, 0.0104, 0.364)),
-    # One request of 64 MiB; two, of which the first reads what was never read before.
-    (0.5, 1, seen(1.1, 1, 1.1, 1.1, 1.1)),
-    (0.5, 1, seen(1.1, 2, 0.55, 0.2, 0.9)),
-    # A machine that is only slow: its usual request takes long as well.
-    (0.5, 16, seen(2.1, 40, 0.8, 0.7, 1.9)),
-    # A hiccup of a machine with much else to do.
-    (2, 1, seen(2.001, 3000, 0.00066, 0.00088, 0.4)),
-    (0.1, 1, seen(0.3, 200, 0.0015, 0.00088, 0.2)),
-])
-def test_what_is_in_flight_or_only_slow_is_no_stall(asked_s: float, depth: int,
-                                                    figures: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    ("asked_s", "depth", "figures"),
+    [
+        # 1 MiB at a depth of 128, all in flight at once: through the BAR, and through the CMB.
+        (0.3, 128, seen(0.83, 150, 0.5, 0.42, 0.83)),
+        (0.3, 128, seen(1.18, 140, 0.6, 0.58, 1.18)),
+        # A disk that lets its first requests wait for all later ones (fio on a file).
+        (0.3, 128, seen(0.379, 465, 0.0991, 0.0104, 0.364)),
+        # One request of 64 MiB; two, of which the first reads what was never read before.
+        (0.5, 1, seen(1.1, 1, 1.1, 1.1, 1.1)),
+        (0.5, 1, seen(1.1, 2, 0.55, 0.2, 0.9)),
+        # A machine that is only slow: its usual request takes long as well.
+        (0.5, 16, seen(2.1, 40, 0.8, 0.7, 1.9)),
+        # A hiccup of a machine with much else to do.
+        (2, 1, seen(2.001, 3000, 0.00066, 0.00088, 0.4)),
+        (0.1, 1, seen(0.3, 200, 0.0015, 0.00088, 0.2)),
+    ],
+)
+def test_what_is_in_flight_or_only_slow_is_no_stall(
+    asked_s: float, depth: int, figures: dict[str, float]
+) -> None:
     check_stall(workload(numjobs=1, iodepth=depth, runtime_s=asked_s), figures)
 
 
 def test_what_verify_proves_is_true_however_long_it_took() -> None:
-    check_stall(workload(numjobs=1, verify="crc32c", runtime_s=0.0),
-                seen(12.1, 256, 0.05, 0.0009, 12.0))
+    check_stall(
+        workload(numjobs=1, verify="crc32c", runtime_s=0.0), seen(12.1, 256, 0.05, 0.0009, 12.0)
+    )
 
 
 def test_a_device_that_is_gone_does_not_become_a_file(tmp_path: Path) -> None:

@@ -22,15 +22,19 @@ def run_with(cached: set[str], directory: Path, budget_s: float | None = None) -
     return run
 
 
-@pytest.mark.parametrize(("cached", "first"), [
-    (set(), ["stock", "page"]),
-    ({"stock"}, ["stock", "page"]),
-    ({"page"}, ["page", "stock"]),
-    ({"page", "pageless"}, ["page", "pageless"]),
-    ({"stock", "page", "pageless"}, []),
-])
+@pytest.mark.parametrize(
+    ("cached", "first"),
+    [
+        (set(), ["stock", "page"]),
+        ({"stock"}, ["stock", "page"]),
+        ({"page"}, ["page", "stock"]),
+        ({"page", "pageless"}, ["page", "pageless"]),
+        ({"stock", "page", "pageless"}, []),
+    ],
+)
 def test_the_first_boots_have_their_kernels_before_the_last_one_is_built(
-        cached: set[str], first: list[str], tmp_path: Path) -> None:
+    cached: set[str], first: list[str], tmp_path: Path
+) -> None:
     run = run_with(cached, tmp_path)
     boots = run.boots_beside_builds(run.plan)
     assert list(dict.fromkeys(boot.variant for boot in boots)) == first
@@ -52,7 +56,8 @@ def test_a_boot_that_takes_the_time_of_something_waits_until_all_is_built(tmp_pa
 
 
 def test_a_boot_that_is_none_of_the_first_waits_although_its_own_kernel_is_there(
-        tmp_path: Path) -> None:
+    tmp_path: Path,
+) -> None:
     """It may be the last one, and what is known of all kernels is written before it."""
     run = run_with(set(), tmp_path)
     run.first = run.boots_beside_builds(run.plan)

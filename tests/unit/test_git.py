@@ -9,7 +9,6 @@ from types import FrameType
 import pytest
 
 from p2pbench.linux import tree
-
 from support import eventually
 
 
@@ -18,7 +17,8 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def test_a_git_that_was_interrupted_does_not_lock_its_tree(
-        tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     tree.git(tmp_path, "init", "-q")
     hook = tmp_path / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)

@@ -22,16 +22,20 @@ second.o: ../second.c
 \tif [ $@ = first.o ]; then echo '  ../both.h \\\\' >>.$@.cmd; fi
 \techo $@ >>log
 """
-FILES = {"first.c": '#include "both.h"\nint first = NUMBER;\n', "second.c": "int second;\n",
-         "both.h": "#define NUMBER 1\n"}
+FILES = {
+    "first.c": '#include "both.h"\nint first = NUMBER;\n',
+    "second.c": "int second;\n",
+    "both.h": "#define NUMBER 1\n",
+}
 
 
 def make_checkout(directory: Path, **changes: str) -> Path:
     """Return a new checkout of the files, changed and committed."""
     directory.mkdir()
     tree.git(directory, "init", "-q")
-    for name, text in (FILES | {name.replace("_", "."): text
-                                for name, text in changes.items()}).items():
+    for name, text in (
+        FILES | {name.replace("_", "."): text for name, text in changes.items()}
+    ).items():
         (directory / name).write_text(text)
     (directory / "obj").mkdir()
     (directory / "obj" / "Makefile").write_text(MAKEFILE)
@@ -124,7 +128,8 @@ def test_the_objects_of_another_tree_are_gone_on_with(built: Path, tmp_path: Pat
 
 
 def test_a_copy_that_was_interrupted_has_no_objects(
-        built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = make_checkout(tmp_path / "other")
     run = program.run
 

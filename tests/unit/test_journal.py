@@ -37,29 +37,46 @@ def test_each_boot_is_on_disk_when_append_returns(
 
 
 def test_what_was_counted_is_read_back_and_a_name_is_kept_once(run: Any, tmp_path: Path) -> None:
-    rows = [{"function": f"f{i}", "object": "block/bio.o", "subsystem": "block", "per_io": i / 8}
-            for i in range(3)]
+    rows = [
+        {"function": f"f{i}", "object": "block/bio.o", "subsystem": "block", "per_io": i / 8}
+        for i in range(3)
+    ]
     for boot in run.boots[:2]:
-        boot["workloads"][0]["counts"] = {"instrument": "insncount", "ios": 8, "per_io": 0.375,
-                                          "subsystems": {}, "functions": rows, "reason": ""}
+        boot["workloads"][0]["counts"] = {
+            "instrument": "insncount",
+            "ios": 8,
+            "per_io": 0.375,
+            "subsystems": {},
+            "functions": rows,
+            "reason": "",
+        }
     appended = Journal.create(tmp_path / "journal.jsonl", run.header)
     for boot in run.boots:
         appended.append(boot)
     for journal in (appended, Journal.open(appended.path)):
         assert journal.boots == run.boots
-        one, two = (cast(Any, boot["workloads"][0])["counts"]["functions"]
-                    for boot in journal.boots[:2])
+        one, two = (
+            cast(Any, boot["workloads"][0])["counts"]["functions"] for boot in journal.boots[:2]
+        )
         assert one[-1] == rows[-1] and list(one[:2]) == rows[:2]
         assert all(name is same for name, same in zip(one.names, two.names))
 
 
-@pytest.mark.parametrize("row", [{"function": "f"}, "f", {
-    "function": "f", "object": "o", "subsystem": "s", "per_io": None}])
+@pytest.mark.parametrize(
+    "row",
+    [{"function": "f"}, "f", {"function": "f", "object": "o", "subsystem": "s", "per_io": None}],
+)
 def test_a_function_of_another_shape_is_an_error_with_its_place(
     run: Any, tmp_path: Path, row: Any
 ) -> None:
-    counts = {"instrument": "insncount", "ios": 8, "per_io": 1.0, "subsystems": {},
-              "functions": [], "reason": ""}
+    counts = {
+        "instrument": "insncount",
+        "ios": 8,
+        "per_io": 1.0,
+        "subsystems": {},
+        "functions": [],
+        "reason": "",
+    }
     run.result("b1-page-bar")["counts"] = counts
     path = run.write(tmp_path)
     path.write_text(path.read_text().replace('"functions":[]', f'"functions":[{json.dumps(row)}]'))
@@ -202,7 +219,8 @@ def test_the_header_may_hold_tuples(run: Any, tmp_path: Path) -> None:
 
 
 def test_what_is_known_of_kernels_that_were_built_later_completes_the_header(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     """The first boots ran, and were written, while the last kernel was being built."""
     run.header["static"] = None
     whole = {**run.header["provenance"], "variants": {"page": {"key": "1"}, "pageless": {}}}
@@ -217,15 +235,19 @@ def test_what_is_known_of_kernels_that_were_built_later_completes_the_header(
         journal.append_kernels(whole, cast(Any, None))
 
 
-@pytest.mark.parametrize(("change", "why"), [
-    ({"started": "yesterday"}, "started: 'yesterday' does not match"),
-    ({"started": "2026-11-28T12:48:00"}, "started: '2026-11-28T12:48:00' does not match"),
-    ({"status": "lost", "lost": None}, "lost: None is not of type 'object'"),
-    ({"setup": {"register": 5}}, "setup.register: 5 is not of type 'object', 'null'"),
-    ({"setup": {"pool": 5}}, "setup.pool: 5 is not of type 'object', 'null'"),
-    ({"teardown": {"pool": 5}}, "teardown.pool: 5 is not of type 'object', 'null'"),
-    ({"duration_s": float("nan")}, "not a JSON line: NaN is no number"),
-    ({"boot_s": float("inf")}, "not a JSON line: Infinity is no number")])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"started": "yesterday"}, "started: 'yesterday' does not match"),
+        ({"started": "2026-11-28T12:48:00"}, "started: '2026-11-28T12:48:00' does not match"),
+        ({"status": "lost", "lost": None}, "lost: None is not of type 'object'"),
+        ({"setup": {"register": 5}}, "setup.register: 5 is not of type 'object', 'null'"),
+        ({"setup": {"pool": 5}}, "setup.pool: 5 is not of type 'object', 'null'"),
+        ({"teardown": {"pool": 5}}, "teardown.pool: 5 is not of type 'object', 'null'"),
+        ({"duration_s": float("nan")}, "not a JSON line: NaN is no number"),
+        ({"boot_s": float("inf")}, "not a JSON line: Infinity is no number"),
+    ],
+)
 def test_what_no_report_could_be_made_of_is_an_error_with_its_place(
     run: Any, tmp_path: Path, change: dict[str, Any], why: str
 ) -> None:
@@ -237,10 +259,15 @@ def test_what_no_report_could_be_made_of_is_an_error_with_its_place(
     assert str(caught.value).startswith(f"{path}:2: {why}")
 
 
-@pytest.mark.parametrize(("line", "why"), [
-    (b"[" * 5000, "nested too deep"), (b"\0" * 50, "Expecting value"),
-    (b'{"duration_s": 1e999}', "1e999 is too large a number"),
-    ('{"type": "boot"}'.encode("utf-16"), "'utf-8' codec can't decode byte 0xff")])
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"[" * 5000, "nested too deep"),
+        (b"\0" * 50, "Expecting value"),
+        (b'{"duration_s": 1e999}', "1e999 is too large a number"),
+        ('{"type": "boot"}'.encode("utf-16"), "'utf-8' codec can't decode byte 0xff"),
+    ],
+)
 def test_a_line_that_is_no_json_is_an_error_with_its_place(
     run: Any, tmp_path: Path, line: bytes, why: str
 ) -> None:

@@ -33,7 +33,8 @@ def numbers(suite: ElementTree.Element) -> list[int]:
 
 
 def test_a_whole_run_is_a_case_for_each_boot_each_cell_and_the_report(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     suite = suite_of(run, tmp_path)
     assert numbers(suite) == [4 + 4 + 1, 0, 0, 0]
     boot, cell = case(suite, "b1-page-bar"), case(suite, "b1-page-bar randread-4k-qd1")
@@ -62,23 +63,35 @@ def test_an_invalid_cell_is_a_failure_of_its_own(run: Any, tmp_path: Path) -> No
 
 
 def test_a_failed_cell_and_a_failed_boot_say_what_was_expected_in_one_line(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     error = {"step": "fio", "expected": "exit 0", "got": "verify:\nbad magic"}
     run.result("b0-page-bar").update(status="failed", error=error)
     run.boot("b1-page-bar").update(status="failed", error=error, workloads=[])
     suite = suite_of(run, tmp_path)
-    said = [case(suite, name)[0].get("message")
-            for name in ("b0-page-bar randread-4k-qd1", "b1-page-bar")]
+    said = [
+        case(suite, name)[0].get("message")
+        for name in ("b0-page-bar randread-4k-qd1", "b1-page-bar")
+    ]
     assert said == ["fio: expected exit 0, got verify: bad magic"] * 2
 
 
 def test_a_boot_that_has_not_run_is_an_error_and_one_that_a_look_left_out_is_skipped(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     run.boots = run.boots[:2]
     journal = Journal.open(run.write(tmp_path))
-    journal.append_look(LookRecord(
-        type="look", look=1, blocks=1, elapsed_s=1.0, why="budget", verdicts={},
-        skipped=[Skipped(boot="b1-page-bar", reason="the budget is used up")]))
+    journal.append_look(
+        LookRecord(
+            type="look",
+            look=1,
+            blocks=1,
+            elapsed_s=1.0,
+            why="budget",
+            verdicts={},
+            skipped=[Skipped(boot="b1-page-bar", reason="the budget is used up")],
+        )
+    )
     build.write(tmp_path)
     suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
     (skipped,), (missing,) = case(suite, "b1-page-bar"), case(suite, "b1-page-host")
@@ -88,7 +101,8 @@ def test_a_boot_that_has_not_run_is_an_error_and_one_that_a_look_left_out_is_ski
 
 
 def test_a_boot_that_was_run_again_passes_and_tells_of_the_first_time(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     again = dict(run.boot("b1-page-bar"))
     run.lose("b1-page-bar")
     run.boots.append(again)
@@ -99,8 +113,9 @@ def test_a_boot_that_was_run_again_passes_and_tells_of_the_first_time(
 
 def test_what_a_console_holds_is_still_xml(run: Any, tmp_path: Path) -> None:
     run.lose("b1-page-bar")
-    run.boot("b1-page-bar")["lost"].update(reason="\x1b[31m]]> <&\x00",
-                                           console=["\udc80\ufffe\x08é"])
+    run.boot("b1-page-bar")["lost"].update(
+        reason="\x1b[31m]]> <&\x00", console=["\udc80\ufffe\x08é"]
+    )
     (error,) = case(suite_of(run, tmp_path), "b1-page-bar")
     assert str(error.get("message")).endswith("[31m]]> <&\ufffd") and str(error.text)[-1] == "é"
 

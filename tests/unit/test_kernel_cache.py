@@ -63,25 +63,29 @@ def test_a_patch_of_one_series_does_not_change_a_variant_without_it(own_linux: P
 
 def finished(own: Path) -> kernel.Kernel:
     """A cache entry as a finished build leaves it."""
-    made = kernel._kernel(find_variant("page"), "bench",
-                          kernel._inputs(find_variant("page"), "bench"))
+    made = kernel._kernel(
+        find_variant("page"), "bench", kernel._inputs(find_variant("page"), "bench")
+    )
     made.directory.mkdir(parents=True)
     made.bzimage.write_bytes(b"kernel")
     (made.directory / "build.json").write_text(
-        json.dumps({"bzimage_sha256": file_sha256(made.bzimage)}))
+        json.dumps({"bzimage_sha256": file_sha256(made.bzimage)})
+    )
     return made
 
 
-def test_a_finished_build_is_used_and_nothing_is_built(own_linux: Path,
-                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_build_is_used_and_nothing_is_built(
+    own_linux: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = finished(own_linux)
     monkeypatch.setattr(kernel, "_build", lambda *_: pytest.fail("built again"))
     assert kernel.build(find_variant("page"), "bench") == made
 
 
 @pytest.mark.parametrize("damage", ["no build.json", "cut bzImage", "no bzImage"])
-def test_a_damaged_build_is_built_again(own_linux: Path, monkeypatch: pytest.MonkeyPatch,
-                                        damage: str) -> None:
+def test_a_damaged_build_is_built_again(
+    own_linux: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
     made = finished(own_linux)
     if damage == "no build.json":
         (made.directory / "build.json").unlink()
@@ -100,20 +104,26 @@ def test_every_option_that_was_refused_is_listed() -> None:
     asked = "CONFIG_A=y\nCONFIG_B=m\n# CONFIG_C is not set\n# CONFIG_D is not set\nCONFIG_E=4\n"
     got = "CONFIG_A=y\nCONFIG_B=y\nCONFIG_C=y\n"
     assert kernel.refused_options(asked, got) == [
-        "CONFIG_B: asked for m, got y", "CONFIG_C: asked for n, got y",
-        "CONFIG_E: asked for 4, got n"]
+        "CONFIG_B: asked for m, got y",
+        "CONFIG_C: asked for n, got y",
+        "CONFIG_E: asked for 4, got n",
+    ]
 
 
 def test_a_build_error_names_the_file_and_the_patch_that_touches_it(own_linux: Path) -> None:
-    text = ("  CC      drivers/nvme/target/core.o\n"
-            "../drivers/nvme/target/core.c:1102:9: error: 'foo' undeclared (first use)\n"
-            "make[5]: *** [../scripts/Makefile.build:250: drivers/nvme/target/core.o] Error 1\n")
+    text = (
+        "  CC      drivers/nvme/target/core.o\n"
+        "../drivers/nvme/target/core.c:1102:9: error: 'foo' undeclared (first use)\n"
+        "make[5]: *** [../scripts/Makefile.build:250: drivers/nvme/target/core.o] Error 1\n"
+    )
     patches = find_variant("page").patches()
     message = kernel._build_error(patches, text, own_linux / "make.log")
     assert "core.c:1102:9: error: 'foo' undeclared" in message
     named = [patch.name for patch in patches if patch.name in message]
-    assert named and all("+++ b/drivers/nvme/target/core.c" in (
-        own_linux / "6.1" / "baseline" / name).read_text() for name in named)
+    assert named and all(
+        "+++ b/drivers/nvme/target/core.c" in (own_linux / "6.1" / "baseline" / name).read_text()
+        for name in named
+    )
 
 
 def test_an_unknown_variant_or_flavour_names_those_that_there_are() -> None:
@@ -134,8 +144,9 @@ def test_a_patch_that_is_not_in_the_series_file_is_an_error(own_linux: Path) -> 
         find_variant("page").patches()
 
 
-def test_a_cache_that_cannot_be_written_is_named(own_linux: Path, tmp_path: Path,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_is_named(
+    own_linux: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(BenchError, match="P2PBENCH_CACHE"):
@@ -144,12 +155,19 @@ def test_a_cache_that_cannot_be_written_is_named(own_linux: Path, tmp_path: Path
 
 
 def test_one_process_at_a_time_makes_a_tree(own_linux: Path) -> None:
-    text = ("from p2pbench.linux import tree, variants; "
-            "tree.make_tree(variants.find_variant('page'))")
+    text = (
+        "from p2pbench.linux import tree, variants; "
+        "tree.make_tree(variants.find_variant('page'))"
+    )
     environment = os.environ | {"P2PBENCH_BASE": "/nonexistent.tar.xz"}
     with lock.locked("trees", BUILD):
-        other = subprocess.Popen([sys.executable, "-c", text], env=environment, text=True,
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        other = subprocess.Popen(
+            [sys.executable, "-c", text],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         assert other.stdout
         assert other.stdout.readline() == "waiting for another process that makes the trees\n"
     _, err = other.communicate()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faketree import FakeMachine
 
 from p2pbench.base import program
 from p2pbench.base.errors import BenchError
@@ -19,8 +20,6 @@ from p2pbench.testbed.local import Devices, LocalTestbed
 from p2pbench.testbed.machine import Shape
 from p2pbench.testbed.qemu_testbed import QemuTestbed
 from p2pbench.testbed.testbeds import open_testbed
-
-from faketree import FakeMachine
 
 TESTS = Path(__file__).parents[1]
 FIO_JSON = TESTS / "data" / "fio" / "randwrite-4k-qd4-verify.json"
@@ -54,8 +53,9 @@ def machine(tmp_path: Path) -> FakeMachine:
     """A machine of files, on which fio always says the same."""
     shim = tmp_path / "fake.so"
     sources = [TESTS / "agent" / name for name in ("fake_configfs.c", "fake_disk.c")]
-    subprocess.run(["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", shim, *sources, "-ldl"],
-                   check=True)
+    subprocess.run(
+        ["gcc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", shim, *sources, "-ldl"], check=True
+    )
     made = FakeMachine(tmp_path / "machine", shim)
     fio = tmp_path / "machine" / "tools" / "fio"
     fio.write_text(f"#!/bin/sh\n{FIO}")
@@ -74,15 +74,23 @@ def kernel(tmp_path: Path) -> Kernel:
 
 def devices(machine: FakeMachine) -> Devices:
     """The devices of that machine, and where its agent finds them."""
-    roots = {"--sysfs": machine.sysfs, "--procfs": machine.procfs,
-             "--configfs": machine.configfs, "--devfs": machine.devfs}
-    return Devices("p2pbench", "eth0", variables=machine.env,
-                   arguments=[word for name, path in roots.items() for word in (name, str(path))])
+    roots = {
+        "--sysfs": machine.sysfs,
+        "--procfs": machine.procfs,
+        "--configfs": machine.configfs,
+        "--devfs": machine.devfs,
+    }
+    return Devices(
+        "p2pbench",
+        "eth0",
+        variables=machine.env,
+        arguments=[word for name, path in roots.items() for word in (name, str(path))],
+    )
 
 
 def test_a_run_needs_no_qemu_where_its_testbed_has_none(
-        machine: FakeMachine, kernel: Kernel, tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    machine: FakeMachine, kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     find_tool = program.find_tool
 
     def without_qemu(name: str) -> Path:
@@ -107,8 +115,8 @@ def test_a_run_needs_no_qemu_where_its_testbed_has_none(
 
 
 def test_an_agent_that_ends_is_a_lost_machine_with_its_last_words(
-        machine: FakeMachine, kernel: Kernel, tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    machine: FakeMachine, kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent = tmp_path / "agent"
     agent.write_text("#!/bin/sh\necho no such option >&2\nexit 3\n")
     agent.chmod(0o755)
@@ -123,7 +131,8 @@ def test_an_agent_that_ends_is_a_lost_machine_with_its_last_words(
 
 
 def test_a_testbed_whose_file_names_devices_is_this_machine(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(config, "CONFIGS", tmp_path)
     (tmp_path / "testbed").mkdir()
     file = tmp_path / "testbed" / "host.toml"

@@ -18,21 +18,23 @@ PLAN = ("plan", "MATRIX=smoke")
 
 def make(*args: str, directory: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
     """Run make with no other variables in the environment than these."""
-    return subprocess.run(["make", *args], cwd=directory, env=CLEAN | env, capture_output=True,
-                          text=True)
+    return subprocess.run(
+        ["make", *args], cwd=directory, env=CLEAN | env, capture_output=True, text=True
+    )
 
 
 def variables() -> dict[str, list[str]]:
     """The variables of each target that has some."""
     lines = dict(re.findall(r"^VARIABLES_([\w-]+) = (.*)$", TEXT, re.M))
-    return {target: (lines["bench"] if names == "$(VARIABLES_bench)" else names).split()
-            for target, names in lines.items()}
+    return {
+        target: (lines["bench"] if names == "$(VARIABLES_bench)" else names).split()
+        for target, names in lines.items()
+    }
 
 
 def targets() -> list[str]:
     """All that make can be asked for."""
-    return re.search(r"^TARGETS = ((?:.*\\\n)*.*)", TEXT, re.M)[1] \
-        .replace("\\\n", " ").split()
+    return re.search(r"^TARGETS = ((?:.*\\\n)*.*)", TEXT, re.M)[1].replace("\\\n", " ").split()
 
 
 def test_help_names_every_target_and_every_variable() -> None:
@@ -50,16 +52,28 @@ def test_every_rule_is_a_target_and_every_target_has_a_rule() -> None:
     assert set(re.findall(r"^([a-z-]+):$", TEXT, re.M)) == set(targets())
 
 
-@pytest.mark.parametrize(("given", "meant"), [
-    ("matrix=full", "MATRIX"), ("MATRX=full", "MATRIX"), ("Seed=1", "SEED"),
-    ("pytest-args=-x", "PYTEST_ARGS"), ("KERNEL=/home/me/linux", ""),
-    ("VARIANT=page", ""), ("CC=clang", ""), ("SHELL=/bin/bash", ""), ("it's=1", "")])
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("matrix=full", "MATRIX"),
+        ("MATRX=full", "MATRIX"),
+        ("Seed=1", "SEED"),
+        ("pytest-args=-x", "PYTEST_ARGS"),
+        ("KERNEL=/home/me/linux", ""),
+        ("VARIANT=page", ""),
+        ("CC=clang", ""),
+        ("SHELL=/bin/bash", ""),
+        ("it's=1", ""),
+    ],
+)
 def test_a_variable_that_the_target_does_not_know_is_refused(given: str, meant: str) -> None:
     done = make("plan", given)  # the variables of bench, should it not be refused
     assert done.returncode == 2
     name = given.split("=")[0]
-    assert f"*** make plan has no variable {name}{f'; did you mean {meant}?' if meant else ''} " \
+    assert (
+        f"*** make plan has no variable {name}{f'; did you mean {meant}?' if meant else ''} "
         "(it has: BUDGET MATRIX PYTEST_ARGS RESUME SEED)." in done.stderr
+    )
     assert done.stdout == "" and done.stderr.count("\n") == 1
 
 
@@ -120,28 +134,57 @@ def test_a_run_whose_name_looks_like_an_option_is_a_run() -> None:
         assert done.returncode == 2 and 'no run "-h"' in done.stderr
 
 
-@pytest.mark.parametrize(("words", "chosen"), [
-    (["test"], ["tests", "-m", '"not', 'full"']),
-    (["test", "TESTS="], ["tests", "-m", '"not', 'full"']),
-    (["test", "TESTS=tests/debug"], ["tests/debug"]),
-    (["test-full"], ["tests"])])
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        (["test"], ["tests", "-m", '"not', 'full"']),
+        (["test", "TESTS="], ["tests", "-m", '"not', 'full"']),
+        (["test", "TESTS=tests/debug"], ["tests/debug"]),
+        (["test-full"], ["tests"]),
+    ],
+)
 def test_long_tests_run_where_they_are_asked_for(words: list[str], chosen: list[str]) -> None:
     line = make(*words, "-n").stdout.splitlines()[-1]
     assert line.split("--rootdir=tests")[1].split() == chosen
 
 
 HOSTILE = {
-    "PYTEST_ADDOPTS": "-k nothing", "PYTEST_PLUGINS": "no_such_plugin", "PYTEST_TIMEOUT": "0.001",
-    "PYTHONHOME": "/nonexistent", "PYTHONSTARTUP": "/nonexistent", "PYTHONOPTIMIZE": "2",
-    "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0",
-    "PYTHONPATH": "/nonexistent", "PYTHONPYCACHEPREFIX": "/nonexistent", "PYTHONINSPECT": "1",
-    "PYTHONPLATLIBDIR": "x", "PYTHONBREAKPOINT": "x", "PYTHON": "/nonexistent",
-    "LC_ALL": "de_DE.ISO-8859-1", "LANGUAGE": "de", "LD_PRELOAD": "/nonexistent.so",
-    "LD_LIBRARY_PATH": "/nonexistent", "MPLBACKEND": "module://x", "MATPLOTLIBRC": "/x",
-    "XDG_CACHE_HOME": "relative", "GIT_DIR": "/nonexistent", "KCFLAGS": "-O3", "CC": "clang",
-    "CFLAGS": "-O0", "ARCH": "arm64", "MAKEFLAGS": "-j4", "BASH_ENV": "/nonexistent",
-    "CLI": "false", "BOOTS": "false", "PYTEST": "false", "BASH_FUNC_f%%": "() { false; }",
-    "a:b": "1", "a$b#c": "1"}
+    "PYTEST_ADDOPTS": "-k nothing",
+    "PYTEST_PLUGINS": "no_such_plugin",
+    "PYTEST_TIMEOUT": "0.001",
+    "PYTHONHOME": "/nonexistent",
+    "PYTHONSTARTUP": "/nonexistent",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONWARNINGS": "error",
+    "PYTHONIOENCODING": "ascii",
+    "PYTHONUTF8": "0",
+    "PYTHONPATH": "/nonexistent",
+    "PYTHONPYCACHEPREFIX": "/nonexistent",
+    "PYTHONINSPECT": "1",
+    "PYTHONPLATLIBDIR": "x",
+    "PYTHONBREAKPOINT": "x",
+    "PYTHON": "/nonexistent",
+    "LC_ALL": "de_DE.ISO-8859-1",
+    "LANGUAGE": "de",
+    "LD_PRELOAD": "/nonexistent.so",
+    "LD_LIBRARY_PATH": "/nonexistent",
+    "MPLBACKEND": "module://x",
+    "MATPLOTLIBRC": "/x",
+    "XDG_CACHE_HOME": "relative",
+    "GIT_DIR": "/nonexistent",
+    "KCFLAGS": "-O3",
+    "CC": "clang",
+    "CFLAGS": "-O0",
+    "ARCH": "arm64",
+    "MAKEFLAGS": "-j4",
+    "BASH_ENV": "/nonexistent",
+    "CLI": "false",
+    "BOOTS": "false",
+    "PYTEST": "false",
+    "BASH_FUNC_f%%": "() { false; }",
+    "a:b": "1",
+    "a$b#c": "1",
+}
 
 
 def test_nothing_of_a_hostile_shell_changes_the_plan() -> None:
@@ -155,31 +198,73 @@ def test_python_gets_what_is_let_through_and_no_more(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\nenv >>{tmp_path}/env\n")
     python.chmod(0o755)
-    passed = {"ACCEL": "tcg", "P2PBENCH_CACHE": "/c", "CCACHE_DIR": "/d", "NO_COLOR": "1",
-              "TERM": "dumb", "COLUMNS": "20", "TMPDIR": "/tmp", "https_proxy": "p"}
+    passed = {
+        "ACCEL": "tcg",
+        "P2PBENCH_CACHE": "/c",
+        "CCACHE_DIR": "/d",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "COLUMNS": "20",
+        "TMPDIR": "/tmp",
+        "https_proxy": "p",
+    }
     done = make("clean", f"PYTHON={python}", **HOSTILE | passed)
     assert done.returncode == 0, done.stderr
     env = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
     assert env.pop("XDG_CACHE_HOME") == "relative"  # which paths.cache_dir() ignores
     assert {name: env.pop(name) for name in passed} == passed
-    ours = {"PYTHONPATH": f"{ROOT}/bench", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1",
-            "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "MPLCONFIGDIR": f"{ROOT}/build/matplotlib"}
+    ours = {
+        "PYTHONPATH": f"{ROOT}/bench",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUTF8": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "MPLCONFIGDIR": f"{ROOT}/build/matplotlib",
+    }
     assert {name: env.pop(name) for name in ours} == ours
     # The rest is make's and the shell's own, and what this test gave.
-    assert set(env) <= {"PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_", "MAKEFLAGS", "MAKELEVEL",
-                        "MFLAGS", "MAKE_TERMOUT", "MAKE_TERMERR", "PYTHON"}
+    assert set(env) <= {
+        "PATH",
+        "HOME",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "MAKE_TERMOUT",
+        "MAKE_TERMERR",
+        "PYTHON",
+    }
 
 
-@pytest.mark.parametrize("name", ["with space", "co:lon", "com,ma", "quo'te", 'quo"te', "do$lar",
-                                  "ha#sh", "per%cent", "semi;colon", "par(en", "eq=al", "ta\tb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space",
+        "co:lon",
+        "com,ma",
+        "quo'te",
+        'quo"te',
+        "do$lar",
+        "ha#sh",
+        "per%cent",
+        "semi;colon",
+        "par(en",
+        "eq=al",
+        "ta\tb",
+    ],
+)
 def test_a_checkout_where_nothing_can_be_built_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     shutil.copyfile(ROOT / "Makefile", tmp_path / name / "Makefile")
     done = make("plan", directory=tmp_path / name)
     assert done.returncode == 2 and done.stdout == ""
-    assert re.search(r'\*\*\* the checkout is in ".*": make and .* in a path; move the checkout',
-                     done.stderr)
+    assert re.search(
+        r'\*\*\* the checkout is in ".*": make and .* in a path; move the checkout', done.stderr
+    )
     assert done.stderr.count("\n") == 1
 
 
@@ -192,7 +277,9 @@ def test_a_checkout_in_another_language_is_taken(tmp_path: Path, name: str) -> N
 
 
 def test_a_cache_where_nothing_can_be_built_is_refused_before_a_plan() -> None:
-    for done in (make(*PLAN, P2PBENCH_CACHE="/mnt/my cache"),
-                 make(*PLAN, "P2PBENCH_CACHE=/mnt/my cache")):
+    for done in (
+        make(*PLAN, P2PBENCH_CACHE="/mnt/my cache"),
+        make(*PLAN, "P2PBENCH_CACHE=/mnt/my cache"),
+    ):
         assert done.returncode == 2 and done.stdout == ""
         assert "error: the kernel cache is in '/mnt/my cache': make and" in done.stderr

@@ -9,18 +9,33 @@ import pytest
 from p2pbench.base.paths import ROOT
 
 # What people have in their shells who build kernels and programs of their own.
-HOSTILE = {"CC": "false", "CFLAGS": "-O0 -DHOSTILE", "CPPFLAGS": "-DHOSTILE", "CLEAN": "false",
-           "LDFLAGS": "-nostdlib", "LDLIBS": "-lhostile", "COMPILER_PATH": "/nowhere",
-           "KCFLAGS": "-O3", "EXTRA_CFLAGS": "-O3", "ARCH": "arm64", "LLVM": "1",
-           "CROSS_COMPILE": "aarch64-linux-gnu-"}
+HOSTILE = {
+    "CC": "false",
+    "CFLAGS": "-O0 -DHOSTILE",
+    "CPPFLAGS": "-DHOSTILE",
+    "CLEAN": "false",
+    "LDFLAGS": "-nostdlib",
+    "LDLIBS": "-lhostile",
+    "COMPILER_PATH": "/nowhere",
+    "KCFLAGS": "-O3",
+    "EXTRA_CFLAGS": "-O3",
+    "ARCH": "arm64",
+    "LLVM": "1",
+    "CROSS_COMPILE": "aarch64-linux-gnu-",
+}
 # make -e prefers the environment to a Makefile, and a command line comes before both.
 STRONGER = ("-e", "CC=false", "CFLAGS=-O0", "CPPFLAGS=-DHOSTILE")
 
 
-def make(directory: str, out: Path, *words: str | Path,
-         **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "-j2", "-C", ROOT / "bench" / directory, f"O={out}", *words],
-                          env=os.environ | env, capture_output=True, text=True)
+def make(
+    directory: str, out: Path, *words: str | Path, **env: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "-j2", "-C", ROOT / "bench" / directory, f"O={out}", *words],
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+    )
 
 
 def build(directory: str, name: str, out: Path, *words: str, **env: str) -> bytes:
@@ -37,10 +52,13 @@ def headers(tmp_path: Path) -> dict[str, str]:
     return {"CPATH": str(tmp_path / "include"), "C_INCLUDE_PATH": str(tmp_path / "include")}
 
 
-@pytest.mark.parametrize("directory, name", [
-    ("agent", "p2pagent"), ("insncount", "insncount-1.so"), ("insncount", "insncount-4.so")])
+@pytest.mark.parametrize(
+    "directory, name",
+    [("agent", "p2pagent"), ("insncount", "insncount-1.so"), ("insncount", "insncount-4.so")],
+)
 def test_flags_of_the_users_shell_change_no_byte(
-        directory: str, name: str, tmp_path: Path, headers: dict[str, str]) -> None:
+    directory: str, name: str, tmp_path: Path, headers: dict[str, str]
+) -> None:
     plain = build(directory, name, tmp_path / "plain")
     assert build(directory, name, tmp_path / "mine", *STRONGER, **HOSTILE | headers) == plain
 

@@ -53,12 +53,15 @@ def test_the_interval_says_when_boots_disagree() -> None:
     assert widths[1] > 5 * widths[0]
 
 
-@pytest.mark.parametrize("pool, granule, pages", [
-    (64 << 30, 4096, 513),      # 2 MiB of bits, and a page for the header
-    (64 << 30, 128 << 10, 17),
-    (64 << 20, 4096, 1),
-    (127 << 20, 4096, 2),       # 4064 bytes of bits, and no room for the header
-])
+@pytest.mark.parametrize(
+    "pool, granule, pages",
+    [
+        (64 << 30, 4096, 513),  # 2 MiB of bits, and a page for the header
+        (64 << 30, 128 << 10, 17),
+        (64 << 20, 4096, 1),
+        (127 << 20, 4096, 2),  # 4064 bytes of bits, and no room for the header
+    ],
+)
 def test_a_bitmap_is_a_bit_a_granule_behind_a_header(pool: int, granule: int, pages: int) -> None:
     assert memory.bitmap_bytes(pool, granule) == pages * 4096
 
@@ -67,18 +70,35 @@ def add_boots(run: Any, variant: str, sizes: list[int], overhead: Any, zone: boo
     """Append boots that register and remove a BAR of each size, in three blocks."""
     for block in range(3):
         for size in sizes:
-            planned = {"boot": f"b{block}-{variant}-memory-{size >> 20}m", "block": block,
-                       "variant": variant, "provider": f"memory-{size >> 20}m", "bar": size,
-                       "index": len(run.header["plan"])}
+            planned = {
+                "boot": f"b{block}-{variant}-memory-{size >> 20}m",
+                "block": block,
+                "variant": variant,
+                "provider": f"memory-{size >> 20}m",
+                "bar": size,
+                "index": len(run.header["plan"]),
+            }
             run.header["plan"].append(planned)
             pages = overhead(size) // 4096 + block - 1
-            run.boots.append(run.boots[0] | planned | {
-                "workloads": [],
-                "setup": {"pool": {"size": size, "available": size}, "register": {
-                    "ns": 1000000 + size // 1000, "free_pages_before": 10 ** 9,
-                    "free_pages_after": 10 ** 9 - pages, "granule": 4096, "page_tables": 1,
-                    "device_zone_pages": size // 4096 if zone else 0}},
-                "teardown": {"pool": None, "remove_ns": 30000000 + block}})
+            run.boots.append(
+                run.boots[0]
+                | planned
+                | {
+                    "workloads": [],
+                    "setup": {
+                        "pool": {"size": size, "available": size},
+                        "register": {
+                            "ns": 1000000 + size // 1000,
+                            "free_pages_before": 10**9,
+                            "free_pages_after": 10**9 - pages,
+                            "granule": 4096,
+                            "page_tables": 1,
+                            "device_zone_pages": size // 4096 if zone else 0,
+                        },
+                    },
+                    "teardown": {"pool": None, "remove_ns": 30000000 + block},
+                }
+            )
 
 
 @pytest.fixture
@@ -86,8 +106,9 @@ def run(synthetic: Any) -> Any:
     """A run with the whole curve for page, and a bitmap, a page table and 3 pages for pageless."""
     made = synthetic({"page/host": 1e8, "pageless/host": 1e8})
     add_boots(made, "page", SIZES, lambda size: size // 64 + 8192, True)
-    add_boots(made, "pageless", SIZES, lambda size: memory.bitmap_bytes(size, 4096) + 4 * 4096,
-              False)
+    add_boots(
+        made, "pageless", SIZES, lambda size: memory.bitmap_bytes(size, 4096) + 4 * 4096, False
+    )
     return made
 
 
@@ -100,21 +121,28 @@ def section(run: Any) -> dict[str, Any]:
 
 def test_every_size_is_a_point_with_the_range_of_its_boots(run: Any) -> None:
     points = section(run)["points"]
-    assert [(p["variant"], p["bar_bytes"]) for p in points] == \
-        [(variant, size) for variant in ("page", "pageless") for size in SIZES]
+    assert [(p["variant"], p["bar_bytes"]) for p in points] == [
+        (variant, size) for variant in ("page", "pageless") for size in SIZES
+    ]
     first = points[0]
     assert first["n"] == 3
-    assert first["overhead_bytes"] == {"median": (1 << 20) + 8192, "min": (1 << 20) + 4096,
-                                       "max": (1 << 20) + 12288}
+    assert first["overhead_bytes"] == {
+        "median": (1 << 20) + 8192,
+        "min": (1 << 20) + 4096,
+        "max": (1 << 20) + 12288,
+    }
     assert first["remove_ns"] == {"median": 30000001, "min": 30000000, "max": 30000002}
     assert (first["device_zone_pages"], first["items"]) == (16384, None)
 
 
 def test_what_remains_without_struct_pages_is_itemised_to_the_last_byte(run: Any) -> None:
-    for point in section(run)["points"][len(SIZES):]:
+    for point in section(run)["points"][len(SIZES) :]:
         items = point["items"]
-        assert items == {"bitmap": memory.bitmap_bytes(point["bar_bytes"], 4096),
-                         "page_tables": 4096, "rest": 3 * 4096}
+        assert items == {
+            "bitmap": memory.bitmap_bytes(point["bar_bytes"], 4096),
+            "page_tables": 4096,
+            "rest": 3 * 4096,
+        }
         assert sum(items.values()) == point["overhead_bytes"]["median"]
 
 

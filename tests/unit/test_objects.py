@@ -40,25 +40,29 @@ def built(tmp_path: Path, system: str = SYSTEM) -> Path:
 
 
 def test_a_function_has_its_object_and_by_its_path_a_subsystem(tmp_path: Path) -> None:
-    found = [(f.address, f.name, f.object, f.subsystem)
-             for f in read_functions(built(tmp_path), "6.1")]
+    found = [
+        (f.address, f.name, f.object, f.subsystem) for f in read_functions(built(tmp_path), "6.1")
+    ]
     assert found == [
-        (0xffffffff81000000, "bio_init", "block/bio.o", "block"),
-        (0xffffffff81000080, "bio_split.part.0", "block/bio.o", "block"),
-        (0xffffffff81000100, "bio_split.cold", "block/bio.o", "block"),
-        (0xffffffff81000140, "nvmet_req_init", "drivers/nvme/target/core.o", "nvmet"),
-        (0xffffffff83000000, "sort", "lib/sort.o", "other"),
-        (0xffffffff84000000, "_end", "other", "other")]
+        (0xFFFFFFFF81000000, "bio_init", "block/bio.o", "block"),
+        (0xFFFFFFFF81000080, "bio_split.part.0", "block/bio.o", "block"),
+        (0xFFFFFFFF81000100, "bio_split.cold", "block/bio.o", "block"),
+        (0xFFFFFFFF81000140, "nvmet_req_init", "drivers/nvme/target/core.o", "nvmet"),
+        (0xFFFFFFFF83000000, "sort", "lib/sort.o", "other"),
+        (0xFFFFFFFF84000000, "_end", "other", "other"),
+    ]
 
 
 def test_the_largest_piece_of_an_object_is_where_its_code_is(tmp_path: Path) -> None:
     hot = "".join(f"{0xffffffff81000200 + 0x10 * i:x} t hot_{i}\n" for i in range(5))
     found = read_functions(built(tmp_path, SYSTEM + hot), "6.1")
-    in_pieces = [replace(f, object="a.o") if f.name in ("bio_init", "hot_0", "hot_1", "hot_2")
-                 else f for f in found]
-    assert largest_piece(in_pieces, "a.o") == (0xffffffff81000000, 0xffffffff81000080)
+    in_pieces = [
+        replace(f, object="a.o") if f.name in ("bio_init", "hot_0", "hot_1", "hot_2") else f
+        for f in found
+    ]
+    assert largest_piece(in_pieces, "a.o") == (0xFFFFFFFF81000000, 0xFFFFFFFF81000080)
     only_hot = [f for f in in_pieces if f.name != "bio_init"]
-    assert largest_piece(only_hot, "a.o") == (0xffffffff81000200, 0xffffffff81000230)
+    assert largest_piece(only_hot, "a.o") == (0xFFFFFFFF81000200, 0xFFFFFFFF81000230)
     with pytest.raises(BenchError, match="no function of b.o in this kernel"):
         largest_piece(found, "b.o")
 
@@ -84,8 +88,9 @@ def test_a_kernel_without_the_linkers_map_is_refused(tmp_path: Path) -> None:
         compact(tmp_path / "vmlinux.map")
 
 
-@pytest.mark.parametrize("name", ["f.isra.0", "f.constprop.12", "f.part.0.isra.0", "f.cold",
-                                  "f.part.3.cold"])
+@pytest.mark.parametrize(
+    "name", ["f.isra.0", "f.constprop.12", "f.part.0.isra.0", "f.cold", "f.part.3.cold"]
+)
 def test_what_the_compiler_appends_is_not_the_functions_name(name: str) -> None:
     assert plain_name(name) == "f"
     assert plain_name("a.part_of_it") == "a.part_of_it"
@@ -96,10 +101,17 @@ def test_what_a_build_inlined_or_renamed_is_listed(tmp_path: Path) -> None:
     for directory in (one, other):
         directory.mkdir()
     page = read_functions(built(one), "6.1")
-    changed = SYSTEM.replace("bio_split.part.0", "bio_split.isra.0") \
-        .replace("ffffffff81000140 T nvmet_req_init\n", "").replace("T sort", "T sort_r")
-    rows = {row["function"]: row for row in differing({
-        "page": page, "pageless": read_functions(built(other, changed), "6.1")})}
+    changed = (
+        SYSTEM.replace("bio_split.part.0", "bio_split.isra.0")
+        .replace("ffffffff81000140 T nvmet_req_init\n", "")
+        .replace("T sort", "T sort_r")
+    )
+    rows = {
+        row["function"]: row
+        for row in differing(
+            {"page": page, "pageless": read_functions(built(other, changed), "6.1")}
+        )
+    }
     assert set(rows) == {"bio_split.part.0", "bio_split.isra.0", "nvmet_req_init"}
     assert rows["nvmet_req_init"]["in"] == ["page"]
     assert rows["nvmet_req_init"]["absent"] == ["pageless"]

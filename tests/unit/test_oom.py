@@ -14,19 +14,25 @@ V2 = "35 31 0:32 {root} {mount} rw,relatime - cgroup2 cgroup2 rw\n"
 class Machine:
     """Files as the kernel shows them to a process in a control group."""
 
-    def __init__(self, directory: Path, version: int, group: str, root: str = "/",
-                 limit: str = "314572800") -> None:
+    def __init__(
+        self, directory: Path, version: int, group: str, root: str = "/", limit: str = "314572800"
+    ) -> None:
         self.proc = directory / "proc"
-        self._names = ("memory.events", "memory.max") if version == 2 else (
-            "memory.oom_control", "memory.limit_in_bytes")
+        self._names = (
+            ("memory.events", "memory.max")
+            if version == 2
+            else ("memory.oom_control", "memory.limit_in_bytes")
+        )
         mount = directory / "cgroup"
         self.group = mount / group.removeprefix(root).lstrip("/")
         self.group.mkdir(parents=True)
         (self.proc / "self").mkdir(parents=True)
         (self.proc / "self" / "mountinfo").write_text(
-            (V2 if version == 2 else V1).format(root=root, mount=mount))
+            (V2 if version == 2 else V1).format(root=root, mount=mount)
+        )
         (self.proc / "self" / "cgroup").write_text(
-            f"0::{group}\n" if version == 2 else f"9:name=systemd:/\n4:memory:{group}\n0::/\n")
+            f"0::{group}\n" if version == 2 else f"9:name=systemd:/\n4:memory:{group}\n0::/\n"
+        )
         (self.group / self._names[1]).write_text(f"{limit}\n")
         self.kills(0, 0)
 
@@ -36,10 +42,13 @@ class Machine:
         (self.proc / "vmstat").write_text(f"pgfault 12\noom_kill {machine}\n")
 
 
-@pytest.mark.parametrize(("version", "group", "root"), [
-    (2, "/", "/"), (2, "/a/b", "/"), (1, "/a/b", "/"), (1, "/docker/123", "/docker/123")])
-def test_a_limit_that_was_reached_is_named_with_its_size(tmp_path: Path, version: int, group: str,
-                                                         root: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "group", "root"),
+    [(2, "/", "/"), (2, "/a/b", "/"), (1, "/a/b", "/"), (1, "/docker/123", "/docker/123")],
+)
+def test_a_limit_that_was_reached_is_named_with_its_size(
+    tmp_path: Path, version: int, group: str, root: str
+) -> None:
     machine = Machine(tmp_path, version, group, root)
     machine.kills(3, 3)
     watch = OomWatch(machine.proc)
@@ -49,8 +58,9 @@ def test_a_limit_that_was_reached_is_named_with_its_size(tmp_path: Path, version
 
 
 @pytest.mark.parametrize(("version", "limit"), [(2, "max"), (1, "9223372036854771712")])
-def test_a_machine_that_ran_out_of_memory_is_called_that(tmp_path: Path, version: int,
-                                                         limit: str) -> None:
+def test_a_machine_that_ran_out_of_memory_is_called_that(
+    tmp_path: Path, version: int, limit: str
+) -> None:
     machine = Machine(tmp_path, version, "/a", limit=limit)
     watch = OomWatch(machine.proc)
     machine.kills(1, 1)

@@ -49,7 +49,8 @@ title = "my change against what was before"
 baseline = "before/host"
 candidate = "mine/host"
 """
-MATRIX = """\
+MATRIX = (
+    """\
 blocks = 2
 
 [variants.before]
@@ -61,7 +62,9 @@ tree = "src"
 rev = "work"
 series = ["baseline"]
 cmdline = "quiet"
-""" + REST
+"""
+    + REST
+)
 PATCH = """\
 From: A <a@example.org>
 Subject: [PATCH] file: Say two
@@ -130,7 +133,8 @@ def test_a_revision_is_known_by_its_commit_and_its_content(source: Path) -> None
 
 
 def test_the_home_directory_is_meant_by_a_tilde(
-        source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(source.parent))
     assert own_tree.resolve("~/src", "v1").directory == source
 
@@ -169,7 +173,8 @@ def test_a_bare_repository_will_do(source: Path) -> None:
 
 
 def test_the_tree_is_the_revision_with_the_series_and_the_users_is_as_it_was(
-        source: Path, linux: Path) -> None:
+    source: Path, linux: Path
+) -> None:
     (source / "file").touch()  # a status would note in the index that it is the same
     before = state_of(source)
     own_tree.check_committed(own_tree.resolve(str(source), "work"))
@@ -190,10 +195,13 @@ def test_a_tree_stays_whole_when_the_users_is_gone(source: Path, linux: Path) ->
 
 
 def test_a_series_that_does_not_apply_is_named_with_file_and_hunk(
-        source: Path, linux: Path) -> None:
+    source: Path, linux: Path
+) -> None:
     commit(source, "one\nmine\n", "Third")
-    with pytest.raises(BenchError, match="0001-say-two.patch: does not apply to .*src at work "
-                                         r"\(\w{12}\): file hunk #1"):
+    with pytest.raises(
+        BenchError,
+        match="0001-say-two.patch: does not apply to .*src at work " r"\(\w{12}\): file hunk #1",
+    ):
         tree.make_tree(variant(source, "work", "baseline"))
 
 
@@ -205,7 +213,8 @@ def test_work_in_the_copy_is_not_thrown_away(source: Path, linux: Path) -> None:
 
 
 def test_a_kernel_is_known_by_content_patches_and_configuration(
-        source: Path, linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source: Path, linux: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kernel, "base_tarball", lambda _: pytest.fail("it needs no package"))
 
     def key(*args: Any) -> str:
@@ -232,7 +241,8 @@ def test_a_matrix_compares_two_revisions(source: Path, tmp_path: Path) -> None:
 
 
 def test_the_header_names_tree_revision_and_object_and_a_resumed_run_has_them(
-        source: Path, tmp_path: Path) -> None:
+    source: Path, tmp_path: Path
+) -> None:
     matrix = matrix_of(tmp_path)
     kept = json.loads(json.dumps(matrix.as_json()))
     assert problem(SCHEMA_FILE, "matrix", kept) == ""
@@ -249,26 +259,39 @@ def test_a_run_is_not_resumed_with_another_revision(source: Path, tmp_path: Path
     (source / "file").write_text("the user works on\n")
     check_revisions(matrix.variants)
     commit(source, "three\n", "Third")
-    with pytest.raises(BenchError, match='another revision of variant "mine": work of .*src was '
-                                         r"\w{40}, and is \w{40} now; start a new run"):
+    with pytest.raises(
+        BenchError,
+        match='another revision of variant "mine": work of .*src was '
+        r"\w{40}, and is \w{40} now; start a new run",
+    ):
         check_revisions(matrix.variants)
 
 
-@pytest.mark.parametrize(("old", "new", "message"), [
-    ('tree = "src"\nrev = "w', 'tree = "sources"\nrev = "w', "toml:8: .*sources: no such direc"),
-    ('"work"', '"play"', 'toml:8: .*src: unknown revision "play"'),
-    ('rev = "work"\n', "", 'toml:7: key "rev" is missing'),
-    ('["baseline"]', '["baselines"]', 'toml:10: series: linux/6.1 has no series "baselines" '
-                                      r"\(baseline, kunit, pageless, planted\)"),
-    ('["baseline"]', '"baseline"', "toml:10: series: .*a list of names is allowed"),
-    ('cmdline = "quiet"', 'base = "5.10"', r'toml:11: base: unknown value "5.10" \(6.1\)'),
-    ('cmdline = "quiet"', 'kernel = "page"', 'toml:11: unknown key "kernel"'),
-    ('["baseline"]', '["kunit"]', 'variant "mine" cannot use provider "bar"'),
-    ("[variants.mine]", "[variants.base]", 'toml:7: variant "base"'),
-    ('tree = "src"\nrev = "w', 'rev = "w', 'toml:8: "rev" goes with "tree"'),
-])
-def test_a_mistake_is_named(source: Path, tmp_path: Path, old: str, new: str,
-                            message: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'tree = "src"\nrev = "w',
+            'tree = "sources"\nrev = "w',
+            "toml:8: .*sources: no such direc",
+        ),
+        ('"work"', '"play"', 'toml:8: .*src: unknown revision "play"'),
+        ('rev = "work"\n', "", 'toml:7: key "rev" is missing'),
+        (
+            '["baseline"]',
+            '["baselines"]',
+            'toml:10: series: linux/6.1 has no series "baselines" '
+            r"\(baseline, kunit, pageless, planted\)",
+        ),
+        ('["baseline"]', '"baseline"', "toml:10: series: .*a list of names is allowed"),
+        ('cmdline = "quiet"', 'base = "5.10"', r'toml:11: base: unknown value "5.10" \(6.1\)'),
+        ('cmdline = "quiet"', 'kernel = "page"', 'toml:11: unknown key "kernel"'),
+        ('["baseline"]', '["kunit"]', 'variant "mine" cannot use provider "bar"'),
+        ("[variants.mine]", "[variants.base]", 'toml:7: variant "base"'),
+        ('tree = "src"\nrev = "w', 'rev = "w', 'toml:8: "rev" goes with "tree"'),
+    ],
+)
+def test_a_mistake_is_named(source: Path, tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in MATRIX
     with pytest.raises(BenchError, match=message):
         matrix_of(tmp_path, MATRIX.replace(old, new))
@@ -286,7 +309,8 @@ def test_a_tree_may_say_that_it_knows_peer_memory(source: Path, tmp_path: Path) 
 
 
 def test_the_builder_builds_what_the_run_began_with(
-        source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     matrix = matrix_of(tmp_path)
     wanted = [variant_of("mine", matrix.variants), variants.find_variant("page")]
     commands: list[tuple[str, ...]] = []

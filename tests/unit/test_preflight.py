@@ -71,8 +71,10 @@ def test_a_missing_module_and_a_missing_header_are_named(monkeypatch: pytest.Mon
 
 def test_a_qemu_without_a_device_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub = tmp_path / "qemu-system-x86_64"
-    stub.write_text("#!/bin/sh\nqemu=$(PATH=/usr/bin:/bin command -v qemu-system-x86_64)\n"
-                    "$qemu -device help | grep -v -e '\"nvme' -e ivshmem-plain\n")
+    stub.write_text(
+        "#!/bin/sh\nqemu=$(PATH=/usr/bin:/bin command -v qemu-system-x86_64)\n"
+        "$qemu -device help | grep -v -e '\"nvme' -e ivshmem-plain\n"
+    )
     stub.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(BenchError, match="has no device nvme, nvme-ns, ivshmem-plain;"):
@@ -80,13 +82,16 @@ def test_a_qemu_without_a_device_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_full_disk_says_which_how_full_and_how_much_is_needed(
-        empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room(monkeypatch, 300 << 20)
     with pytest.raises(BenchError) as caught:
         preflight.check_room([kernel_in(empty)])
     text = str(caught.value)
-    assert text.startswith(f"the disk of {empty} is full: 300 MiB free, for the build and a "
-                           "run's results and the kernel cache and ccache it needs ")
+    assert text.startswith(
+        f"the disk of {empty} is full: 300 MiB free, for the build and a "
+        "run's results and the kernel cache and ccache it needs "
+    )
     room(monkeypatch, 100 * GIB)
     preflight.check_room([kernel_in(empty)])
 
@@ -100,7 +105,8 @@ def needed(monkeypatch: pytest.MonkeyPatch, *kernels: Kernel) -> int:
 
 
 def test_each_kernel_to_build_needs_room_and_one_that_is_there_none(
-        empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kernels = [kernel_in(empty, name) for name in ("stock", "page", "pageless")]
     sizes = [needed(monkeypatch, *kernels[:count]) for count in range(4)]
     base, first, second, third = sizes
@@ -114,15 +120,19 @@ def test_each_kernel_to_build_needs_room_and_one_that_is_there_none(
 
 
 def test_one_file_system_is_counted_once_and_each_by_what_goes_there(
-        empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     together = needed(monkeypatch, kernel_in(empty))
     with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
         assert os.stat(other).st_dev != os.stat(empty).st_dev
         monkeypatch.setenv("P2PBENCH_CACHE", other)
         apart = needed(monkeypatch, kernel_in(Path(other)))
         usage = namedtuple("usage", "total used free")
-        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 0 if str(
-            path).startswith(other) else 1 << 40))
+        monkeypatch.setattr(
+            shutil,
+            "disk_usage",
+            lambda path: usage(0, 0, 0 if str(path).startswith(other) else 1 << 40),
+        )
         with pytest.raises(BenchError, match=f"{other} is full: .*for the kernel cache") as caught:
             preflight.check_room([kernel_in(Path(other))])
     # Apart, a tree cannot link to the base's objects.
@@ -137,8 +147,9 @@ def test_an_unknown_accelerator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
         accelerators.choose(tmp_path)
 
 
-def test_a_kvm_that_hangs_costs_seconds_and_is_named(monkeypatch: pytest.MonkeyPatch,
-                                                     tmp_path: Path) -> None:
+def test_a_kvm_that_hangs_costs_seconds_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     hanging = tmp_path / "qemu-system-x86_64"
     hanging.write_text("#!/bin/sh\nexec sleep 60\n")
     hanging.chmod(0o755)
@@ -156,18 +167,25 @@ def test_a_kvm_that_hangs_costs_seconds_and_is_named(monkeypatch: pytest.MonkeyP
 
 def limited(monkeypatch: pytest.MonkeyPatch, size: int, source: str = "this machine has") -> None:
     """Let a process have so many bytes of memory here."""
-    monkeypatch.setattr(limits, "memory", lambda: [limits.Limit(64 * GIB, "this machine has"),
-                                                   limits.Limit(size, source)])
+    monkeypatch.setattr(
+        limits,
+        "memory",
+        lambda: [limits.Limit(64 * GIB, "this machine has"), limits.Limit(size, source)],
+    )
 
 
 def test_guests_that_are_larger_than_the_machine_say_what_to_leave_out(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     limited(monkeypatch, 8 * GIB)
     guests = {"bar": 1 * GIB, "memory-256g": 6 * GIB}
     preflight.check_memory(guests)
-    with pytest.raises(BenchError, match="memory-512g needs a guest of 11264 MiB and 384 MiB "
-                       "beside it, this machine has 8192 MiB; leave it out with "
-                       "PYTEST_ARGS=\"-k 'not memory-512g'\""):
+    with pytest.raises(
+        BenchError,
+        match="memory-512g needs a guest of 11264 MiB and 384 MiB "
+        "beside it, this machine has 8192 MiB; leave it out with "
+        "PYTEST_ARGS=\"-k 'not memory-512g'\"",
+    ):
         preflight.check_memory(guests | {"memory-512g": 11 * GIB})
     limited(monkeypatch, 2 * GIB)
     with pytest.raises(BenchError, match="-k 'not memory-256g and not memory-512g'"):
@@ -176,8 +194,11 @@ def test_guests_that_are_larger_than_the_machine_say_what_to_leave_out(
 
 def test_a_limit_in_which_no_guest_fits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 300 << 20, "/sys/fs/cgroup/a/memory.max allows")
-    with pytest.raises(BenchError, match="bar needs a guest of 1024 MiB and 384 MiB beside it, "
-                       "/sys/fs/cgroup/a/memory.max allows 300 MiB; give it more memory"):
+    with pytest.raises(
+        BenchError,
+        match="bar needs a guest of 1024 MiB and 384 MiB beside it, "
+        "/sys/fs/cgroup/a/memory.max allows 300 MiB; give it more memory",
+    ):
         preflight.check_memory({"bar": GIB})
 
 
@@ -189,17 +210,38 @@ def test_guests_that_run_at_once_need_memory_at_once(monkeypatch: pytest.MonkeyP
 
 
 def test_so_many_guests_run_at_once_as_the_least_limit_has_room_for(
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    for size, most, fit in ((64 * GIB, 8, 8), (4 * GIB, 8, 3), (2 * GIB, 8, 1), (GIB, 2, 1),
-                            (4 * GIB, 2, 2), (4 * GIB, 1, 1)):
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for size, most, fit in (
+        (64 * GIB, 8, 8),
+        (4 * GIB, 8, 3),
+        (2 * GIB, 8, 1),
+        (GIB, 2, 1),
+        (4 * GIB, 2, 2),
+        (4 * GIB, 1, 1),
+    ):
         limited(monkeypatch, size)
         assert preflight.guests_at_once(GIB, most) == fit
 
 
-@pytest.mark.parametrize("path", ["/mnt/my cache", "/mnt/a:b", "/mnt/a,b", "/mnt/it's", "/mnt/a=b",
-                                  "/mnt/$a", "/mnt/a#b", "/mnt/50%", "/mnt/a\nb", "/mnt/a;b"])
-def test_a_cache_where_nothing_can_be_built_is_refused(path: str,
-                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/mnt/my cache",
+        "/mnt/a:b",
+        "/mnt/a,b",
+        "/mnt/it's",
+        "/mnt/a=b",
+        "/mnt/$a",
+        "/mnt/a#b",
+        "/mnt/50%",
+        "/mnt/a\nb",
+        "/mnt/a;b",
+    ],
+)
+def test_a_cache_where_nothing_can_be_built_is_refused(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("P2PBENCH_CACHE", path)
     with pytest.raises(BenchError, match="the kernel cache is in .* take no .*set P2PBENCH_CACHE"):
         preflight.check([])
@@ -221,8 +263,12 @@ def test_a_relative_xdg_directory_is_ignored(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_older_python_is_refused_in_words_that_it_can_read() -> None:
-    done = subprocess.run([sys.executable, "-c", "import sys; sys.version_info = (3, 9, 2)\n"
-                           "import p2pbench"], cwd=ROOT / "bench", capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.version_info = (3, 9, 2)\n" "import p2pbench"],
+        cwd=ROOT / "bench",
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("error: Python 3.11 or newer is needed, ")
     assert done.stderr.count("\n") == 1 and " is 3.9; " in done.stderr
@@ -241,7 +287,8 @@ def test_a_user_without_a_home_is_told_to_set_one(monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_home_the_users_entry_says_where_ccache_keeps_its_files(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("HOME", "CCACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", lambda _number: SimpleNamespace(pw_dir="/home/somebody"))
@@ -253,14 +300,21 @@ def test_a_limit_of_files_in_which_no_disk_fits_is_named() -> None:
     for size, status in (("1024", 1), (f"{256 << 10}", 0), ("unlimited", 0)):
         done = subprocess.run(
             ["bash", "-c", f"ulimit -f {size}; exec {sys.executable} -c '{code}'"],
-            cwd=ROOT / "bench", capture_output=True, text=True)
+            cwd=ROOT / "bench",
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == status, done.stderr
-        assert not status or "`ulimit -f` allows files of 1 MiB, a guest's disk or BAR is one of " \
+        assert (
+            not status
+            or "`ulimit -f` allows files of 1 MiB, a guest's disk or BAR is one of "
             "256 MiB" in done.stderr
+        )
 
 
-def test_a_cache_that_cannot_be_reached_is_named(tmp_path: Path,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_reached_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stat = os.stat
 
     def closed(path: Path, **options: bool) -> os.stat_result:

@@ -12,27 +12,39 @@ import pytest
 
 from p2pbench.base import lock, paths, program
 from p2pbench.base.errors import BenchError
-
 from support import HOSTILE, default_signals, wait_gone
 
 
 def test_a_program_sees_no_variable_but_those_that_are_let_through(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name, value in HOSTILE.items():
         monkeypatch.setenv(name, value)
     lines = program.run("env", extra={"KBUILD_BUILD_USER": "p2pbench"}).stdout.splitlines()
     names = {line.split("=", 1)[0] for line in lines} - {"PWD", "SHLVL", "_", "OLDPWD"}
-    assert names <= {"PATH", "HOME", "TMPDIR", "CCACHE_DIR", "CCACHE_MAXSIZE", "CCACHE_DISABLE",
-                     "LC_ALL", "CCACHE_CONFIGPATH", "KBUILD_BUILD_USER"}
+    assert names <= {
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "CCACHE_DIR",
+        "CCACHE_MAXSIZE",
+        "CCACHE_DISABLE",
+        "LC_ALL",
+        "CCACHE_CONFIGPATH",
+        "KBUILD_BUILD_USER",
+    }
     assert "LC_ALL=C" in lines and "CCACHE_CONFIGPATH=/dev/null" in lines
 
 
 def test_a_python_of_ours_has_what_a_user_may_set_and_no_modules_of_the_users(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("P2PBENCH_BASE", "/base.tar.xz")
     monkeypatch.setenv("ACCEL", "tcg")
-    text = ("import os, site; from p2pbench.base import paths; print(site.ENABLE_USER_SITE, "
-            "os.environ['P2PBENCH_BASE'], os.environ['ACCEL'], paths.cache_dir())")
+    text = (
+        "import os, site; from p2pbench.base import paths; print(site.ENABLE_USER_SITE, "
+        "os.environ['P2PBENCH_BASE'], os.environ['ACCEL'], paths.cache_dir())"
+    )
     done = program.run(sys.executable, "-c", text, extra=paths.own_environment())
     assert done.stdout == f"False /base.tar.xz tcg {paths.cache_dir()}\n", done.stderr
 
@@ -72,13 +84,17 @@ FAMILY = 'trap "" TERM INT HUP; echo $$ >>"$1"; sh -c \'echo $$ >>"$1"; sleep 60
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_what_a_program_started_ends_with_the_harness(tmp_path: Path,
-                                                      number: signal.Signals) -> None:
+def test_what_a_program_started_ends_with_the_harness(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     pids = tmp_path / "pids"
-    text = (f"from p2pbench.base import program\n"
-            f"program.run('sh', '-c', {FAMILY!r}, 'sh', {str(pids)!r})\n")
-    harness = subprocess.Popen([sys.executable, "-c", text], stderr=subprocess.DEVNULL,
-                               preexec_fn=default_signals)
+    text = (
+        f"from p2pbench.base import program\n"
+        f"program.run('sh', '-c', {FAMILY!r}, 'sh', {str(pids)!r})\n"
+    )
+    harness = subprocess.Popen(
+        [sys.executable, "-c", text], stderr=subprocess.DEVNULL, preexec_fn=default_signals
+    )
     family = _read_pids(pids)
     harness.send_signal(number)
     harness.wait()
@@ -102,7 +118,8 @@ def _is_free(lock_file: Path) -> bool:
 
 
 def test_a_lock_is_held_as_long_as_what_it_protects_runs(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The harness is gone, and the program that it started with the lock is not, yet."""
     monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path))
     with lock.locked("thing") as hold:
@@ -124,10 +141,14 @@ def test_the_reason_of_make_is_not_its_last_line(tmp_path: Path) -> None:
     stderr = _stderr_of_make(tmp_path, "all:\n\t$(MAKE) -f Makefile.arm\n")
     assert program.why(stderr) == "make[1]: Makefile.arm: No such file or directory"
     assert "Error 2" in stderr.splitlines()[-1]
-    assert program.why(_stderr_of_make(tmp_path, "include arch/none/Makefile\n")) == \
-        "Makefile:1: arch/none/Makefile: No such file or directory"
-    assert program.why(_stderr_of_make(tmp_path, "$(error no spaces or colons, please)\n")) == \
-        "Makefile:1: *** no spaces or colons, please.  Stop."
+    assert (
+        program.why(_stderr_of_make(tmp_path, "include arch/none/Makefile\n"))
+        == "Makefile:1: arch/none/Makefile: No such file or directory"
+    )
+    assert (
+        program.why(_stderr_of_make(tmp_path, "$(error no spaces or colons, please)\n"))
+        == "Makefile:1: *** no spaces or colons, please.  Stop."
+    )
 
 
 def test_the_reason_of_a_compiler_is_its_first_error(tmp_path: Path) -> None:
@@ -137,9 +158,11 @@ def test_the_reason_of_a_compiler_is_its_first_error(tmp_path: Path) -> None:
 
 
 def test_the_reason_of_git_is_not_its_advice(tmp_path: Path) -> None:
-    advice = ("fatal: detected dubious ownership in repository at '/x'\n"
-              "To add an exception for this directory, call:\n\n"
-              "\tgit config --global --add safe.directory /x\n")
+    advice = (
+        "fatal: detected dubious ownership in repository at '/x'\n"
+        "To add an exception for this directory, call:\n\n"
+        "\tgit config --global --add safe.directory /x\n"
+    )
     assert program.why(advice) == "fatal: detected dubious ownership in repository at '/x'"
     done = program.run("git", "rev-parse", "HEAD", cwd=tmp_path)
     assert program.why(done.stderr).startswith("fatal: not a git repository")

@@ -26,8 +26,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_line_says_objects_done_of_how_many_and_the_time_left() -> None:
-    assert build_progress.line("page (bench)", 500, 1500, 100.0) == \
-        "page (bench): 500 of about 1,500 objects, about 3 min 20 s left"
+    assert (
+        build_progress.line("page (bench)", 500, 1500, 100.0)
+        == "page (bench): 500 of about 1,500 objects, about 3 min 20 s left"
+    )
     assert build_progress.line("page (bench)", 1500, 1500, 100.0).endswith("1,500 objects, linking")
     assert build_progress.line("page (bench)", 0, 1500, 9.0).endswith("0 of about 1,500 objects")
 
@@ -46,7 +48,8 @@ def test_a_build_can_be_followed_by_other_processes_while_it_runs(log: Path) -> 
 
 
 def test_in_a_log_a_line_is_printed_each_interval(
-        log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(build_progress, "_LOG_S", 0.05)
     with lock.locked("kernels") as hold, build_progress.shown():
         build_progress.announce(hold, "page (bench)", log, 12)

@@ -29,8 +29,11 @@ class Walk:
             return
         for part in get_args(hint):
             if part is not NoneType and part is not str:
-                below = schema if hint is not list and NoneType in get_args(hint) else (
-                    schema.get("items") or schema.get("additionalProperties") or {})
+                below = (
+                    schema
+                    if hint is not list and NoneType in get_args(hint)
+                    else (schema.get("items") or schema.get("additionalProperties") or {})
+                )
                 self.go(part, below)
 
     def _keys(self, record: Any, schema: dict[str, Any]) -> None:
@@ -41,8 +44,9 @@ class Walk:
         optional = {key for key, hint in hints.items() if get_origin(hint) is NotRequired}
         properties = schema.get("properties", {})
         # Counters are all required, and some schemas name them there alone.
-        if hints.keys() - optional != set(schema["required"]) \
-                or hints.keys() != properties.keys() | set(schema["required"]):
+        if hints.keys() - optional != set(
+            schema["required"]
+        ) or hints.keys() != properties.keys() | set(schema["required"]):
             self.differing.append(record.__name__)
         for key, hint in hints.items():
             inner = get_args(hint)[0] if key in optional else hint
@@ -51,12 +55,17 @@ class Walk:
 
 def types_in(module: ModuleType) -> set[str]:
     """The records that a module defines."""
-    return {name for name, value in vars(module).items()
-            if is_typeddict(value) and value.__module__ == module.__name__}
+    return {
+        name
+        for name, value in vars(module).items()
+        if is_typeddict(value) and value.__module__ == module.__name__
+    }
 
 
-@pytest.mark.parametrize("record, part", [
-    (records.Header, "run"), (records.BootRecord, "boot"), (records.LookRecord, "look")])
+@pytest.mark.parametrize(
+    "record, part",
+    [(records.Header, "run"), (records.BootRecord, "boot"), (records.LookRecord, "look")],
+)
 def test_a_line_of_the_journal_has_the_keys_of_its_schema(record: Any, part: str) -> None:
     parts = json.loads(journal.SCHEMA_FILE.read_text())["$defs"]
     walk = Walk(parts)
@@ -67,8 +76,11 @@ def test_a_line_of_the_journal_has_the_keys_of_its_schema(record: Any, part: str
 def test_every_type_of_the_journal_is_held_by_that() -> None:
     parts = json.loads(journal.SCHEMA_FILE.read_text())["$defs"]
     walk = Walk(parts)
-    for record, part in ((records.Header, "run"), (records.BootRecord, "boot"),
-                         (records.LookRecord, "look")):
+    for record, part in (
+        (records.Header, "run"),
+        (records.BootRecord, "boot"),
+        (records.LookRecord, "look"),
+    ):
         walk.go(record, parts[part])
     assert types_in(records) <= walk.seen
 

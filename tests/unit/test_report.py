@@ -31,8 +31,13 @@ def run(synthetic: Any) -> Any:
 def terminal(made: dict[str, Any], colour: bool = False) -> str:
     """What the terminal shows."""
     out = io.StringIO()
-    console = Console(file=out, width=160, force_terminal=colour,
-                      color_system="standard" if colour else None, _environ={})
+    console = Console(
+        file=out,
+        width=160,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        _environ={},
+    )
     build.render_terminal(made, console)
     return out.getvalue()
 
@@ -52,10 +57,13 @@ def test_the_terminal_gives_the_verdict_in_plain_words_first(run: Any, tmp_path:
     lines = terminal(made_of(run, tmp_path)).splitlines()
     assert re.match(
         r"Throughput, peer memory \(bar\) against host memory: worse in all 2 cases "
-        r"\(worst: rand\w+ \dk qd\d -12 % \[-1\d\.\d, -1\d\.\d\]\)\.", lines[0])
+        r"\(worst: rand\w+ \dk qd\d -12 % \[-1\d\.\d, -1\d\.\d\]\)\.",
+        lines[0],
+    )
     assert " ".join(lines[1:3]).replace("  ", " ").strip() == (
         "All evidence valid: 32,000 P2P requests, 0 fallbacks. Data integrity: proved in every "
-        "boot of 4 of 4 cells. No A/A check in this run.")
+        "boot of 4 of 4 cells. No A/A check in this run."
+    )
 
 
 def test_markdown_and_html_give_the_verdict_first(run: Any, tmp_path: Path) -> None:
@@ -75,8 +83,11 @@ def test_an_invalid_cell_is_red_and_fails_the_run(run: Any, tmp_path: Path) -> N
     assert shown.startswith("\x1b[1;31mNOT WHOLE: ")
     assert "Evidence INVALID in 1 of 8 cells" in shown
     assert re.search(r"\x1b\[1;31minvalid\x1b", shown)
-    assert re.search(r"\x1b\[1;31mPROBLEM: page/bar randread 4k qd1: invalid in 1 boot "
-                     r"\(b2-page-bar: 12 requests fell back\)", shown)
+    assert re.search(
+        r"\x1b\[1;31mPROBLEM: page/bar randread 4k qd1: invalid in 1 boot "
+        r"\(b2-page-bar: 12 requests fell back\)",
+        shown,
+    )
     assert '<td class="invalid">invalid</td>' in (tmp_path / "report.html").read_text()
     assert "**INVALID**" in (tmp_path / "report.md").read_text()
 
@@ -88,12 +99,15 @@ def test_a_planted_loss_is_worse_but_no_failure(run: Any, tmp_path: Path) -> Non
 
 
 def test_data_that_differ_fail_the_run(run: Any, tmp_path: Path) -> None:
-    run.result("b1-page-bar", "randwrite-verify").update(status="failed", error={
-        "step": "fio", "expected": "exit 0", "got": "verify: bad magic"})
+    run.result("b1-page-bar", "randwrite-verify").update(
+        status="failed", error={"step": "fio", "expected": "exit 0", "got": "verify: bad magic"}
+    )
     made = made_of(run, tmp_path)
     assert build.exit_status(made) == 1
-    assert "randwrite verify: data NOT proved in 1 boot (b1-page-bar: fio: expected exit 0, got " \
-           "verify: bad magic)" in made["problems"][0]
+    assert (
+        "randwrite verify: data NOT proved in 1 boot (b1-page-bar: fio: expected exit 0, got "
+        "verify: bad magic)" in made["problems"][0]
+    )
     assert "proved in every boot of ONLY 3 of 4 cells" in terminal(made)
 
 
@@ -194,8 +208,11 @@ class Addresses(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found += [f"<{tag}>"] if tag in ("script", "iframe", "img", "object") else []
-        self.found += [value or "" for name, value in attrs
-                       if name.split(":")[-1] in ("href", "src", "srcset", "action", "data")]
+        self.found += [
+            value or ""
+            for name, value in attrs
+            if name.split(":")[-1] in ("href", "src", "srcset", "action", "data")
+        ]
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -282,11 +299,19 @@ def test_provenance_has_no_empty_rows_no_symbols_and_sizes_that_can_be_read(
     run: Any, tmp_path: Path
 ) -> None:
     run.header["provenance"] |= {
-        "symbols": [{"function": "gone_elsewhere", "object": "block/bio.o", "subsystem": "block",
-                     "in": ["page"], "absent": ["stock"]}],
+        "symbols": [
+            {
+                "function": "gone_elsewhere",
+                "object": "block/bio.o",
+                "subsystem": "block",
+                "in": ["page"],
+                "absent": ["stock"],
+            }
+        ],
         "instrument": {"name": "insncount", "reason": ""},
         "host": {"cpu": "fast", "memory_bytes": 25 << 30},
-        "qemu": {"shape": {"memory": 1 << 30, "cpus": 2}}}
+        "qemu": {"shape": {"memory": 1 << 30, "cpus": 2}},
+    }
     made_of(run, tmp_path)
     rows = (tmp_path / "report.md").read_text().split("## Provenance")[1]
     assert "| host.memory | 25.0 GiB |" in rows and "| qemu.shape.memory | 1.00 GiB |" in rows
@@ -343,8 +368,7 @@ def test_a_report_of_another_schema_is_refused(run: Any, tmp_path: Path) -> None
         build.write(tmp_path)
 
 
-def test_the_json_has_a_line_for_each_entry_and_all_of_the_report(run: Any,
-                                                                  tmp_path: Path) -> None:
+def test_the_json_has_a_line_for_each_entry_and_all_of_the_report(run: Any, tmp_path: Path) -> None:
     made = made_of(run, tmp_path)
     text = (tmp_path / "report.json").read_text()
     assert json.loads(text) == made

@@ -10,10 +10,17 @@ from p2pbench.base import repository
 
 
 def git(directory: Path, *args: str) -> str:
-    who = ["-c", "user.name=somebody", "-c", "user.email=somebody@localhost",
-           "-c", "init.defaultBranch=main"]
-    done = subprocess.run(["git", *who, *args], cwd=directory, text=True, capture_output=True,
-                          check=True)
+    who = [
+        "-c",
+        "user.name=somebody",
+        "-c",
+        "user.email=somebody@localhost",
+        "-c",
+        "init.defaultBranch=main",
+    ]
+    done = subprocess.run(
+        ["git", *who, *args], cwd=directory, text=True, capture_output=True, check=True
+    )
     return done.stdout.strip()
 
 
@@ -41,17 +48,26 @@ def test_a_clean_checkout_is_of_its_commit(checkout: Path) -> None:
     assert repository.state(checkout) == {"commit": head, "dirty": False}
 
 
-@pytest.mark.parametrize("name", ["README.md", "bench/a.py", "bench/new.py", "configs/my.toml",
-                                  "linux/6.1/mine/0001-x.patch", "Makefile"])
-def test_a_change_and_a_source_that_git_does_not_track_are_dirty(checkout: Path,
-                                                                 name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "bench/a.py",
+        "bench/new.py",
+        "configs/my.toml",
+        "linux/6.1/mine/0001-x.patch",
+        "Makefile",
+    ],
+)
+def test_a_change_and_a_source_that_git_does_not_track_are_dirty(checkout: Path, name: str) -> None:
     (checkout / name).parent.mkdir(parents=True, exist_ok=True)
     (checkout / name).write_text("2\n")
     assert repository.state(checkout)["dirty"] is True
 
 
-def test_a_users_own_settings_hide_no_source(checkout: Path, tmp_path: Path,
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_own_settings_hide_no_source(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "home" / ".config" / "git").mkdir(parents=True)
     (tmp_path / "home" / ".config" / "git" / "ignore").write_text("*.toml\n")
     (tmp_path / "home" / ".gitconfig").write_text("[status]\n\tshowUntrackedFiles = no\n")
@@ -69,10 +85,12 @@ def test_a_source_that_only_this_checkout_ignores_is_dirty(checkout: Path) -> No
     assert repository.state(checkout)["dirty"] is True
 
 
-@pytest.mark.parametrize(("flag", "without"), [("--assume-unchanged", True),
-                                               ("--skip-worktree", False)])
+@pytest.mark.parametrize(
+    ("flag", "without"), [("--assume-unchanged", True), ("--skip-worktree", False)]
+)
 def test_a_source_that_git_does_not_look_at_is_dirty_but_for_a_sparse_checkouts(
-        checkout: Path, flag: str, without: bool) -> None:
+    checkout: Path, flag: str, without: bool
+) -> None:
     git(checkout, "update-index", flag, "bench/a.py")
     (checkout / "bench" / "a.py").write_text("2\n")
     assert git(checkout, "status", "--porcelain") == ""
@@ -112,7 +130,8 @@ def test_a_repository_without_a_commit_has_none(tmp_path: Path) -> None:
 
 
 def test_another_repository_that_the_shell_names_is_not_this_one(
-        checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     git(other, "init", "-q")
@@ -132,8 +151,9 @@ def test_a_checkout_of_another_owner_is_known(checkout: Path) -> None:
     assert repository.state(checkout) == {"commit": head, "dirty": True}
 
 
-def test_worktrees_shallow_clones_and_links_to_a_checkout_are_known(checkout: Path,
-                                                                    tmp_path: Path) -> None:
+def test_worktrees_shallow_clones_and_links_to_a_checkout_are_known(
+    checkout: Path, tmp_path: Path
+) -> None:
     head = git(checkout, "rev-parse", "HEAD")
     git(checkout, "worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
     git(tmp_path, "clone", "-q", "--depth", "1", checkout.as_uri(), "shallow")

@@ -13,16 +13,28 @@ Record = dict[str, Any]
 def result(ios: int, runtime_s: float, latency_ns: float, low: int = 100) -> Record:
     moved = ios * 4096
     return {
-        "name": "randread-4k-qd1", "status": "ok", "error": None, "reasons": [],
-        "metrics": {"bytes_per_s": moved / runtime_s, "iops": ios / runtime_s,
-                    "lat_mean_ns": latency_ns, "lat_p50_ns": latency_ns,
-                    "lat_p99_ns": 2 * latency_ns, "lat_max_ns": 3 * latency_ns,
-                    "lat_usual_ns": 2 * latency_ns, "ios": ios, "bytes": moved,
-                    "runtime_s": runtime_s},
-        "evidence": {"p2p": {"requests": ios, "bytes": moved, "fallbacks": 0},
-                     "device": {"reads": ios, "read_bytes": moved, "writes": 0, "write_bytes": 0},
-                     "pool": {"size": 200, "before": 200, "low": low, "after": 200,
-                              "samples": 10}}}
+        "name": "randread-4k-qd1",
+        "status": "ok",
+        "error": None,
+        "reasons": [],
+        "metrics": {
+            "bytes_per_s": moved / runtime_s,
+            "iops": ios / runtime_s,
+            "lat_mean_ns": latency_ns,
+            "lat_p50_ns": latency_ns,
+            "lat_p99_ns": 2 * latency_ns,
+            "lat_max_ns": 3 * latency_ns,
+            "lat_usual_ns": 2 * latency_ns,
+            "ios": ios,
+            "bytes": moved,
+            "runtime_s": runtime_s,
+        },
+        "evidence": {
+            "p2p": {"requests": ios, "bytes": moved, "fallbacks": 0},
+            "device": {"reads": ios, "read_bytes": moved, "writes": 0, "write_bytes": 0},
+            "pool": {"size": 200, "before": 200, "low": low, "after": 200, "samples": 10},
+        },
+    }
 
 
 ROUNDS = [result(1000, 1.0, 100.0), result(200, 1.0, 500.0, low=50), result(600, 2.0, 300.0)]

@@ -24,24 +24,51 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("spelling", [
-    "{name}", "{name}/", "results/{name}", "results/{name}/", "./results/{name}", "{path}",
-    "{path}/", "{path}/journal.jsonl", "{path}/report.html", "elsewhere/{name}",
-    "elsewhere/{name}/journal.jsonl", "results/{name}/journal.jsonl", " {name} ",
-    "elsewhere/../elsewhere/{name}"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "{name}",
+        "{name}/",
+        "results/{name}",
+        "results/{name}/",
+        "./results/{name}",
+        "{path}",
+        "{path}/",
+        "{path}/journal.jsonl",
+        "{path}/report.html",
+        "elsewhere/{name}",
+        "elsewhere/{name}/journal.jsonl",
+        "results/{name}/journal.jsonl",
+        " {name} ",
+        "elsewhere/../elsewhere/{name}",
+    ],
+)
 def test_a_run_is_found_by(run: Path, spelling: str) -> None:
     assert runs.find_run(spelling.format(name=run.name, path=run)) == run
 
 
-def test_a_link_to_a_run_and_one_from_home_are_found(run: Path, tmp_path: Path,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_to_a_run_and_one_from_home_are_found(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "link").symlink_to(run)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert runs.find_run("link") == runs.find_run("~/link") == run
 
 
-@pytest.mark.parametrize("given", ["", "none", "results", "elsewhere", "/", ".", "x" * 300, "~no/x",
-                                   "elsewhere/20260101-000000-my run/raw"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "none",
+        "results",
+        "elsewhere",
+        "/",
+        ".",
+        "x" * 300,
+        "~no/x",
+        "elsewhere/20260101-000000-my run/raw",
+    ],
+)
 def test_what_is_no_run_names_the_runs_that_there_are(run: Path, given: str) -> None:
     with pytest.raises(BenchError) as caught:
         runs.find_run(given)
@@ -62,8 +89,12 @@ def test_how_a_run_is_named_is_how_it_is_found(run: Path, tmp_path: Path) -> Non
     (outside / "journal.jsonl").write_text("")
     assert runs.named(run) == "'20260101-000000-my run'"
     for directory in (run, outside):
-        words = subprocess.run(["sh", "-c", f"printf %s {runs.named(directory)}"],
-                               capture_output=True, text=True, check=True)
+        words = subprocess.run(
+            ["sh", "-c", f"printf %s {runs.named(directory)}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert runs.find_run(words.stdout) == directory
 
 
@@ -74,10 +105,22 @@ def test_each_command_takes_them(run: Path) -> None:
         main(["compare", run.name, run.name])
 
 
-@pytest.mark.parametrize("words", [["report", "RUN=none"], ["compare", "A=none", "B=none"],
-                                   ["reference", "RUN=none"], ["bench", "RESUME=none"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["report", "RUN=none"],
+        ["compare", "A=none", "B=none"],
+        ["reference", "RUN=none"],
+        ["bench", "RESUME=none"],
+    ],
+)
 def test_make_passes_the_words_as_they_are(words: list[str], tmp_path: Path) -> None:
-    done = subprocess.run(["make", *words, f"PYTHON={sys.executable}"], cwd=ROOT, text=True,
-                          capture_output=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        ["make", *words, f"PYTHON={sys.executable}"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == 2
     assert 'no run "none": expected the name of a run' in done.stderr

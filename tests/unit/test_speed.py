@@ -39,19 +39,25 @@ def test_30_blocks_of_full_take_less_than_500_mib(synthetic: Any, tmp_path: Path
     like = synthetic({f"page/{name}": 1e8 for name in ("host", "cmb", "bar")}, blocks=1)
     path = tmp_path / "journal.jsonl"
     with path.open("w") as journal:
-        header = like.header | {"matrix": matrix.as_json(), "plan": plan, "provenance":
-                                like.header["provenance"] | {"instrument": INSTRUMENT}}
+        header = like.header | {
+            "matrix": matrix.as_json(),
+            "plan": plan,
+            "provenance": like.header["provenance"] | {"instrument": INSTRUMENT},
+        }
         for record in itertools.chain([header], boots(matrix, plan, like)):
             journal.write(json.dumps(record, separators=(",", ":")) + "\n")
     counted = sum(boot["kind"] == "count" for boot in plan)
     mb = path.stat().st_size / 1e6
     assert counted > 6 * BLOCKS and mb > 150
-    done = subprocess.run([sys.executable, "-c", MAKE, tmp_path], text=True,
-                          stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE, tmp_path], text=True, stdout=subprocess.PIPE, check=True
+    )
     path.unlink()
     compared, aa, paths, points, problems, seconds, mib = done.stdout.split()
-    print(f"{len(plan)} boots, {counted} of them counted, {mb:.0f} MB, {compared} + {aa} cells "
-          f"compared: {seconds} s of CPU, {mib} MiB")
+    print(
+        f"{len(plan)} boots, {counted} of them counted, {mb:.0f} MB, {compared} + {aa} cells "
+        f"compared: {seconds} s of CPU, {mib} MiB"
+    )
     assert int(compared) > 60 and int(aa) > 20 and problems == "0"
     assert paths == str(sum(one.kind in FUNCTIONS for one in matrix.workloads))
     assert points == str(len(matrix.memory))
@@ -61,23 +67,31 @@ def test_30_blocks_of_full_take_less_than_500_mib(synthetic: Any, tmp_path: Path
 def full() -> Matrix:
     """The matrix for a published comparison, with more blocks, and counts in each of them."""
     matrix = read_matrix(CONFIGS / "matrix" / "full.toml")
-    counts, ordinary = (tuple(entry | {"blocks": BLOCKS} for entry in entries)
-                        for entries in (matrix.counts, matrix.ordinary))
+    counts, ordinary = (
+        tuple(entry | {"blocks": BLOCKS} for entry in entries)
+        for entries in (matrix.counts, matrix.ordinary)
+    )
     return dataclasses.replace(matrix, blocks=BLOCKS, counts=counts, ordinary=ordinary)
 
 
 def boots(matrix: Matrix, plan: list[Record], like: Any) -> Iterator[Record]:
     """The boots of a plan, each with its workloads, all ok."""
     draw = random.Random(1)
-    tables = {kind: [list(rows(draw, number)) for _ in range(LISTS)]
-              for kind, number in FUNCTIONS.items()}
+    tables = {
+        kind: [list(rows(draw, number)) for _ in range(LISTS)] for kind, number in FUNCTIONS.items()
+    }
     for planned in plan:
         provider = str(planned["provider"]).partition("+")[0]
         template = like.boot("b0-page-bar" if planned["kind"] != "fio" else f"b0-page-{provider}")
         works = matrix.workloads_for(planned["provider"], planned["variant"])
-        yield template | planned | {"workloads": [
-            counts(work, draw, tables[work.kind]) if work.kind in FUNCTIONS
-            else moved(work, draw, like_of(like, work.device or provider)) for work in works]}
+        yield template | planned | {
+            "workloads": [
+                counts(work, draw, tables[work.kind])
+                if work.kind in FUNCTIONS
+                else moved(work, draw, like_of(like, work.device or provider))
+                for work in works
+            ]
+        }
 
 
 def like_of(like: Any, provider: str) -> Record:
@@ -89,8 +103,12 @@ def like_of(like: Any, provider: str) -> Record:
 def rows(draw: random.Random, number: int) -> Iterator[Record]:
     """What the plugin counts of a path."""
     for i in range(number):
-        yield {"function": f"nvmet_rdma_function_{i}", "object": "drivers/nvme/target/rdma.o",
-               "subsystem": "nvmet", "per_io": round(100 + draw.random(), 4)}
+        yield {
+            "function": f"nvmet_rdma_function_{i}",
+            "object": "drivers/nvme/target/rdma.o",
+            "subsystem": "nvmet",
+            "per_io": round(100 + draw.random(), 4),
+        }
 
 
 def counts(work: Workload, draw: random.Random, tables: list[list[Record]]) -> Record:
@@ -102,19 +120,36 @@ def counts(work: Workload, draw: random.Random, tables: list[list[Record]]) -> R
     evidence = {
         "p2p": {"requests": work.ios, "bytes": size, "fallbacks": 0} if p2p else None,
         "device": {"reads": work.ios, "read_bytes": size, "writes": 0, "write_bytes": 0},
-        "pool": {"size": 2, "before": 2, "low": 1, "after": 2, "samples": 50} if p2p else None}
-    return {"name": work.name, "status": "ok", "error": None, "reasons": [], "metrics": None,
-            "evidence": evidence, "counts": {
-                "instrument": "insncount", "ios": work.ios, "per_io": round(per_io, 4),
-                "total": int(per_io * work.ios), "subsystems": {"nvmet": round(per_io, 4)},
-                "functions": functions, "reason": ""},
-            "virtual": {"duration_ns": int(per_io * work.ios), "bytes": size, "latency_ns": {
-                name: int(per_io) for name in ("p50", "p99", "p999", "max")}}}
+        "pool": {"size": 2, "before": 2, "low": 1, "after": 2, "samples": 50} if p2p else None,
+    }
+    return {
+        "name": work.name,
+        "status": "ok",
+        "error": None,
+        "reasons": [],
+        "metrics": None,
+        "evidence": evidence,
+        "counts": {
+            "instrument": "insncount",
+            "ios": work.ios,
+            "per_io": round(per_io, 4),
+            "total": int(per_io * work.ios),
+            "subsystems": {"nvmet": round(per_io, 4)},
+            "functions": functions,
+            "reason": "",
+        },
+        "virtual": {
+            "duration_ns": int(per_io * work.ios),
+            "bytes": size,
+            "latency_ns": {name: int(per_io) for name in ("p50", "p99", "p999", "max")},
+        },
+    }
 
 
 def moved(work: Workload, draw: random.Random, like: Record) -> Record:
     """The result of a workload of fio's, or of a pattern: like another one, at its own speed."""
     speed = draw.lognormvariate(0, 0.1)
-    metrics = like["metrics"] | {key: like["metrics"][key] * speed
-                                 for key in ("bytes_per_s", "iops")}
+    metrics = like["metrics"] | {
+        key: like["metrics"][key] * speed for key in ("bytes_per_s", "iops")
+    }
     return like | {"name": work.name, "metrics": metrics if work.kind == "fio" else None}

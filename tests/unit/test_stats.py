@@ -121,17 +121,25 @@ def test_two_pairs_give_a_ratio_but_no_interval_and_no_verdict(synthetic: Any) -
     assert "2 pairs: an interval needs 3" in result.notes
 
 
-@pytest.mark.parametrize("low, high, verdict", [
-    (-0.01, 0.01, "equivalent"), (-0.01, 0.03, "inconclusive"), (0.005, 0.015, "equivalent"),
-    (-0.09, -0.03, "worse"), (-0.09, -0.01, "inconclusive"), (0.03, 0.09, "better"),
-    (-0.09, 0.09, "inconclusive"),
-])
+@pytest.mark.parametrize(
+    "low, high, verdict",
+    [
+        (-0.01, 0.01, "equivalent"),
+        (-0.01, 0.03, "inconclusive"),
+        (0.005, 0.015, "equivalent"),
+        (-0.09, -0.03, "worse"),
+        (-0.09, -0.01, "inconclusive"),
+        (0.03, 0.09, "better"),
+        (-0.09, 0.09, "inconclusive"),
+    ],
+)
 def test_the_verdict_is_where_the_interval_lies(low: float, high: float, verdict: str) -> None:
     turned = {"better": "worse", "worse": "better"}
     assert verdict_of(Interval(low, high, "BCa"), 0.02) == verdict
     assert verdict_of(Interval(-high, -low, "BCa"), 0.02) == turned.get(verdict, verdict)
-    assert verdict_of(Interval(low, high, "BCa"), 0.02, less_is_better=True) \
-        == turned.get(verdict, verdict)
+    assert verdict_of(Interval(low, high, "BCa"), 0.02, less_is_better=True) == turned.get(
+        verdict, verdict
+    )
 
 
 def test_the_blocks_that_would_decide_do_decide() -> None:
@@ -165,8 +173,9 @@ def test_a_lost_boot_leaves_a_gap_with_its_reason(synthetic: Any) -> None:
     run = synthetic({"page/host": 1e8, "page/bar": 1e8})
     run.lose("b3-page-bar")
     run.boots.remove(run.boot("b5-page-host"))
-    run.result("b6-page-bar").update(status="failed", metrics=None, error={
-        "step": "fio", "expected": "exit 0", "got": "exit 1"})
+    run.result("b6-page-bar").update(
+        status="failed", metrics=None, error={"step": "fio", "expected": "exit 0", "got": "exit 1"}
+    )
     result = compared(run)
     assert len(result.pairs) == 5
     assert [(gap.block, gap.boot, gap.reason) for gap in result.missing] == [
@@ -179,8 +188,9 @@ def test_a_lost_boot_leaves_a_gap_with_its_reason(synthetic: Any) -> None:
 def test_cells_that_prove_data_are_not_timed(synthetic: Any) -> None:
     names = ("randread-4k-qd1", "randwrite-verify", "pattern-there")
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, workloads=names)
-    assert [c.question.workload["name"]
-            for c in compare_all(run.header, run.boots)] == ["randread-4k-qd1"]
+    assert [c.question.workload["name"] for c in compare_all(run.header, run.boots)] == [
+        "randread-4k-qd1"
+    ]
 
 
 def test_latency_has_ratios_and_no_verdict(synthetic: Any) -> None:

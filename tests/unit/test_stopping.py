@@ -27,12 +27,19 @@ SPEED = {"page/host": 1e8, "page/bar": 1e8, "page/cmb": 1e8}
 def run(synthetic: Any) -> Any:
     """Twelve blocks at most; "bar" is settled at once, "cmb" never: its boots swing by a half."""
     made = synthetic(SPEED, blocks=12, noise=0.0001)
-    made.header["stopping"] = plan_looks(3, 12, 600.0).shared(
-        {"throughput": 2, "aa-throughput": 0}).as_json()
+    made.header["stopping"] = (
+        plan_looks(3, 12, 600.0).shared({"throughput": 2, "aa-throughput": 0}).as_json()
+    )
     made.header["matrix"]["blocks"] = 3
     made.header["matrix"]["compare"] = [
-        {"name": name, "title": name, "baseline": {"variant": "page", "provider": "host"},
-         "candidate": {"variant": "page", "provider": name}} for name in ("bar", "cmb")]
+        {
+            "name": name,
+            "title": name,
+            "baseline": {"variant": "page", "provider": "host"},
+            "candidate": {"variant": "page", "provider": name},
+        }
+        for name in ("bar", "cmb")
+    ]
     for block in range(12):
         rate = 1e8 * (1.5 if block % 2 else 0.6)
         made.result(f"b{block}-page-cmb")["metrics"]["bytes_per_s"] = rate
@@ -58,16 +65,21 @@ def drive(run: Any, directory: Path, budget: Budget | None = None) -> Journal:
 
 
 def verdicts(made: dict[str, Any]) -> dict[str, tuple[str, int, float]]:
-    return {one["name"]: (cell["verdict"], cell["look"], cell["ratio"])
-            for one in made["compares"] for cell in one["cells"]}
+    return {
+        one["name"]: (cell["verdict"], cell["look"], cell["ratio"])
+        for one in made["compares"]
+        for cell in one["cells"]
+    }
 
 
 def test_boots_whose_cells_are_settled_are_not_run_and_the_others_go_on(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     journal = drive(run, tmp_path)
     ran = {boot["boot"] for boot in journal.boots}
     assert {f"b{block}-page-bar" for block in range(12)} & ran == {
-        f"b{block}-page-bar" for block in range(3)}
+        f"b{block}-page-bar" for block in range(3)
+    }
     assert {f"b{block}-page-{name}" for block in range(12) for name in ("host", "cmb")} <= ran
     assert journal.skipped["b7-page-bar"] == "every cell of it is settled (look 1, after 3 blocks)"
 
@@ -89,34 +101,66 @@ def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> No
     drive(run, tmp_path)
     made = build.write(tmp_path)
     assert made["ok"], made["problems"]
-    assert ("after 3, 5, 8, 12 blocks, as far as it came; intervals are of 98.75 %, better or "
-            "worse can be found from 8 blocks on with a p of at most 2.5 % after Holm, since with "
-            "fewer no p is that small; so all looks together stay at 5 % for each metric; a "
-            "verdict stays as it is") in made["notes"][0]
-    assert made["notes"][1] == ("9 boots were skipped: every cell of it is settled (look 1, after "
-                                "3 blocks)")
+    assert (
+        "after 3, 5, 8, 12 blocks, as far as it came; intervals are of 98.75 %, better or "
+        "worse can be found from 8 blocks on with a p of at most 2.5 % after Holm, since with "
+        "fewer no p is that small; so all looks together stay at 5 % for each metric; a "
+        "verdict stays as it is"
+    ) in made["notes"][0]
+    assert made["notes"][1] == (
+        "9 boots were skipped: every cell of it is settled (look 1, after " "3 blocks)"
+    )
     assert made["not_run"] == [] and made["totals"]["boots"]["skipped"] == 9
     assert made["stopping"]["skipped_boots"] == [f"b{block}-page-bar" for block in range(3, 12)]
     assert made["compares"][0]["cells"][0]["missing"] == []
     assert {k: made["stopping"][k] for k in ("looks", "used_looks", "settled", "open")} == {
-        "looks": [3, 5, 8, 12], "used_looks": 4, "settled": 1, "open": 1}
+        "looks": [3, 5, 8, 12],
+        "used_looks": 4,
+        "settled": 1,
+        "open": 1,
+    }
 
 
 def test_metrics_that_can_be_decided_at_other_looks_are_named(run: Any, tmp_path: Path) -> None:
     """Few cells of instructions take fewer blocks than many of throughput."""
     run.header["matrix"]["workloads"].append(
-        {"name": "null_blk-read", "rw": "read", "bs": 4096, "iodepth": 1, "numjobs": 1,
-         "verify": "", "kind": "ordinary", "providers": ["count"], "device": "null_blk", "ios": 10,
-         "variants": ["stock", "page"]})
+        {
+            "name": "null_blk-read",
+            "rw": "read",
+            "bs": 4096,
+            "iodepth": 1,
+            "numjobs": 1,
+            "verify": "",
+            "kind": "ordinary",
+            "providers": ["count"],
+            "device": "null_blk",
+            "ios": 10,
+            "variants": ["stock", "page"],
+        }
+    )
     run.header["plan"] += [
-        {"boot": f"b0-{variant}-count", "index": 99, "block": 0, "variant": variant,
-         "provider": "count", "kind": "count", "aa": False} for variant in ("stock", "page")]
-    run.header["stopping"] = plan_looks(3, 12, 600.0).shared(
-        {"throughput": 48, "instructions": 1, "virtual": 1}).as_json()
+        {
+            "boot": f"b0-{variant}-count",
+            "index": 99,
+            "block": 0,
+            "variant": variant,
+            "provider": "count",
+            "kind": "count",
+            "aa": False,
+        }
+        for variant in ("stock", "page")
+    ]
+    run.header["stopping"] = (
+        plan_looks(3, 12, 600.0)
+        .shared({"throughput": 48, "instructions": 1, "virtual": 1})
+        .as_json()
+    )
     (note,) = stopping_notes.notes(Journal.create(tmp_path / "journal.jsonl", run.header))
-    assert ("better or worse can be found in wall-clock throughput after 12 blocks with a p of at "
-            "most 5 % after Holm, in instructions per I/O from 8 blocks on with a p of at most "
-            "2.5 % after Holm, since with fewer no p is that small") in note
+    assert (
+        "better or worse can be found in wall-clock throughput after 12 blocks with a p of at "
+        "most 5 % after Holm, in instructions per I/O from 8 blocks on with a p of at most "
+        "2.5 % after Holm, since with fewer no p is that small"
+    ) in note
 
 
 def test_a_settled_verdict_stays_whatever_comes_later(run: Any, tmp_path: Path) -> None:
@@ -136,15 +180,17 @@ def test_intervals_are_as_wide_as_so_many_looks_need(run: Any, tmp_path: Path) -
 
 
 def test_a_boot_that_is_lost_before_a_look_and_run_again_after_it_does_not_change_it(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     made_of = run.boot("b1-page-bar") | {}
     run.header["plan"] = run.header["plan"]
     run.lose("b1-page-bar")
     run.result("b4-page-cmb")["metrics"]["bytes_per_s"] = 1e8
     journal = drive(run, tmp_path)
     before = build.build(tmp_path / "journal.jsonl")
-    journal.append(made_of | {"workloads": run.boot("b0-page-bar")["workloads"], "status": "ok",
-                              "lost": None})
+    journal.append(
+        made_of | {"workloads": run.boot("b0-page-bar")["workloads"], "status": "ok", "lost": None}
+    )
     after = build.build(tmp_path / "journal.jsonl")
     looked = [look.record["verdicts"] for look in journal.looks]
     assert looked[0]["bar/randread-4k-qd1/throughput"] == "inconclusive"  # two pairs
@@ -162,7 +208,8 @@ def test_when_all_is_settled_nothing_more_is_run(run: Any, tmp_path: Path) -> No
 
 
 def test_a_journal_whose_verdict_is_not_that_of_its_boots_is_a_problem(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     path = drive(run, tmp_path).path
     path.write_text(path.read_text().replace('"equivalent"', '"better"'))
     made = build.build(path)
@@ -170,7 +217,8 @@ def test_a_journal_whose_verdict_is_not_that_of_its_boots_is_a_problem(
 
 
 def test_a_spent_budget_ends_the_run_and_a_resumed_one_stays_ended(
-        run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     budget = Budget(600, 0)
@@ -178,12 +226,14 @@ def test_a_spent_budget_ends_the_run_and_a_resumed_one_stays_ended(
     journal = drive(run, tmp_path, budget)
     assert journal.boots == []
     assert journal.skipped["b0-page-host"].startswith(
-        "the budget of 10 min is used up: 9 min 5 s spent, block 0 would take about 1 min")
+        "the budget of 10 min is used up: 9 min 5 s spent, block 0 would take about 1 min"
+    )
     assert drive(run, tmp_path, budget).boots == []
 
 
 def test_a_clock_that_jumps_changes_neither_budget_nor_verdict(
-        run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     straight, jumping = tmp_path / "a", tmp_path / "b"
     straight.mkdir()
     jumping.mkdir()
@@ -197,11 +247,13 @@ def test_a_clock_that_jumps_changes_neither_budget_nor_verdict(
     assert verdicts(even) == verdicts(odd)
     assert not any("clock" in note for note in even["notes"])
     assert f"the clock was set back between {journal.boots[0]['boot']} (2031-01-01" in "".join(
-        odd["notes"])
+        odd["notes"]
+    )
 
 
-def test_time_spent_before_an_interruption_counts(run: Any, tmp_path: Path,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_spent_before_an_interruption_counts(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 5.0)
     run.boots = run.boots[:4]
     budget = Budget(100, drive(run, tmp_path).spent_s)
@@ -218,7 +270,8 @@ def test_time_that_two_boots_shared_counts_once(run: Any, tmp_path: Path) -> Non
 
 
 def test_a_boot_that_began_before_the_one_that_ended_first_is_no_jump_of_the_clock(
-        run: Any, tmp_path: Path) -> None:
+    run: Any, tmp_path: Path
+) -> None:
     run.boots = run.boots[:2]
     for boot, started, duration_s in zip(run.boots, ("12:00:05", "12:00:00"), (20.5, 25.0)):
         boot.update(started=f"2026-11-23T{started}+00:00", duration_s=duration_s)
@@ -226,10 +279,12 @@ def test_a_boot_that_began_before_the_one_that_ended_first_is_no_jump_of_the_clo
 
 
 def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
-        synthetic: Any, tmp_path: Path) -> None:
+    synthetic: Any, tmp_path: Path
+) -> None:
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.0001, twice=True)
-    run.header["stopping"] = plan_looks(3, 6, 600.0).shared(
-        {"throughput": 1, "aa-throughput": 1}).as_json()
+    run.header["stopping"] = (
+        plan_looks(3, 6, 600.0).shared({"throughput": 1, "aa-throughput": 1}).as_json()
+    )
     run.header["matrix"]["blocks"] = 3
     for block in range(6):  # A/A stays open, the comparison does not
         rate = 1e8 * (1.5 if block % 2 else 0.6)
@@ -240,14 +295,16 @@ def test_the_second_boot_of_an_aa_cell_is_run_beside_its_first_only(
 
 def test_the_second_boot_goes_on_while_its_first_does(synthetic: Any, tmp_path: Path) -> None:
     run = synthetic({"page/host": 1e8, "page/bar": 1e8}, blocks=6, noise=0.3, twice=True)
-    run.header["stopping"] = plan_looks(3, 6, 600.0).shared(
-        {"throughput": 1, "aa-throughput": 1}).as_json()
+    run.header["stopping"] = (
+        plan_looks(3, 6, 600.0).shared({"throughput": 1, "aa-throughput": 1}).as_json()
+    )
     run.header["matrix"]["blocks"] = 3
     assert len(drive(run, tmp_path).boots) == 24
 
 
-def test_what_the_budget_left_out_is_no_gap(run: Any, tmp_path: Path,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_budget_left_out_is_no_gap(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = Journal.create(tmp_path / "journal.jsonl", run.header)
     for boot in run.boots[:12]:
         journal.append(boot)
@@ -259,8 +316,10 @@ def test_what_the_budget_left_out_is_no_gap(run: Any, tmp_path: Path,
     assert made["totals"]["boots"]["skipped"] == 24
 
 
-@pytest.mark.parametrize(("first", "most", "looks"), [
-    (3, 12, (3, 5, 8, 12)), (10, 20, (10, 15, 20)), (4, 4, (4,)), (1, 4, (1, 2, 3, 4))])
+@pytest.mark.parametrize(
+    ("first", "most", "looks"),
+    [(3, 12, (3, 5, 8, 12)), (10, 20, (10, 15, 20)), (4, 4, (4,)), (1, 4, (1, 2, 3, 4))],
+)
 def test_looks_grow_by_half(first: int, most: int, looks: tuple[int, ...]) -> None:
     planned = plan_looks(first, most, 60.0)
     assert planned.blocks == looks
@@ -268,11 +327,20 @@ def test_looks_grow_by_half(first: int, most: int, looks: tuple[int, ...]) -> No
     assert plan_looks(first, most, None).blocks == (first,)
 
 
-@pytest.mark.parametrize(("first", "most", "cells", "deciding"), [
-    (3, 16, 48, (12, 16)), (3, 16, 1, (8, 12, 16)), (3, 16, 200, (16,)), (3, 16, 5000, (16,)),
-    (14, 24, 98, (14, 21, 24)), (8, 8, 48, (8,))])
+@pytest.mark.parametrize(
+    ("first", "most", "cells", "deciding"),
+    [
+        (3, 16, 48, (12, 16)),
+        (3, 16, 1, (8, 12, 16)),
+        (3, 16, 200, (16,)),
+        (3, 16, 5000, (16,)),
+        (14, 24, 98, (14, 21, 24)),
+        (8, 8, 48, (8,)),
+    ],
+)
 def test_only_looks_with_blocks_enough_share_the_error_rate_of_better_and_worse(
-        first: int, most: int, cells: int, deciding: tuple[int, ...]) -> None:
+    first: int, most: int, cells: int, deciding: tuple[int, ...]
+) -> None:
     looks = plan_looks(first, most, 60.0).shared({"throughput": cells})
     assert looks.deciding("throughput") == deciding
     shares = [looks.share("throughput", number) for number in range(1, len(looks.blocks) + 1)]
@@ -280,8 +348,9 @@ def test_only_looks_with_blocks_enough_share_the_error_rate_of_better_and_worse(
     for blocks, share in zip(looks.blocks[:-1], shares):
         assert not share or blocks >= fewest_pairs(cells, share)
     one_more = ALPHA / (len(deciding) + 1)  # a look earlier could call nothing
-    assert all(blocks < fewest_pairs(cells, one_more) for blocks in looks.blocks
-               if blocks < deciding[0])
+    assert all(
+        blocks < fewest_pairs(cells, one_more) for blocks in looks.blocks if blocks < deciding[0]
+    )
 
 
 def test_a_journal_from_before_keeps_the_looks_that_it_was_planned_with(run: Any) -> None:
@@ -291,7 +360,10 @@ def test_a_journal_from_before_keeps_the_looks_that_it_was_planned_with(run: Any
 
     run.header["stopping"]["shares"] = {"cells": [0, 0, 0, 0.05], "aa": [0, 0, 0.02, 0.03]}
     assert shares("throughput", "instructions", "aa-throughput") == [
-        [0, 0, 0, 0.05], [0, 0, 0, 0.05], [0, 0, 0.02, 0.03]]
+        [0, 0, 0, 0.05],
+        [0, 0, 0, 0.05],
+        [0, 0, 0.02, 0.03],
+    ]
     del run.header["stopping"]["shares"]
     assert shares("throughput") == [[ALPHA / 4] * 4]
     assert looks_of({"matrix": {"blocks": 7}}).blocks == (7,)  # type: ignore[typeddict-item]
@@ -299,32 +371,67 @@ def test_a_journal_from_before_keeps_the_looks_that_it_was_planned_with(run: Any
 
 def test_a_run_says_before_it_begins_when_it_can_decide() -> None:
     for first, most, budget, cells, said in (
-            (3, 16, None, 48, "3 blocks cannot call any of 48 cells of wall-clock throughput "
-             "better or worse, which takes 11: what it can show is that cells are equivalent; with "
-             "a BUDGET it goes on to 16"),
-            (3, 16, 60.0, 48, "the first of 48 cells of wall-clock throughput can be called better "
-             "or worse after 12 blocks, with a p of at most 2.5 % after Holm; equivalent at any "
-             "look"),
-            (3, 8, 60.0, 48, "8 blocks cannot call any of 48 cells of wall-clock throughput better "
-             "or worse, which takes 11: what it can show is that cells are equivalent"),
-            (1, 4, None, 4, "1 block cannot call any of 4 cells of wall-clock throughput better "
-             "or worse, which takes 8"),
-            (14, 24, None, 98, "14 blocks can call any of 98 cells of wall-clock throughput better "
-             "or worse, which takes 12"),
-            (3, 16, None, 0, "")):
+        (
+            3,
+            16,
+            None,
+            48,
+            "3 blocks cannot call any of 48 cells of wall-clock throughput "
+            "better or worse, which takes 11: what it can show is that cells are equivalent; with "
+            "a BUDGET it goes on to 16",
+        ),
+        (
+            3,
+            16,
+            60.0,
+            48,
+            "the first of 48 cells of wall-clock throughput can be called better "
+            "or worse after 12 blocks, with a p of at most 2.5 % after Holm; equivalent at any "
+            "look",
+        ),
+        (
+            3,
+            8,
+            60.0,
+            48,
+            "8 blocks cannot call any of 48 cells of wall-clock throughput better "
+            "or worse, which takes 11: what it can show is that cells are equivalent",
+        ),
+        (
+            1,
+            4,
+            None,
+            4,
+            "1 block cannot call any of 4 cells of wall-clock throughput better "
+            "or worse, which takes 8",
+        ),
+        (
+            14,
+            24,
+            None,
+            98,
+            "14 blocks can call any of 98 cells of wall-clock throughput better "
+            "or worse, which takes 12",
+        ),
+        (3, 16, None, 0, ""),
+    ):
         looks = plan_looks(first, most, budget).shared({"throughput": cells, "virtual": 200})
         planned = [(looks.blocks[-1], most)] * cells
         assert first_decision(looks, "throughput", planned) == said
 
 
 def test_the_plan_of_a_run_counts_its_cells_by_metric_before_any_data(
-        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("p2pbench.measure.run.RESULTS", tmp_path)
-    for name, cells, twice in (("quick", (10, 13, 2, 34), (10, 13, 0, 22)),
-                               ("full", (80, 65, 24, 120), (80, 65, 4, 100))):
+    for name, cells, twice in (
+        ("quick", (10, 13, 2, 34), (10, 13, 0, 22)),
+        ("full", (80, 65, 24, 120), (80, 65, 4, 100)),
+    ):
         made = Run.new(find_matrix(name), 1, 1200.0)
         assert made.cells() == dict(zip(FAMILIES, cells)) | {
-            f"aa-{family}": number for family, number in zip(FAMILIES, twice)}
+            f"aa-{family}": number for family, number in zip(FAMILIES, twice)
+        }
         assert made.looks.blocks[-1] == 1 + max(boot.block for boot in made.plan)
 
 
@@ -335,23 +442,29 @@ def wide(synthetic: Any) -> Any:
     made = synthetic(SPEED | {"page/bar": 1e8}, blocks=16, noise=0.02, workloads=names)
     made.header["matrix"]["blocks"] = 3
     made.header["matrix"]["compare"] = [
-        {"name": "bar", "title": "bar", "baseline": {"variant": "page", "provider": "host"},
-         "candidate": {"variant": "page", "provider": "bar"}}]
+        {
+            "name": "bar",
+            "title": "bar",
+            "baseline": {"variant": "page", "provider": "host"},
+            "candidate": {"variant": "page", "provider": "bar"},
+        }
+    ]
     for block in range(16):
         made.result(f"b{block}-page-bar", "randread-1k-qd1")["metrics"]["bytes_per_s"] *= 0.5
     return made
 
 
 def test_a_loss_of_a_half_in_one_of_48_cells_is_worse_after_12_blocks(
-        wide: Any, tmp_path: Path) -> None:
-    wide.header["stopping"] = plan_looks(3, 16, 600.0).shared(
-        {"throughput": 48, "aa-throughput": 0}).as_json()
+    wide: Any, tmp_path: Path
+) -> None:
+    wide.header["stopping"] = (
+        plan_looks(3, 16, 600.0).shared({"throughput": 48, "aa-throughput": 0}).as_json()
+    )
     journal = drive(wide, tmp_path)
     name = "bar/randread-1k-qd1/throughput"
     found = [(look.record["blocks"], look.record["verdicts"][name]) for look in journal.looks]
     assert found == [(3, "inconclusive"), (5, "inconclusive"), (8, "inconclusive"), (12, "worse")]
-    cells = {cell["workload"]: cell
-             for cell in build.build(journal.path)["compares"][0]["cells"]}
+    cells = {cell["workload"]: cell for cell in build.build(journal.path)["compares"][0]["cells"]}
     assert cells["randread-1k-qd1"]["look"] == 4
     assert {cell["verdict"] for cell in cells.values()} <= {"worse", "equivalent", "inconclusive"}
     assert sum(cell["verdict"] == "worse" for cell in cells.values()) == 1
@@ -364,22 +477,34 @@ def test_a_budget_has_a_unit() -> None:
             parse_budget(wrong)
 
 
-@pytest.mark.parametrize(("seconds", "words"), [
-    (0, "0 s"), (59.4, "59 s"), (60, "1 min"), (90, "1 min 30 s"), (3570, "59 min 30 s"),
-    (3599.6, "1 h"), (7200, "2 h"), (108027, "30 h"), (108040, "30 h 1 min"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min"),
+        (90, "1 min 30 s"),
+        (3570, "59 min 30 s"),
+        (3599.6, "1 h"),
+        (7200, "2 h"),
+        (108027, "30 h"),
+        (108040, "30 h 1 min"),
+    ],
+)
 def test_a_time_is_said_in_hours_from_an_hour_on(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
 
 
-def test_two_journals_of_different_seeds_in_one_file_are_refused(
-        run: Any, tmp_path: Path) -> None:
+def test_two_journals_of_different_seeds_in_one_file_are_refused(run: Any, tmp_path: Path) -> None:
     path = drive(run, tmp_path).path
     lines = path.read_text().splitlines()
     other = json.loads(lines[0]) | {"seed": 99}
     path.write_text("\n".join([*lines, json.dumps(other), *lines[1:]]) + "\n")
-    with pytest.raises(JournalError, match=f"journal.jsonl:{len(lines) + 1}: a second header, of "
-                                           "run .* with seed 99: these are two journals"):
+    with pytest.raises(
+        JournalError,
+        match=f"journal.jsonl:{len(lines) + 1}: a second header, of "
+        "run .* with seed 99: these are two journals",
+    ):
         Journal.open(path)
 
 
@@ -388,8 +513,11 @@ def test_a_boot_of_another_seeds_order_is_refused(run: Any, tmp_path: Path) -> N
     lines = path.read_text().splitlines()
     lines[3] = json.dumps(json.loads(lines[3]) | {"index": 0})
     path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(JournalError, match="journal.jsonl:4: .* says index 0, the plan says 2: it "
-                                           "is of another run, not of this one with seed 1"):
+    with pytest.raises(
+        JournalError,
+        match="journal.jsonl:4: .* says index 0, the plan says 2: it "
+        "is of another run, not of this one with seed 1",
+    ):
         Journal.open(path)
 
 

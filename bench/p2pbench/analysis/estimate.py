@@ -62,8 +62,12 @@ class Interval:
 
     def in_report(self) -> dict[str, Any]:
         """The bounds as ratios, as reports hold them."""
-        return {"low": math.exp(self.low), "high": math.exp(self.high),
-                "confidence": self.confidence, "method": self.method}
+        return {
+            "low": math.exp(self.low),
+            "high": math.exp(self.high),
+            "confidence": self.confidence,
+            "method": self.method,
+        }
 
 
 def fewest_for_bootstrap(confidence: float = CONFIDENCE) -> int:
@@ -71,8 +75,9 @@ def fewest_for_bootstrap(confidence: float = CONFIDENCE) -> int:
     return 1 + math.ceil(-math.log2(1 - confidence) - 1e-9)
 
 
-def interval_of(log_ratios: Sequence[float], seed: Sequence[int],
-                confidence: float = CONFIDENCE) -> Interval | None:
+def interval_of(
+    log_ratios: Sequence[float], seed: Sequence[int], confidence: float = CONFIDENCE
+) -> Interval | None:
     """The interval of the median of `log_ratios`; None under 3 of them (see above)."""
     if len(log_ratios) < FEWEST_PAIRS:
         return None
@@ -113,8 +118,9 @@ def _median_by_rank(values: Sequence[float]) -> Callable[..., Any]:
     return median
 
 
-def bootstrap(samples: tuple[Any, ...], statistic: Any, seed: Sequence[int],
-              confidence: float = CONFIDENCE) -> Interval:
+def bootstrap(
+    samples: tuple[Any, ...], statistic: Any, seed: Sequence[int], confidence: float = CONFIDENCE
+) -> Interval:
     """The interval of a statistic of arrays that are drawn each by itself; it takes an axis.
 
     BCa; the percentile interval where BCa has no value (data that hardly differ).
@@ -137,14 +143,20 @@ def bootstrap(samples: tuple[Any, ...], statistic: Any, seed: Sequence[int],
         low, high = float(bounds.low), float(bounds.high)
         if math.isfinite(low) and math.isfinite(high):
             break
-    note = "" if method == "BCa" else (
-        "these figures differ too little for the bootstrap's correction (BCa), so the interval is "
-        "its plain percentiles")
+    note = (
+        ""
+        if method == "BCa"
+        else (
+            "these figures differ too little for the bootstrap's correction (BCa), so the interval "
+            "is its plain percentiles"
+        )
+    )
     return Interval(low, high, method, note, confidence)
 
 
-def verdict_of(interval: Interval | None, margin: float, less_is_better: bool = False,
-               significant: bool = True) -> str:
+def verdict_of(
+    interval: Interval | None, margin: float, less_is_better: bool = False, significant: bool = True
+) -> str:
     """better, worse, equivalent or inconclusive, as the table above says."""
     if interval is None:
         return "inconclusive"
@@ -156,14 +168,29 @@ def verdict_of(interval: Interval | None, margin: float, less_is_better: bool = 
     return "worse" if (interval.low > edge) == less_is_better else "better"
 
 
-def blocks_needed(log_ratios: Sequence[float], margin: float, alpha: float = ALPHA,
-                  cells: int = 1, share: float = ALPHA) -> int | None:
+def blocks_needed(
+    log_ratios: Sequence[float],
+    margin: float,
+    alpha: float = ALPHA,
+    cells: int = 1,
+    share: float = ALPHA,
+) -> int | None:
     """How many blocks would decide (formula above), at most MOST_BLOCKS; None under 3 pairs."""
     if len(log_ratios) < FEWEST_PAIRS:
         return None
-    return needed_to_decide(len(log_ratios), Scatter(
-        float(np.median(log_ratios)), float(np.mean(log_ratios)),
-        float(np.std(log_ratios, ddof=1))), margin, alpha, cells, share, fewest_pairs(cells, share))
+    return needed_to_decide(
+        len(log_ratios),
+        Scatter(
+            float(np.median(log_ratios)),
+            float(np.mean(log_ratios)),
+            float(np.std(log_ratios, ddof=1)),
+        ),
+        margin,
+        alpha,
+        cells,
+        share,
+        fewest_pairs(cells, share),
+    )
 
 
 class Scatter(NamedTuple):
@@ -174,8 +201,9 @@ class Scatter(NamedTuple):
     spread: float
 
 
-def needed_to_decide(there: int, found: Scatter, margin: float, alpha: float, cells: int,
-                     share: float, fewest: int) -> int:
+def needed_to_decide(
+    there: int, found: Scatter, margin: float, alpha: float, cells: int, share: float, fewest: int
+) -> int:
     """The most of what each part of a verdict needs (formula above), one more than are there.
 
     fewest: the n under which no p can be small enough.
@@ -187,13 +215,16 @@ def needed_to_decide(there: int, found: Scatter, margin: float, alpha: float, ce
         _blocks_for(_half_width(alpha) * found.spread, abs(middle - edge)),
     ]
     if middle > edge:
-        needed += [fewest, _blocks_for(_normal(1 - share / (2 * cells)) * found.spread,
-                                       abs(found.mean))]
+        needed += [
+            fewest,
+            _blocks_for(_normal(1 - share / (2 * cells)) * found.spread, abs(found.mean)),
+        ]
     return max(needed)
 
 
-def least_found(half_width: float, pairs: int, margin: float, alpha: float, cells: int,
-                share: float) -> float:
+def least_found(
+    half_width: float, pairs: int, margin: float, alpha: float, cells: int, share: float
+) -> float:
     """The |ln ratio| that is found in half of the runs ("found" above); 2 pairs or more."""
     error = half_width / _half_width(alpha)
     quantile = float(scipy.stats.t.isf(share / (2 * cells), pairs - 1))

@@ -42,8 +42,9 @@ class _Result:
     @property
     def is_valid(self) -> bool:
         """Whether it counts: its path is proved."""
-        return (self.result["status"] == "ok" and self.counts["per_io"] is not None
-                and not self.doubts)
+        return (
+            self.result["status"] == "ok" and self.counts["per_io"] is not None and not self.doubts
+        )
 
 
 def section(header: Header, boots: Sequence[BootRecord]) -> dict[str, Any] | None:
@@ -51,8 +52,12 @@ def section(header: Header, boots: Sequence[BootRecord]) -> dict[str, Any] | Non
     workloads = {one["name"]: one for one in header["matrix"]["workloads"] if one["kind"] in KINDS}
     if not any(boot.get("kind") == COUNT for boot in header["plan"]):
         return None
-    results = [(boot, result) for boot in boots if boot.get("kind") == COUNT
-               for result in boot["workloads"]]
+    results = [
+        (boot, result)
+        for boot in boots
+        if boot.get("kind") == COUNT
+        for result in boot["workloads"]
+    ]
     counts = [cast(Counts, result.get("counts")) for _, result in results if result.get("counts")]
     counted = [one for one in counts if one["per_io"] is not None]
     reasons = [str(one["reason"]) for one in counts if one["reason"]]
@@ -67,13 +72,18 @@ def section(header: Header, boots: Sequence[BootRecord]) -> dict[str, Any] | Non
         "instrument": ", ".join(sorted({str(one["instrument"]) for one in counted})),
         "absent": "" if counted else (reasons or ["no boot has counted yet"])[0],
         "boot_s": _boot_times(boots),
-        "cells": [cell for name, one in workloads.items()
-                  if (cell := _cell(one, found[name], absent))],
+        "cells": [
+            cell for name, one in workloads.items() if (cell := _cell(one, found[name], absent))
+        ],
         "symbols": symbols,
         # Those of the fabric's paths are told with the cells of the report.
-        "problems": [problem for name, workload in workloads.items()
-                     if workload["kind"] == ORDINARY
-                     for one in found[name] for problem in _problems(one)],
+        "problems": [
+            problem
+            for name, workload in workloads.items()
+            if workload["kind"] == ORDINARY
+            for one in found[name]
+            for problem in _problems(one)
+        ],
     }
 
 
@@ -88,8 +98,12 @@ def path_of(workload: WorkloadRecord) -> str:
 
 def _absent(symbols: Iterable[Mapping[str, Any]]) -> set[tuple[str, str, str]]:
     """Variant, object and name of the functions that a build does not have by any name."""
-    return {(variant, str(one.get("object")), plain_name(one["function"])) for one in symbols
-            for variant in one["absent"] if variant not in one.get("as", {})}
+    return {
+        (variant, str(one.get("object")), plain_name(one["function"]))
+        for one in symbols
+        for variant in one["absent"]
+        if variant not in one.get("as", {})
+    }
 
 
 def _boot_times(boots: Sequence[BootRecord]) -> dict[str, float] | None:
@@ -104,24 +118,34 @@ def _boot_times(boots: Sequence[BootRecord]) -> dict[str, float] | None:
     both = times[COUNT].keys() & times[FIO].keys()
     if not both:
         return None
-    return {name: statistics.median([one for variant in both for one in times[kind][variant]])
-            for name, kind in (("counted", COUNT), ("plain", FIO))}
+    return {
+        name: statistics.median([one for variant in both for one in times[kind][variant]])
+        for name, kind in (("counted", COUNT), ("plain", FIO))
+    }
 
 
-def _cell(workload: WorkloadRecord, results: Iterable[_Result],
-          absent: Container[tuple[str, str, str]]) -> dict[str, Any] | None:
+def _cell(
+    workload: WorkloadRecord, results: Iterable[_Result], absent: Container[tuple[str, str, str]]
+) -> dict[str, Any] | None:
     """One workload in each variant that counted it."""
     valid = [one for one in results if one.is_valid]
-    found = {variant: counts for variant in workload.get("variants", [])
-             if (counts := [one.counts for one in valid if one.boot["variant"] == variant])}
+    found = {
+        variant: counts
+        for variant in workload.get("variants", [])
+        if (counts := [one.counts for one in valid if one.boot["variant"] == variant])
+    }
     if not found:
         return None
     names, functions = list(found), _functions(found, absent)
     return {
-        "kind": KINDS[workload["kind"]], "path": path_of(workload), "workload": workload["name"],
-        "device": workload.get("device", ""), "evidence": _evidence(workload, valid),
+        "kind": KINDS[workload["kind"]],
+        "path": path_of(workload),
+        "workload": workload["name"],
+        "device": workload.get("device", ""),
+        "evidence": _evidence(workload, valid),
         "variants": {variant: _figures(counts) for variant, counts in found.items()},
-        "baseline": names[0], "candidates": names[1:],
+        "baseline": names[0],
+        "candidates": names[1:],
         "functions": functions[:MOST_FUNCTIONS],
         "others": max(0, len(functions) - MOST_FUNCTIONS),
     }
@@ -141,33 +165,58 @@ def _evidence(workload: WorkloadRecord, valid: Sequence[_Result]) -> dict[str, i
 def _figures(counts: Sequence[Counts]) -> dict[str, Any]:
     totals = [float(one["per_io"]) for one in counts]
     names = sorted({name for one in counts for name in one["subsystems"]})
-    return {"n": len(totals), "per_io": statistics.median(totals), "min": min(totals),
-            "max": max(totals),
-            "subsystems": {name: statistics.median([one["subsystems"].get(name, 0.0)
-                                                    for one in counts]) for name in names}}
+    return {
+        "n": len(totals),
+        "per_io": statistics.median(totals),
+        "min": min(totals),
+        "max": max(totals),
+        "subsystems": {
+            name: statistics.median([one["subsystems"].get(name, 0.0) for one in counts])
+            for name in names
+        },
+    }
 
 
-def _functions(found: Mapping[str, Sequence[Counts]],
-               absent: Container[tuple[str, str, str]]) -> list[dict[str, Any]]:
+def _functions(
+    found: Mapping[str, Sequence[Counts]], absent: Container[tuple[str, str, str]]
+) -> list[dict[str, Any]]:
     """The functions, those first that differ most from the first variant.
 
     `unseen` are variants that have a function and did not run it, where another one did: they
     took another way, or the compiler has put it into all of its callers and kept the symbol.
     """
-    tables = {variant: {key: value for key, value in medians(counts).items() if key[2] != OTHER}
-              for variant, counts in found.items()}
+    tables = {
+        variant: {key: value for key, value in medians(counts).items() if key[2] != OTHER}
+        for variant, counts in found.items()
+    }
     baseline, *candidates = tables
     rows = []
     for key in sorted(set().union(*tables.values())):
         per_io = {variant: table.get(key, 0.0) for variant, table in tables.items()}
-        rows.append({"function": key[0], "object": key[1], "subsystem": key[2], "per_io": per_io,
-                     "difference": {name: round(per_io[name] - per_io[baseline], 4)
-                                    for name in candidates},
-                     "unseen": [name for name, value in per_io.items() if value == 0
-                                and max(per_io.values()) >= _ONCE
-                                and (name, key[1], key[0]) not in absent]})
-    rows.sort(key=lambda row: -max((abs(value) for value in cast(
-        "dict[str, float]", row["difference"]).values()), default=0.0))
+        rows.append(
+            {
+                "function": key[0],
+                "object": key[1],
+                "subsystem": key[2],
+                "per_io": per_io,
+                "difference": {
+                    name: round(per_io[name] - per_io[baseline], 4) for name in candidates
+                },
+                "unseen": [
+                    name
+                    for name, value in per_io.items()
+                    if value == 0
+                    and max(per_io.values()) >= _ONCE
+                    and (name, key[1], key[0]) not in absent
+                ],
+            }
+        )
+    rows.sort(
+        key=lambda row: -max(
+            (abs(value) for value in cast("dict[str, float]", row["difference"]).values()),
+            default=0.0,
+        )
+    )
     return rows
 
 
@@ -193,6 +242,7 @@ def _problems(one: _Result) -> list[str]:
     """A counted workload that failed, or whose path is not proved, in one line each."""
     error, named = one.result["error"], f"{one.boot['boot']} {one.result['name']}"
     if error:
-        return [f"{named}: {one.result['status']}: expected {error['expected']}, "
-                f"got {error['got']}"]
+        return [
+            f"{named}: {one.result['status']}: expected {error['expected']}, " f"got {error['got']}"
+        ]
     return [f"{named}: invalid: {'; '.join(one.doubts)}"] if one.doubts else []

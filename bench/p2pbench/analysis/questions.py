@@ -18,8 +18,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from p2pbench.records.kinds import COUNT, FIO, ORDINARY, PROVIDERS, has_queues_in_cmb, plain
-from p2pbench.records.metrics import (AA, BY_COMPARE, BY_PATH, BY_PROVIDER, FAMILIES, METRICS,
-                                      VIRTUAL, Metric, asked)
+from p2pbench.records.metrics import (
+    AA,
+    BY_COMPARE,
+    BY_PATH,
+    BY_PROVIDER,
+    FAMILIES,
+    METRICS,
+    VIRTUAL,
+    Metric,
+    asked,
+)
 from p2pbench.records.records import CompareRecord, Header, PlannedBoot, Side, WorkloadRecord
 from p2pbench.records.virtual_time import least_ios
 
@@ -49,8 +58,12 @@ class Question:
 
 def questions(header: Header) -> list[Question]:
     """Every question that the plan of a run can answer."""
-    return (_in_virtual_time(header) + _of_compares(header) + _of_paths(header)
-            + _against_itself(header))
+    return (
+        _in_virtual_time(header)
+        + _of_compares(header)
+        + _of_paths(header)
+        + _against_itself(header)
+    )
 
 
 def is_timed(workload: WorkloadRecord) -> bool:
@@ -84,10 +97,12 @@ def compares_of(found: Sequence[Question], header: Header) -> list[CompareRecord
     """The compares of these questions: virtual time first, as it decides most; then those of the
     matrix, even without any question; then the rest.
     """
-    timed = [question.compare for question in found
-             if METRICS[question.metric].asked == BY_PROVIDER]
-    return _unique([*timed, *header["matrix"]["compare"],
-                    *(question.compare for question in found)])
+    timed = [
+        question.compare for question in found if METRICS[question.metric].asked == BY_PROVIDER
+    ]
+    return _unique(
+        [*timed, *header["matrix"]["compare"], *(question.compare for question in found)]
+    )
 
 
 def _of_compares(header: Header) -> list[Question]:
@@ -109,12 +124,20 @@ def _in_virtual_time(header: Header) -> list[Question]:
     """Throughput and latency of what is counted; grouped by metric, provider and candidate."""
     if not has_virtual_time(header):
         return []
-    listed = [question for workload in header["matrix"]["workloads"]
-              for metric in virtual_metrics(workload)
-              for question in _of_provider(header, workload, metric)]
+    listed = [
+        question
+        for workload in header["matrix"]["workloads"]
+        for metric in virtual_metrics(workload)
+        for question in _of_provider(header, workload, metric)
+    ]
     places = [question.compare["name"] for question in listed]
-    return sorted(listed, key=lambda question: (METRICS[question.metric].family != VIRTUAL,
-                                                places.index(question.compare["name"])))
+    return sorted(
+        listed,
+        key=lambda question: (
+            METRICS[question.metric].family != VIRTUAL,
+            places.index(question.compare["name"]),
+        ),
+    )
 
 
 def _of_provider(header: Header, workload: WorkloadRecord, metric: str) -> Iterator[Question]:
@@ -124,11 +147,14 @@ def _of_provider(header: Header, workload: WorkloadRecord, metric: str) -> Itera
         device = workload.get("device", "")
         memory, queues = plain(device), has_queues_in_cmb(device)
         more = f"-{candidate['variant']}" if len(sides) > 2 else ""
-        compare = CompareRecord(name=f"{family}-{memory}{'-sqes' if queues else ''}{more}",
-                                title=f"{FAMILIES[family]}, {candidate['variant']} against "
-                                      f"{sides[0]['variant']}, {PROVIDERS[memory].memory}"
-                                      f"{', queues in the CMB' if queues else ''}",
-                                baseline=sides[0], candidate=candidate)
+        compare = CompareRecord(
+            name=f"{family}-{memory}{'-sqes' if queues else ''}{more}",
+            title=f"{FAMILIES[family]}, {candidate['variant']} against "
+            f"{sides[0]['variant']}, {PROVIDERS[memory].memory}"
+            f"{', queues in the CMB' if queues else ''}",
+            baseline=sides[0],
+            candidate=candidate,
+        )
         yield Question(compare, workload, metric)
 
 
@@ -151,10 +177,12 @@ def _of_path(header: Header, workload: WorkloadRecord, metric: Metric) -> Iterat
     for candidate in sides[1:]:
         only = len(sides) == 2 and workload["kind"] == COUNT
         where = candidate["provider"].removeprefix(COUNT).replace("+", "-")
-        compare = CompareRecord(name=name + where + ("" if only else f"-{candidate['variant']}"),
-                                title=f"{what}, {candidate['variant']} against "
-                                      f"{sides[0]['variant']}",
-                                baseline=sides[0], candidate=candidate)
+        compare = CompareRecord(
+            name=name + where + ("" if only else f"-{candidate['variant']}"),
+            title=f"{what}, {candidate['variant']} against " f"{sides[0]['variant']}",
+            baseline=sides[0],
+            candidate=candidate,
+        )
         yield Question(compare, workload, metric.name)
 
 
@@ -163,9 +191,11 @@ def _against_itself(header: Header) -> list[Question]:
     for variant, provider in _planned(header, FIO, second=True):
         for metric in asked(BY_COMPARE):
             compare = _itself(Side(variant=variant, provider=provider), "aa", metric.shown)
-            listed += [Question(compare, workload, metric.name, second=True)
-                       for workload in header["matrix"]["workloads"]
-                       if is_timed(workload) and provider in workload["providers"]]
+            listed += [
+                Question(compare, workload, metric.name, second=True)
+                for workload in header["matrix"]["workloads"]
+                if is_timed(workload) and provider in workload["providers"]
+            ]
     for variant, provider in _planned(header, COUNT, second=True):
         listed += _counted_twice(header, Side(variant=variant, provider=provider))
     return listed
@@ -173,39 +203,54 @@ def _against_itself(header: Header) -> list[Question]:
 
 def _counted_twice(header: Header, side: Side) -> Iterator[Question]:
     """What is counted in a side, and how long it takes in virtual time, against itself."""
-    workloads = [workload for workload in header["matrix"]["workloads"]
-                 if workload["kind"] in COUNTED and side in counted_sides(header, workload)]
+    workloads = [
+        workload
+        for workload in header["matrix"]["workloads"]
+        if workload["kind"] in COUNTED and side in counted_sides(header, workload)
+    ]
     for metric in asked(BY_PATH):
         compare = _itself(side, f"{AA}{metric.family}", FAMILIES[metric.family])
-        yield from (Question(compare, workload, metric.name, second=True)
-                    for workload in workloads)
+        yield from (Question(compare, workload, metric.name, second=True) for workload in workloads)
     if not has_virtual_time(header):
         return
     for family in dict.fromkeys(metric.family for metric in asked(BY_PROVIDER)):
         compare = _itself(side, f"{AA}{family}", FAMILIES[family])
-        yield from (Question(compare, workload, name, second=True) for workload in workloads
-                    for name in virtual_metrics(workload) if METRICS[name].family == family)
+        yield from (
+            Question(compare, workload, name, second=True)
+            for workload in workloads
+            for name in virtual_metrics(workload)
+            if METRICS[name].family == family
+        )
 
 
 def _itself(side: Side, name: str, what: str) -> CompareRecord:
     both = f"{side['variant']}/{side['provider']}"
-    return CompareRecord(name=f"{name}-{side['variant']}-{side['provider']}",
-                         title=f"A/A: {what} of {both} against itself",
-                         baseline=side, candidate=side)
+    return CompareRecord(
+        name=f"{name}-{side['variant']}-{side['provider']}",
+        title=f"A/A: {what} of {both} against itself",
+        baseline=side,
+        candidate=side,
+    )
 
 
 def counted_sides(header: Header, workload: WorkloadRecord) -> list[Side]:
     """The sides that count a workload, in the order in which the matrix lists their variants."""
     planned = _planned(header, COUNT, second=False)
-    return [Side(variant=variant, provider=provider)
-            for name in workload.get("variants", []) for variant, provider in planned
-            if name == variant and provider in workload["providers"]]
+    return [
+        Side(variant=variant, provider=provider)
+        for name in workload.get("variants", [])
+        for variant, provider in planned
+        if name == variant and provider in workload["providers"]
+    ]
 
 
 def _planned(header: Header, kind: str, second: bool) -> dict[tuple[str, str], PlannedBoot]:
     """The sides that the plan boots with this kind, the second time in a block or the first."""
-    return {(boot["variant"], boot["provider"]): boot for boot in header["plan"]
-            if boot.get("kind", FIO) == kind and boot.get("aa", False) == second}
+    return {
+        (boot["variant"], boot["provider"]): boot
+        for boot in header["plan"]
+        if boot.get("kind", FIO) == kind and boot.get("aa", False) == second
+    }
 
 
 def _key(side: Side) -> tuple[str, str]:

@@ -17,8 +17,15 @@ from p2pbench.analysis.questions import Question
 from p2pbench.records.evidence import judge, judge_ordinary
 from p2pbench.records.kinds import COUNT, FIO, ORDINARY, BootKind
 from p2pbench.records.metrics import METRICS
-from p2pbench.records.records import (BootRecord, Header, Metrics, PlannedBoot, Side,
-                                      WorkloadRecord, WorkloadResult)
+from p2pbench.records.records import (
+    BootRecord,
+    Header,
+    Metrics,
+    PlannedBoot,
+    Side,
+    WorkloadRecord,
+    WorkloadResult,
+)
 from p2pbench.records.virtual_time import doubts as virtual_doubts
 
 PlannedPair = tuple[PlannedBoot, PlannedBoot]
@@ -60,12 +67,20 @@ class Gap:
 class Samples:
     """Every planned boot's outcome, by workload; boots that were left out on purpose are not."""
 
-    def __init__(self, header: Header, boots: Iterable[BootRecord], left_out: Collection[str] = (),
-                 until: int | None = None) -> None:
+    def __init__(
+        self,
+        header: Header,
+        boots: Iterable[BootRecord],
+        left_out: Collection[str] = (),
+        until: int | None = None,
+    ) -> None:
         """The boots of the plan, or those of its first blocks, `until` of them."""
         self.header = header
-        self.plan = [boot for boot in header["plan"] if boot["boot"] not in left_out
-                     and (until is None or boot["block"] < until)]
+        self.plan = [
+            boot
+            for boot in header["plan"]
+            if boot["boot"] not in left_out and (until is None or boot["block"] < until)
+        ]
         self._of_side: dict[tuple[str, str, str], list[PlannedBoot]] = defaultdict(list)
         for boot in sorted(self.plan, key=lambda boot: (boot["block"], boot["index"])):
             self._of_side[boot["variant"], boot["provider"], boot.get("kind", FIO)].append(boot)
@@ -90,11 +105,13 @@ class Samples:
             return Sample(planned, "invalid", "; ".join(doubts), None, result)
         return Sample(planned, "ok", "", result["metrics"], result)
 
-    def of_cell(self, side: Side, workload: WorkloadRecord,
-                kind: BootKind = FIO) -> list[Sample]:
+    def of_cell(self, side: Side, workload: WorkloadRecord, kind: BootKind = FIO) -> list[Sample]:
         """The samples of a cell, one per planned boot that runs it, in the order of the blocks."""
-        return [self.of(boot, workload) for boot in self.boots_of(side, kind)
-                if _is_run_in(boot, workload)]
+        return [
+            self.of(boot, workload)
+            for boot in self.boots_of(side, kind)
+            if _is_run_in(boot, workload)
+        ]
 
     def boots_of(self, side: Side, kind: BootKind = FIO) -> list[PlannedBoot]:
         """The planned boots of a side, in the order of the blocks."""
@@ -155,8 +172,10 @@ def planned_pairs(samples: Samples, question: Question) -> list[PlannedPair]:
     The two sides of an A/A question are the same cell: its boot, and the second one.
     """
     sides = []
-    for cell, second in ((question.compare["baseline"], False),
-                         (question.compare["candidate"], question.second)):
+    for cell, second in (
+        (question.compare["baseline"], False),
+        (question.compare["candidate"], question.second),
+    ):
         mine = defaultdict(list)
         for boot in samples.boots_of(cell, METRICS[question.metric].kind):
             if boot.get("aa", False) == second and _is_run_in(boot, question.workload):
@@ -188,8 +207,11 @@ def _measured(sample: Sample, metric: str) -> Sample:
     if sample.state != "ok" or _figure(sample, metric):
         return sample
     counts = sample.result.get("counts") if sample.result else None
-    return replace(sample, state="missing",
-                   reason=counts and counts["reason"] or f"no {METRICS[metric].shown} was measured")
+    return replace(
+        sample,
+        state="missing",
+        reason=counts and counts["reason"] or f"no {METRICS[metric].shown} was measured",
+    )
 
 
 def _why_absent(boot: BootRecord) -> str:

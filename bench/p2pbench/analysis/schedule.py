@@ -50,20 +50,24 @@ class Looks:
 
     def shared(self, cells: Mapping[str, int]) -> Looks:
         """The same looks, the 5 % shared by those that can decide; `cells` by family."""
-        return replace(self, shares={family: shares_of(self.blocks, number)
-                                     for family, number in cells.items()})
+        return replace(
+            self,
+            shares={family: shares_of(self.blocks, number) for family, number in cells.items()},
+        )
 
     def share(self, family: str, look: int) -> float:
         """What a look, counted from 1, may spend on better and worse; 0: it calls neither."""
         # Runs from before had one family of all metrics, and before that as much for each look.
         shares = self.shares.get(family) or self.shares.get(
-            "aa" if family.startswith(AA) else "cells")
+            "aa" if family.startswith(AA) else "cells"
+        )
         return shares[min(look, len(shares)) - 1] if shares else self.alpha
 
     def deciding(self, family: str) -> tuple[int, ...]:
         """The looks that may call a cell better or worse, as numbers of blocks."""
-        return tuple(blocks for look, blocks in enumerate(self.blocks, 1)
-                     if self.share(family, look))
+        return tuple(
+            blocks for look, blocks in enumerate(self.blocks, 1) if self.share(family, look)
+        )
 
     def deciding_share(self, family: str) -> float:
         """What each of those looks may spend."""
@@ -72,13 +76,19 @@ class Looks:
     def fewest(self, family: str, cells: int) -> int:
         """The fewest blocks after which one of so many cells can be called better or worse."""
         before = len(self.blocks) - len(self.deciding(family))
-        return max(fewest_pairs(cells, self.deciding_share(family)),
-                   self.blocks[before - 1] if before else 0)
+        return max(
+            fewest_pairs(cells, self.deciding_share(family)),
+            self.blocks[before - 1] if before else 0,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """What the header of the journal keeps."""
-        return {"budget_s": self.budget_s, "looks": list(self.blocks), "alpha_per_look": self.alpha,
-                "shares": {family: list(shares) for family, shares in self.shares.items()}}
+        return {
+            "budget_s": self.budget_s,
+            "looks": list(self.blocks),
+            "alpha_per_look": self.alpha,
+            "shares": {family: list(shares) for family, shares in self.shares.items()},
+        }
 
 
 def shares_of(blocks: Sequence[int], cells: int) -> tuple[float, ...]:
@@ -109,5 +119,8 @@ def looks_of(header: Header) -> Looks:
 def looks_from(stopping: Mapping[str, Any]) -> Looks:
     """The looks as a header or a report says them."""
     shares = stopping.get("shares", {})
-    return Looks(tuple(stopping["looks"]), stopping["budget_s"],
-                 {family: tuple(listed) for family, listed in shares.items()})
+    return Looks(
+        tuple(stopping["looks"]),
+        stopping["budget_s"],
+        {family: tuple(listed) for family, listed in shares.items()},
+    )

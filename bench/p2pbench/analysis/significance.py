@@ -45,9 +45,10 @@ def permutation_p(log_ratios: Any, seed: Sequence[int], resamples: int = RESAMPL
     if pairs < 2:
         return np.ones(cells)
     if pairs <= EXACT_PAIRS:
-        resamples = max(resamples, 2 ** pairs)
-    return np.concatenate([_permuted(part, seed, resamples)
-                           for part in np.array_split(data, -(-cells // _CELLS))])
+        resamples = max(resamples, 2**pairs)
+    return np.concatenate(
+        [_permuted(part, seed, resamples) for part in np.array_split(data, -(-cells // _CELLS))]
+    )
 
 
 def _permuted(data: Any, seed: Sequence[int], resamples: int) -> Any:
@@ -64,8 +65,9 @@ def _permuted(data: Any, seed: Sequence[int], resamples: int) -> Any:
     ).pvalue
 
 
-def p_of_each(log_ratios: Sequence[Sequence[float]], seed: Sequence[int],
-              alpha: float = ALPHA) -> list[float | None]:
+def p_of_each(
+    log_ratios: Sequence[Sequence[float]], seed: Sequence[int], alpha: float = ALPHA
+) -> list[float | None]:
     """The p of each cell; None for a cell without a pair.
 
     Cells of as many pairs are tested together, which is quick; the signs depend on the seed and

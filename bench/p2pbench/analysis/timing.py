@@ -13,8 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from p2pbench.analysis.instructions import Counts, Key, medians, path_of
-from p2pbench.analysis.questions import (counted_sides, environment_of, has_virtual_time,
-                                         virtual_metrics)
+from p2pbench.analysis.questions import (
+    counted_sides,
+    environment_of,
+    has_virtual_time,
+    virtual_metrics,
+)
 from p2pbench.analysis.samples import Pair, Sample, Samples, value_of
 from p2pbench.analysis.verdicts import Comparison
 from p2pbench.records.kinds import COUNT
@@ -29,11 +33,15 @@ DISKS_US = (10, 80)
 _LEFT_OUT = 0.1
 
 
-def section(header: Header, samples: Samples,
-            answers: Sequence[Comparison]) -> dict[str, Any] | None:
+def section(
+    header: Header, samples: Samples, answers: Sequence[Comparison]
+) -> dict[str, Any] | None:
     """Return the report's `virtual`, or None where nothing is planned that could be timed."""
-    workloads = [one for one in header["matrix"]["workloads"]
-                 if virtual_metrics(one) and counted_sides(header, one)]
+    workloads = [
+        one
+        for one in header["matrix"]["workloads"]
+        if virtual_metrics(one) and counted_sides(header, one)
+    ]
     if not workloads:
         return None
     instrument = header["provenance"].get("instrument", {})
@@ -44,32 +52,47 @@ def section(header: Header, samples: Samples,
         "environment_class": environment_of(header, VIRTUAL),
         "ns_per_instruction": 1 << SHIFT,
         "cells": [cell for workload in workloads for cell in _cells(header, samples, workload)],
-        "disks": [_disks(one) for one in timed
-                  if one.pairs and one.ratio and one.question.workload["iodepth"] == 1],
+        "disks": [
+            _disks(one)
+            for one in timed
+            if one.pairs and one.ratio and one.question.workload["iodepth"] == 1
+        ],
         "differences": [_difference(one) for one in timed if one.verdict in ("better", "worse")],
     }
 
 
 def _why_not(instrument: Mapping[str, Any]) -> str:
-    return str(instrument.get("real_time") or instrument.get("reason")
-               or "this run is from before it was measured")
+    return str(
+        instrument.get("real_time")
+        or instrument.get("reason")
+        or "this run is from before it was measured"
+    )
 
 
 def _cells(header: Header, samples: Samples, workload: WorkloadRecord) -> Iterable[dict[str, Any]]:
     """A workload in each variant: medians over the boots that count."""
     for cell in counted_sides(header, workload):
-        boots = [sample for sample in samples.of_cell(cell, workload, COUNT)
-                 if sample.state == "ok" and _virtual(sample)]
+        boots = [
+            sample
+            for sample in samples.of_cell(cell, workload, COUNT)
+            if sample.state == "ok" and _virtual(sample)
+        ]
         if not boots:
             continue
         latency = [_virtual(sample)["latency_ns"] for sample in boots]
         yield {
-            "workload": workload["name"], "path": path_of(workload), "variant": cell["variant"],
-            "device": workload.get("device", ""), "n": len(boots),
+            "workload": workload["name"],
+            "path": path_of(workload),
+            "variant": cell["variant"],
+            "device": workload.get("device", ""),
+            "n": len(boots),
             "ns_per_io": statistics.median(map(_ns_per_io, boots)),
             "bytes_per_s": statistics.median(value_of(one, VIRTUAL) for one in boots),
-            "latency_ns": {name: statistics.median(one[name] for one in latency)
-                           for name in latency[0] if all(one[name] is not None for one in latency)},
+            "latency_ns": {
+                name: statistics.median(one[name] for one in latency)
+                for name in latency[0]
+                if all(one[name] is not None for one in latency)
+            },
         }
 
 
@@ -91,14 +114,18 @@ def _disks(comparison: Comparison) -> dict[str, Any]:
     At depth 1 nothing overlaps: an I/O takes t + L, with t what it takes here and L the disk's
     time, so that throughput is (t_baseline + L) / (t_candidate + L) times the baseline's.
     """
-    baseline, candidate = (statistics.median(map(_ns_per_io, side))
-                           for side in _sides(comparison.pairs))
+    baseline, candidate = (
+        statistics.median(map(_ns_per_io, side)) for side in _sides(comparison.pairs)
+    )
     workload = comparison.question.workload
     return {
-        "compare": comparison.question.compare["name"], "workload": workload["name"],
-        "path": path_of(workload), "ratio": comparison.ratio,
-        "with_disk_us": {str(us): (baseline + us * 1000) / (candidate + us * 1000)
-                         for us in DISKS_US},
+        "compare": comparison.question.compare["name"],
+        "workload": workload["name"],
+        "path": path_of(workload),
+        "ratio": comparison.ratio,
+        "with_disk_us": {
+            str(us): (baseline + us * 1000) / (candidate + us * 1000) for us in DISKS_US
+        },
     }
 
 
@@ -106,14 +133,20 @@ def _difference(comparison: Comparison) -> dict[str, Any]:
     """Which functions a difference comes from, in instructions per I/O, the largest first."""
     sides = _sides(comparison.pairs)
     tables = [medians([_counts(sample) for sample in side]) for side in sides]
-    before, after = (statistics.median(_counts(sample)["total"] / _counts(sample)["ios"]
-                                       for sample in side) for side in sides)
+    before, after = (
+        statistics.median(_counts(sample)["total"] / _counts(sample)["ios"] for sample in side)
+        for side in sides
+    )
     rows = explanation(tables[0], tables[1], after - before)
     workload = comparison.question.workload
     return {
-        "compare": comparison.question.compare["name"], "workload": workload["name"],
-        "path": path_of(workload), "verdict": comparison.verdict, "ratio": comparison.ratio,
-        "instructions": after - before, "functions": rows,
+        "compare": comparison.question.compare["name"],
+        "workload": workload["name"],
+        "path": path_of(workload),
+        "verdict": comparison.verdict,
+        "ratio": comparison.ratio,
+        "instructions": after - before,
+        "functions": rows,
         "unexplained": after - before - sum(row["difference"] for row in rows),
     }
 
@@ -122,8 +155,9 @@ def _counts(sample: Sample) -> Counts:
     return cast(Counts, cast("dict[str, Any]", sample.result)["counts"])
 
 
-def explanation(before: Mapping[Key, float], after: Mapping[Key, float],
-                difference: float) -> list[dict[str, Any]]:
+def explanation(
+    before: Mapping[Key, float], after: Mapping[Key, float], difference: float
+) -> list[dict[str, Any]]:
     """Return the functions that explain a difference of instructions per I/O, the largest first.
 
     before and after have instructions per I/O by function. The list ends when what it leaves is at
@@ -138,7 +172,14 @@ def explanation(before: Mapping[Key, float], after: Mapping[Key, float],
         if small and abs(left) <= _LEFT_OUT * abs(difference) or not change:
             break
         left -= change
-        rows.append({"function": key[0], "object": key[1], "subsystem": key[2],
-                     "before": before.get(key, 0.0), "after": after.get(key, 0.0),
-                     "difference": change})
+        rows.append(
+            {
+                "function": key[0],
+                "object": key[1],
+                "subsystem": key[2],
+                "before": before.get(key, 0.0),
+                "after": after.get(key, 0.0),
+                "difference": change,
+            }
+        )
     return rows

@@ -34,8 +34,13 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from p2pbench.analysis.estimate import (Interval, Scatter, bootstrap, fewest_for_bootstrap,
-                                        needed_to_decide)
+from p2pbench.analysis.estimate import (
+    Interval,
+    Scatter,
+    bootstrap,
+    fewest_for_bootstrap,
+    needed_to_decide,
+)
 from p2pbench.analysis.significance import ALPHA, RESAMPLES
 
 FEWEST_BOOTS = 3
@@ -52,24 +57,33 @@ class Difference:
     note: str
 
 
-def difference(a: Sequence[float], b: Sequence[float], seed: Sequence[int],
-               resamples: int = RESAMPLES) -> Difference:
+def difference(
+    a: Sequence[float], b: Sequence[float], seed: Sequence[int], resamples: int = RESAMPLES
+) -> Difference:
     """How the figures of two runs differ; both have at least one, all above 0."""
     sides = np.log(np.asarray(a, dtype=float)), np.log(np.asarray(b, dtype=float))
-    middle, p = float(_difference(np.median, *sides, axis=-1)), \
-        _permutation_p(sides, seed, resamples)
+    middle, p = float(_difference(np.median, *sides, axis=-1)), _permutation_p(
+        sides, seed, resamples
+    )
     fewest = min(len(a), len(b))
     if fewest < FEWEST_BOOTS:
-        return Difference(middle, None, p,
-                          f"{len(a)} and {len(b)} boots: an interval needs {FEWEST_BOOTS} each")
+        return Difference(
+            middle, None, p, f"{len(a)} and {len(b)} boots: an interval needs {FEWEST_BOOTS} each"
+        )
     interval = bootstrap(sides, partial(_difference, np.median), seed)
     if fewest >= fewest_for_bootstrap():
         return Difference(middle, interval, p, interval.note)
     low, high = _welch(sides)
-    interval = replace(interval, low=min(interval.low, low), high=max(interval.high, high),
-                       method=f"{interval.method}+t")
-    note = (f"{len(a)} and {len(b)} boots are too few for a bootstrap interval of 95 %, "
-            "so it is widened to Welch's t")
+    interval = replace(
+        interval,
+        low=min(interval.low, low),
+        high=max(interval.high, high),
+        method=f"{interval.method}+t",
+    )
+    note = (
+        f"{len(a)} and {len(b)} boots are too few for a bootstrap interval of 95 %, "
+        "so it is widened to Welch's t"
+    )
     return Difference(middle, interval, p, note)
 
 
@@ -93,8 +107,15 @@ def boots_needed(a: Sequence[float], b: Sequence[float], margin: float, cells: i
     sides = np.log(np.asarray(a)), np.log(np.asarray(b))
     spread = math.sqrt(sum(float(np.var(side, ddof=1)) for side in sides))
     median, mean = (float(_difference(middle, *sides, axis=-1)) for middle in (np.median, np.mean))
-    return needed_to_decide(min(len(a), len(b)), Scatter(median, mean, spread), margin, ALPHA,
-                            cells, ALPHA, fewest_boots(cells))
+    return needed_to_decide(
+        min(len(a), len(b)),
+        Scatter(median, mean, spread),
+        margin,
+        ALPHA,
+        cells,
+        ALPHA,
+        fewest_boots(cells),
+    )
 
 
 def _difference(middle: Any, a: Any, b: Any, axis: int) -> Any:
@@ -108,8 +129,7 @@ def _welch(sides: tuple[Any, Any]) -> tuple[float, float]:
     middle = float(np.mean(sides[1]) - np.mean(sides[0]))
     if sum(parts) == 0:
         return middle, middle
-    freedom = sum(parts) ** 2 / sum(part ** 2 / (len(side) - 1)
-                                    for part, side in zip(parts, sides))
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, sides))
     half = float(scipy.stats.t.ppf(1 - ALPHA / 2, freedom)) * math.sqrt(sum(parts))
     return middle - half, middle + half
 
@@ -120,7 +140,14 @@ def _permutation_p(sides: tuple[Any, Any], seed: Sequence[int], resamples: int) 
     ways = math.comb(sum(map(len, sides)), len(sides[0]))
     if ways <= EXACT_WAYS:
         resamples = max(resamples, ways)
-    return float(scipy.stats.permutation_test(
-        sides, partial(_difference, np.mean), permutation_type="independent",
-        n_resamples=resamples, vectorized=True, axis=-1,
-        random_state=np.random.default_rng(list(seed))).pvalue)
+    return float(
+        scipy.stats.permutation_test(
+            sides,
+            partial(_difference, np.mean),
+            permutation_type="independent",
+            n_resamples=resamples,
+            vectorized=True,
+            axis=-1,
+            random_state=np.random.default_rng(list(seed)),
+        ).pvalue
+    )

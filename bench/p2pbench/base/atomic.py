@@ -20,8 +20,9 @@ def make_directory(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WriteError(f"cannot make {shown(directory)}: {error.strerror}; mend that and run the "
-                         "same again") from error
+        raise WriteError(
+            f"cannot make {shown(directory)}: {error.strerror}; mend that and run the " "same again"
+        ) from error
 
 
 def replace_all(directory: Path, texts: Mapping[str, str], repair: str) -> None:
@@ -42,7 +43,8 @@ def replace_all(directory: Path, texts: Mapping[str, str], repair: str) -> None:
     except OSError as error:
         raise WriteError(
             f"{directory}: cannot write {', '.join(texts)}: {error.strerror}; what was there is "
-            f"untouched, so mend that and {repair}") from error
+            f"untouched, so mend that and {repair}"
+        ) from error
     finally:
         for path in temporary.values():
             with contextlib.suppress(OSError):  # a read-only disk refuses even what is not there

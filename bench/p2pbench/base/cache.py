@@ -12,8 +12,12 @@ from p2pbench.base.paths import cache_dir
 from p2pbench.base.units import GIB
 
 # The directories of the cache, and what an entry of each is called.
-KINDS = {"kernels": "kernel", "images": "guest image", "base": "base source",
-         "plugins": "QEMU plugin"}
+KINDS = {
+    "kernels": "kernel",
+    "images": "guest image",
+    "base": "base source",
+    "plugins": "QEMU plugin",
+}
 # The lock that is held while an entry of a directory is made, if there is one.
 _LOCKS = {"kernels": "kernels", "images": "image", "base": "base"}
 _MIB = 1 << 20
@@ -71,15 +75,20 @@ def _entry(directory: str, path: Path) -> Entry:
     made = path.lstat().st_mtime
     if path.name.startswith(".") or path.suffix == ".new":
         lock = _LOCKS.get(directory)
-        return Entry(f"unfinished {kind}", path, _size(path), made, made,
-                     cache_dir() / f"{lock}.lock" if lock else mark)
+        return Entry(
+            f"unfinished {kind}",
+            path,
+            _size(path),
+            made,
+            made,
+            cache_dir() / f"{lock}.lock" if lock else mark,
+        )
     used = mark.stat().st_mtime if mark.exists() else made
     return Entry(kind, path, _size(path), made, used, mark)
 
 
 def _size(path: Path) -> int:
-    """Return the bytes that a file or a directory takes on the disk; of a link, those of its own.
-    """
+    """Return the bytes that a file or a directory takes on the disk; of a link, its own."""
     files = [path, *path.rglob("*")] if path.is_dir() and not path.is_symlink() else [path]
     size = 0
     for file in files:
@@ -129,9 +138,11 @@ def _remove(entry: Entry) -> bool:
 def lines(listed: list[Entry]) -> list[str]:
     """Return a line for each entry: size, how long ago it was made and used, kind and name."""
     now = time.time()
-    return [f"{entry.size / _MIB:8.1f} MiB  made {_ago(now - entry.made):>10}  "
-            f"used {_ago(now - entry.used):>10}  {entry.kind} {entry.path.name}"
-            for entry in listed]
+    return [
+        f"{entry.size / _MIB:8.1f} MiB  made {_ago(now - entry.made):>10}  "
+        f"used {_ago(now - entry.used):>10}  {entry.kind} {entry.path.name}"
+        for entry in listed
+    ]
 
 
 def _ago(seconds: float) -> str:

@@ -23,8 +23,9 @@ def locked(name: str, directory: Path | None = None) -> Iterator[int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a")
     except OSError as error:
-        cure = "mend that" if directory else \
-            "set P2PBENCH_CACHE to a directory that you can write to"
+        cure = (
+            "mend that" if directory else "set P2PBENCH_CACHE to a directory that you can write to"
+        )
         what = "" if directory else "the cache "
         raise BenchError(f"cannot write to {what}{path.parent}: {error.strerror}; {cure}") from None
     with stream:

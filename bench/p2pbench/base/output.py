@@ -36,8 +36,10 @@ class _Lenient(io.FileIO):
         """Say once on standard error why nothing more comes; who closed a pipe knows."""
         if self.fileno() == _STDOUT and error.errno != errno.EPIPE:
             with contextlib.suppress(OSError):
-                os.write(_STDERR, f"standard output: {error.strerror}; what follows is not "
-                                  "shown\n".encode())
+                os.write(
+                    _STDERR,
+                    f"standard output: {error.strerror}; what follows is not " "shown\n".encode(),
+                )
 
 
 _STREAMS: dict[int, _Lenient] = {}
@@ -67,5 +69,9 @@ def _stream(number: int, before: TextIO | None) -> TextIO:
         with contextlib.suppress(OSError):
             before.flush()
     _STREAMS[number] = _Lenient(number, "wb", closefd=False)
-    return io.TextIOWrapper(io.BufferedWriter(_STREAMS[number]), errors="replace",
-                            encoding=before.encoding if before else "utf-8", line_buffering=True)
+    return io.TextIOWrapper(
+        io.BufferedWriter(_STREAMS[number]),
+        errors="replace",
+        encoding=before.encoding if before else "utf-8",
+        line_buffering=True,
+    )

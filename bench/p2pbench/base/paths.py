@@ -44,8 +44,12 @@ def own_environment() -> dict[str, str]:
     Where its modules are and not a user's, and what bench/help.txt lets a user set.
     """
     given = {name: os.environ[name] for name in ("ACCEL", "P2PBENCH_BASE") if name in os.environ}
-    return given | {"P2PBENCH_CACHE": str(cache_dir()), "PYTHONPATH": str(ROOT / "bench"),
-                    "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return given | {
+        "P2PBENCH_CACHE": str(cache_dir()),
+        "PYTHONPATH": str(ROOT / "bench"),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def check_paths() -> None:
@@ -54,19 +58,24 @@ def check_paths() -> None:
     The cache need not be there, but it must not be in a directory that is closed to this user.
     """
     for what, path, cure in (
-            ("the checkout", ROOT, "move the checkout"),
-            ("the kernel cache", cache_dir(), "set P2PBENCH_CACHE to another directory")):
+        ("the checkout", ROOT, "move the checkout"),
+        ("the kernel cache", cache_dir(), "set P2PBENCH_CACHE to another directory"),
+    ):
         unfit = _UNFIT.search(str(path))
         if unfit:
-            raise BenchError(f"{what} is in {str(path)!r}: make and the kernel's Kbuild take no "
-                             f"{unfit[0]!r} in a path; {cure}")
+            raise BenchError(
+                f"{what} is in {str(path)!r}: make and the kernel's Kbuild take no "
+                f"{unfit[0]!r} in a path; {cure}"
+            )
     try:
         os.stat(cache_dir() / "base")
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise BenchError(f"cannot reach the cache {cache_dir()}: {error.strerror}; set "
-                         "P2PBENCH_CACHE to a directory that you can write to") from None
+        raise BenchError(
+            f"cannot reach the cache {cache_dir()}: {error.strerror}; set "
+            "P2PBENCH_CACHE to a directory that you can write to"
+        ) from None
 
 
 def published(text: str) -> str:

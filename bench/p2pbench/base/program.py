@@ -25,13 +25,25 @@ _FIXED = {"LC_ALL": "C", "CCACHE_CONFIGPATH": os.devnull}
 _SBIN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # The first process of a group. When the harness dies, however that happens, the kernel tells
 # it, and it ends the group: a make that dies alone leaves its compilers behind.
-_GUARD = ("setpriv", "--pdeathsig", "TERM", "sh", "-c",
-          'trap "kill -KILL 0" TERM; exec 3<&0; "$@" <&3 3<&- & wait $!', "sh")
+_GUARD = (
+    "setpriv",
+    "--pdeathsig",
+    "TERM",
+    "sh",
+    "-c",
+    'trap "kill -KILL 0" TERM; exec 3<&0; "$@" <&3 3<&- & wait $!',
+    "sh",
+)
 # What says why a program failed, and what looks so but only repeats that something did.
-_REASON = re.compile(r"\b(error|fatal)\b(?!-)|\*\*\* |undefined reference|No space left|"
-                     r"No such file|not found|cannot|Permission denied|Killed", re.I)
-_ECHO = re.compile(r"\*\*\* \[.*\] (Error \d+|Terminated|Killed)|^hint:|"
-                   r"^\S*: Waiting for unfinished jobs|errors? generated\.$")
+_REASON = re.compile(
+    r"\b(error|fatal)\b(?!-)|\*\*\* |undefined reference|No space left|"
+    r"No such file|not found|cannot|Permission denied|Killed",
+    re.I,
+)
+_ECHO = re.compile(
+    r"\*\*\* \[.*\] (Error \d+|Terminated|Killed)|^hint:|"
+    r"^\S*: Waiting for unfinished jobs|errors? generated\.$"
+)
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -54,8 +66,13 @@ def find_tool(name: str) -> Path:
     return Path(path)
 
 
-def start(*command: str | Path, cwd: Path | None = None, extra: Mapping[str, str] | None = None,
-          output: IO[Any] | None = None, hold: Sequence[int] = ()) -> subprocess.Popen[str]:
+def start(
+    *command: str | Path,
+    cwd: Path | None = None,
+    extra: Mapping[str, str] | None = None,
+    output: IO[Any] | None = None,
+    hold: Sequence[int] = (),
+) -> subprocess.Popen[str]:
     """Start a program, the first of a group of its own that ends with the harness.
 
     extra are variables beside environment()'s. output is a file for both of its streams, which
@@ -64,10 +81,20 @@ def start(*command: str | Path, cwd: Path | None = None, extra: Mapping[str, str
     words = [str(find_tool(str(command[0]))), *map(str, command[1:])]
     stdout: int | IO[Any] = subprocess.PIPE if output is None else output
     stderr = subprocess.PIPE if output is None else subprocess.STDOUT
-    return subprocess.Popen([*_GUARD, *words], cwd=cwd, env=environment(**(extra or {})),
-                            stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, text=True,
-                            encoding="utf-8", errors="replace", process_group=0, pass_fds=hold,
-                            umask=0o022)
+    return subprocess.Popen(
+        [*_GUARD, *words],
+        cwd=cwd,
+        env=environment(**(extra or {})),
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        process_group=0,
+        pass_fds=hold,
+        umask=0o022,
+    )
 
 
 def stop(process: subprocess.Popen[str]) -> None:
@@ -77,9 +104,15 @@ def stop(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def run(*command: str | Path, cwd: Path | None = None, extra: Mapping[str, str] | None = None,
-        stdin: str = "", output: IO[Any] | None = None, timeout_s: float | None = None,
-        hold: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path,
+    cwd: Path | None = None,
+    extra: Mapping[str, str] | None = None,
+    stdin: str = "",
+    output: IO[Any] | None = None,
+    timeout_s: float | None = None,
+    hold: Sequence[int] = (),
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and return its exit status and what it printed, as text.
 
     cwd, extra, output and hold are start()'s. When this is interrupted, or the time is up

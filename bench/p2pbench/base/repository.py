@@ -14,8 +14,11 @@ NO_COMMIT = "unknown"
 # What a run is made from. Files that git ignores are none of it.
 _SOURCES = ("linux", "bench", "configs", "Makefile")
 # No configuration of the user's, which could hide files, and no lock, which a run has no use for.
-_ENVIRONMENT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
-                "GIT_OPTIONAL_LOCKS": "0"}
+_ENVIRONMENT = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
 
 
 class _GitError(Exception):
@@ -42,8 +45,9 @@ def state(root: Path = ROOT) -> dict[str, Any]:
 def _is_dirty(root: Path) -> bool:
     changed = _git(root, "status", "--porcelain", "--untracked-files=no")
     # Of .git/info/exclude, which is the user's, no word.
-    untracked = _git(root, "ls-files", "--others", "--exclude-per-directory=.gitignore", "--",
-                     *_SOURCES)
+    untracked = _git(
+        root, "ls-files", "--others", "--exclude-per-directory=.gitignore", "--", *_SOURCES
+    )
     return bool(changed or untracked or _unwatched(root))
 
 
@@ -54,15 +58,26 @@ def _unwatched(root: Path) -> list[str]:
     in lower case for --assume-unchanged.
     """
     entries = _git(root, "ls-files", "-v", "-z").split("\0")
-    return [entry[2:] for entry in entries if entry[:1].islower()
-            or entry[:1] == "S" and (root / entry[2:]).exists()]
+    return [
+        entry[2:]
+        for entry in entries
+        if entry[:1].islower() or entry[:1] == "S" and (root / entry[2:]).exists()
+    ]
 
 
 def _git(root: Path, *args: str) -> str:
     """Return what git prints about a checkout, whoever owns it."""
     try:
-        done = program.run("git", "-c", f"safe.directory={root.resolve()}", "-c",
-                           "core.fsmonitor=false", *args, cwd=root, extra=_ENVIRONMENT)
+        done = program.run(
+            "git",
+            "-c",
+            f"safe.directory={root.resolve()}",
+            "-c",
+            "core.fsmonitor=false",
+            *args,
+            cwd=root,
+            extra=_ENVIRONMENT,
+        )
     except (BenchError, OSError) as error:
         raise _GitError(str(error)) from None
     if done.returncode:

@@ -2,10 +2,11 @@
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from p2pbench.base.errors import BenchError
 from p2pbench.base.paths import shown
@@ -39,8 +40,14 @@ class LocatedToml:
             key = key[:-1]
         return BenchError(f"{shown(self.path)}:{self._lines.get(key, 1)}: {message}")
 
-    def table(self, key: Key, value: Any, fields: Mapping[str, Parser],
-              required: tuple[str, ...] = (), explain: Explainer | None = None) -> dict[str, Any]:
+    def table(
+        self,
+        key: Key,
+        value: Any,
+        fields: Mapping[str, Parser],
+        required: tuple[str, ...] = (),
+        explain: Explainer | None = None,
+    ) -> dict[str, Any]:
         """Check one table: unknown keys, missing keys, and each value by its parser.
 
         A parser returns the value to use, or raises ValueError that says what is allowed. explain
@@ -48,8 +55,9 @@ class LocatedToml:
         """
         if not isinstance(value, dict):
             name = ".".join(part for part in key if isinstance(part, str))
-            raise self.error(key, f"write [{name}] or [[{name}]] and its keys below: a table is "
-                             "wanted here")
+            raise self.error(
+                key, f"write [{name}] or [[{name}]] and its keys below: a table is " "wanted here"
+            )
         parsed: dict[str, Any] = {}
         for name, content in value.items():
             if name not in fields:
@@ -64,14 +72,21 @@ class LocatedToml:
                 raise self.error(key, f'key "{name}" is missing')
         return parsed
 
-    def tables(self, name: str, fields: Mapping[str, Parser], required: tuple[str, ...] = (),
-               explain: Explainer | None = None) -> list[dict[str, Any]]:
+    def tables(
+        self,
+        name: str,
+        fields: Mapping[str, Parser],
+        required: tuple[str, ...] = (),
+        explain: Explainer | None = None,
+    ) -> list[dict[str, Any]]:
         """Check an array of tables, [[name]]."""
         value = self.data.get(name, [])
         if not isinstance(value, list):
             raise self.error((name,), f"write [[{name}]]: it may stand several times")
-        return [self.table((name, index), entry, fields, required, explain)
-                for index, entry in enumerate(value)]
+        return [
+            self.table((name, index), entry, fields, required, explain)
+            for index, entry in enumerate(value)
+        ]
 
 
 def _unknown(name: str, fields: Mapping[str, Parser]) -> str:
@@ -106,20 +121,26 @@ def _key_lines(text: str) -> dict[Key, int]:
 
 def one_of(*allowed: str) -> Parser:
     """Parse a string that must be one of those allowed."""
+
     def parse(value: Any) -> str:
         if value not in allowed:
             raise ValueError(f'unknown value {quoted(value)} ({", ".join(allowed)})')
         return str(value)
+
     return parse
 
 
 def integer(least: int, most: int = 1_000_000) -> Parser:
     """Parse an integer from `least` to `most`."""
+
     def parse(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"found {quoted(value)}; a whole number of at least {least} and at "
-                             f"most {most} is allowed")
+            raise ValueError(
+                f"found {quoted(value)}; a whole number of at least {least} and at "
+                f"most {most} is allowed"
+            )
         return int(value)
+
     return parse
 
 
@@ -146,6 +167,7 @@ def names(value: Any) -> tuple[str, ...]:
 
 def listed(parse: Parser) -> Parser:
     """Parse one value or a list of them into a list without repetitions."""
+
     def parse_list(value: Any) -> list[Any]:
         values = [parse(entry) for entry in (value if isinstance(value, list) else [value])]
         if not values:
@@ -154,4 +176,5 @@ def listed(parse: Parser) -> Parser:
             if entry in values[:index]:
                 raise ValueError(f"{quoted(entry)} stands twice")
         return values
+
     return parse_list

@@ -28,8 +28,10 @@ def size(value: Any) -> int:
     """Parse a size with a unit, such as "4k" or "1m", into bytes (powers of 1024, as fio)."""
     found = re.fullmatch(r"([0-9]+)([bkmg])", value) if isinstance(value, str) else None
     if not found or int(found[1]) == 0:
-        raise ValueError(f"found {quoted(value)}; a size with a unit is allowed: b, k, m or g in "
-                         f"lower case, powers of 1024, such as {_size_hint(value)}")
+        raise ValueError(
+            f"found {quoted(value)}; a size with a unit is allowed: b, k, m or g in "
+            f"lower case, powers of 1024, such as {_size_hint(value)}"
+        )
     return int(found[1]) * _SIZE_UNITS[found[2]]
 
 
@@ -65,11 +67,14 @@ def amount(bytes_: float | None) -> str:
 
 def duration(value: Any) -> float:
     """Parse a time with a unit, such as "500ms" or "2s", into seconds: whole milliseconds."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)", value) \
-        if isinstance(value, str) else None
+    found = (
+        re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)", value) if isinstance(value, str) else None
+    )
     if not found:
-        raise ValueError(f"found {quoted(value)}; a time with a unit is allowed: ms, s or m in "
-                         'lower case, such as "500ms", "2s"')
+        raise ValueError(
+            f"found {quoted(value)}; a time with a unit is allowed: ms, s or m in "
+            'lower case, such as "500ms", "2s"'
+        )
     milliseconds = Fraction(found[1]) * _TIME_UNITS_MS[found[2]]
     if milliseconds < 1 or milliseconds.denominator != 1:
         raise ValueError(f"found {quoted(value)}; whole milliseconds are allowed, at least 1")

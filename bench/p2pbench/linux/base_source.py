@@ -37,10 +37,12 @@ def way_out(base: Base) -> str:
         return f"package {package} (its {base.tarball}) is not installed; run `make deps`"
     line, suite = _source_line(_archives(), base)
     commands = _AS_ROOT.format(line=line, suite=suite, package=package) if line else ""
-    return (f"the base kernel's source is missing: {base.tarball.name} is in {package}, a package "
-            f"of Debian {base.suite}, which is not among the packages of this system. To have it, "
-            f"{commands}{'or ' if line else ''}set P2PBENCH_BASE to such a {base.tarball.name} "
-            f"(version {base.version}, sha256 {base.sha256})")
+    return (
+        f"the base kernel's source is missing: {base.tarball.name} is in {package}, a package "
+        f"of Debian {base.suite}, which is not among the packages of this system. To have it, "
+        f"{commands}{'or ' if line else ''}set P2PBENCH_BASE to such a {base.tarball.name} "
+        f"(version {base.version}, sha256 {base.sha256})"
+    )
 
 
 def _output(*command: str) -> str:
@@ -60,8 +62,14 @@ def _archives() -> list[_Archive]:
     archives = []
     for entry in _output("apt-get", "indextargets", "Created-By: Packages").split("\n\n"):
         fields = dict(line.split(": ", 1) for line in entry.splitlines() if ": " in line)
-        archives.append(_Archive(fields.get("Origin", ""), fields.get("Label", ""),
-                                 fields.get("Repo-URI", ""), fields.get("Signed-By", "")))
+        archives.append(
+            _Archive(
+                fields.get("Origin", ""),
+                fields.get("Label", ""),
+                fields.get("Repo-URI", ""),
+                fields.get("Signed-By", ""),
+            )
+        )
     return archives
 
 

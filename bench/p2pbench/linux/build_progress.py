@@ -53,8 +53,12 @@ def current() -> str:
     """Return the line of the kernel that some process is building now; "" when none is."""
     try:
         build = json.loads(content_if_held("kernels"))
-        return line(build["label"], objects_in(Path(build["log"])), build["total"],
-                    time.time() - build["started"])
+        return line(
+            build["label"],
+            objects_in(Path(build["log"])),
+            build["total"],
+            time.time() - build["started"],
+        )
     except ValueError:
         return ""
 
@@ -62,6 +66,7 @@ def current() -> str:
 @contextlib.contextmanager
 def every_minute(say: Callable[[str], None]) -> Iterator[None]:
     """Say how far the kernel is that is being built, once a minute while there is one."""
+
     def say_current() -> None:
         text = current()
         if text:

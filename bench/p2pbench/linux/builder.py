@@ -24,8 +24,20 @@ class Builder:
         # A branch of the user's may move on meanwhile: they are built as they were when it began.
         own = own_as_json(kernel.variant for kernel in kernels)
         self._process = program.start(
-            sys.executable, "-m", "p2pbench", "linux", "--flavour", kernels[0].flavour,
-            "--variant", names, "--own", own, cwd=ROOT, output=self._said, extra=own_environment())
+            sys.executable,
+            "-m",
+            "p2pbench",
+            "linux",
+            "--flavour",
+            kernels[0].flavour,
+            "--variant",
+            names,
+            "--own",
+            own,
+            cwd=ROOT,
+            output=self._said,
+            extra=own_environment(),
+        )
 
     def is_busy(self) -> bool:
         """Say whether something is still being built. Raises BenchError when that failed."""

@@ -19,11 +19,18 @@ from p2pbench.linux.probe import read_probe
 from p2pbench.linux.variants import Variant, read_variants
 
 # The diffstat in the cover letter of "Removing struct page from P2PDMA", June 2019, on v5.2-rc5.
-RFC = {"name": "rfc", "patches": 28, "files": 24, "insertions": 648, "deletions": 364,
-       "source": "the diffstat in the RFC's cover letter, June 2019, on v5.2-rc5"}
+RFC = {
+    "name": "rfc",
+    "patches": 28,
+    "files": 24,
+    "insertions": 648,
+    "deletions": 364,
+    "source": "the diffstat in the RFC's cover letter, June 2019, on v5.2-rc5",
+}
 _ROW = re.compile(r"^(\S+)\s+(\d+|-)\s+(\d+|-)\s+([+-]\d+)$")
-_COUNTS = re.compile(r"^add/remove: (\d+)/(\d+) grow/shrink: \d+/\d+ up/down: -?\d+/-?\d+ "
-                     r"\((-?\d+)\)$", re.M)
+_COUNTS = re.compile(
+    r"^add/remove: (\d+)/(\d+) grow/shrink: \d+/\d+ up/down: -?\d+/-?\d+ " r"\((-?\d+)\)$", re.M
+)
 
 
 def collect(kernels: Iterable[Kernel]) -> dict[str, Any]:
@@ -32,13 +39,22 @@ def collect(kernels: Iterable[Kernel]) -> dict[str, Any]:
     Those of a user's trees come last.
     """
     places = {name: place for place, name in enumerate(read_variants())}
-    mine = sorted(kernels, key=lambda kernel: (places.get(kernel.variant.name.split("@")[0],
-                                                          len(places)), kernel.variant.name))
+    mine = sorted(
+        kernels,
+        key=lambda kernel: (
+            places.get(kernel.variant.name.split("@")[0], len(places)),
+            kernel.variant.name,
+        ),
+    )
     kept = {kernel.variant.name: _kept(kernel) for kernel in mine}
-    return {"structs": _structs({name: one["structs"] for name, one in kept.items()},
-                                _shown(kernel.variant.release for kernel in mine)),
-            "code": [_code(old, new) for old, new in _pairs(mine)],
-            "series": _series([row for one in kept.values() for row in one["series"]])}
+    return {
+        "structs": _structs(
+            {name: one["structs"] for name, one in kept.items()},
+            _shown(kernel.variant.release for kernel in mine),
+        ),
+        "code": [_code(old, new) for old, new in _pairs(mine)],
+        "series": _series([row for one in kept.values() for row in one["series"]]),
+    }
 
 
 def _kept(kernel: Kernel) -> dict[str, Any]:
@@ -46,8 +62,10 @@ def _kept(kernel: Kernel) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise BenchError(f"{path}: expected what the build kept of its structures, got {error}; "
-                         f"remove {kernel.directory} and it is built again") from None
+        raise BenchError(
+            f"{path}: expected what the build kept of its structures, got {error}; "
+            f"remove {kernel.directory} and it is built again"
+        ) from None
     return content
 
 
@@ -56,22 +74,31 @@ def _shown(bases: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for release in bases for name in read_probe(release).structs))
 
 
-def _structs(kept: Mapping[str, Mapping[str, Any]],
-             shown_first: Sequence[str]) -> list[dict[str, Any]]:
+def _structs(
+    kept: Mapping[str, Mapping[str, Any]], shown_first: Sequence[str]
+) -> list[dict[str, Any]]:
     """Return these structures, then those that differ; a variant without one is left out.
 
     The order is that of shown_first. Where a structure moved, its file is that of the last variant.
     """
     names = dict.fromkeys(name for structs in kept.values() for name in structs)
     wanted = [name for name in shown_first if name in names]
-    wanted += sorted(name for name in names if name not in shown_first
-                     and len({structs[name]["bytes"] for structs in kept.values()
-                              if name in structs}) > 1)
+    wanted += sorted(
+        name
+        for name in names
+        if name not in shown_first
+        and len({structs[name]["bytes"] for structs in kept.values() if name in structs}) > 1
+    )
     rows = []
     for name in wanted:
         having = {variant: structs[name] for variant, structs in kept.items() if name in structs}
-        rows.append({"name": name, "file": list(having.values())[-1]["file"],
-                     "bytes": {variant: one["bytes"] for variant, one in having.items()}})
+        rows.append(
+            {
+                "name": name,
+                "file": list(having.values())[-1]["file"],
+                "bytes": {variant: one["bytes"] for variant, one in having.items()},
+            }
+        )
     return rows
 
 
@@ -100,11 +127,18 @@ def _code(old: Kernel, new: Kernel) -> dict[str, Any]:
     done = run(sys.executable, script, "-t", *files)
     counts = _COUNTS.search(done.stdout)
     if done.returncode or not counts:
-        raise BenchError(f"{shown(script)} of {old.variant.name} and {new.variant.name} failed: "
-                         f"{why(done.stderr or done.stdout)}")
-    return {"from": old.variant.name, "to": new.variant.name, "added": int(counts[1]),
-            "removed": int(counts[2]), "net_bytes": int(counts[3]),
-            "functions": bloat(done.stdout)}
+        raise BenchError(
+            f"{shown(script)} of {old.variant.name} and {new.variant.name} failed: "
+            f"{why(done.stderr or done.stdout)}"
+        )
+    return {
+        "from": old.variant.name,
+        "to": new.variant.name,
+        "added": int(counts[1]),
+        "removed": int(counts[2]),
+        "net_bytes": int(counts[3]),
+        "functions": bloat(done.stdout),
+    }
 
 
 def bloat(text: str) -> list[dict[str, Any]]:
@@ -113,8 +147,15 @@ def bloat(text: str) -> list[dict[str, Any]]:
     One that only one of the kernels has is 0 bytes in the other.
     """
     rows = [row for row in map(_ROW.match, text.splitlines()) if row]
-    functions = [{"function": row[1], "old": int(row[2].replace("-", "0")),
-                  "new": int(row[3].replace("-", "0")), "difference": int(row[4])} for row in rows]
+    functions = [
+        {
+            "function": row[1],
+            "old": int(row[2].replace("-", "0")),
+            "new": int(row[3].replace("-", "0")),
+            "difference": int(row[4]),
+        }
+        for row in rows
+    ]
     return sorted(functions, key=lambda one: (-abs(int(one["difference"])), one["function"]))
 
 

@@ -105,8 +105,9 @@ def mark(tree: Path, objects: Path, content: Mapping[str, str]) -> set[str]:
 def edited(tree: Path, objects: Path, content: Mapping[str, str]) -> set[str]:
     """Return the paths that were changed since mark(), in the tree or in git's index."""
     marked = (objects / _LIST).stat().st_mtime_ns
-    return {path for path in content if _changed_at(tree / path) > marked} \
-        | _differing(content, sources(tree))
+    return {path for path in content if _changed_at(tree / path) > marked} | _differing(
+        content, sources(tree)
+    )
 
 
 def _changed_at(file: Path) -> float:

@@ -27,10 +27,14 @@ FLAVOURS = ("bench", "debug")
 _LAYOUT = "5"
 # What makes equal content give equal objects, for us and for ccache, beside program.environment().
 BUILD_VARIABLES = {
-    "KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "p2pbench",
-    "KBUILD_BUILD_HOST": "p2pbench", "KBUILD_BUILD_VERSION": "1", "CCACHE_NOHASHDIR": "1",
+    "KBUILD_BUILD_TIMESTAMP": "1970-01-01",
+    "KBUILD_BUILD_USER": "p2pbench",
+    "KBUILD_BUILD_HOST": "p2pbench",
+    "KBUILD_BUILD_VERSION": "1",
+    "CCACHE_NOHASHDIR": "1",
     # A miss costs no run of the preprocessor: what a file includes tells a hit.
-    "CCACHE_DEPEND": "1"}
+    "CCACHE_DEPEND": "1",
+}
 # How many objects a kernel has, roughly; a kernel that is there tells it better.
 _OBJECTS = 1400
 
@@ -64,8 +68,10 @@ def fragments(variant: Variant, flavour: str) -> list[Path]:
     """Return the configuration fragments of a kernel, in the order they are merged."""
     if flavour not in FLAVOURS:
         raise BenchError(f'unknown flavour "{flavour}" ({", ".join(FLAVOURS)})')
-    return [base_dir(variant.release) / "config" / f"{name}.config"
-            for name in ("base", flavour, *variant.fragments)]
+    return [
+        base_dir(variant.release) / "config" / f"{name}.config"
+        for name in ("base", flavour, *variant.fragments)
+    ]
 
 
 def asked_options(variant: Variant, flavour: str) -> str:
@@ -76,11 +82,16 @@ def asked_options(variant: Variant, flavour: str) -> str:
 def _inputs(variant: Variant, flavour: str) -> dict[str, object]:
     return {
         "base": _below(variant),
-        "variant": variant.name, "flavour": flavour, "compiler": compiler(),
-        "patches": [{"file": f"{patch.parent.name}/{patch.name}", "sha256": file_sha256(patch)}
-                    for patch in variant.patches()],
-        "fragments": [{"file": path.name, "sha256": file_sha256(path)}
-                      for path in fragments(variant, flavour)],
+        "variant": variant.name,
+        "flavour": flavour,
+        "compiler": compiler(),
+        "patches": [
+            {"file": f"{patch.parent.name}/{patch.name}", "sha256": file_sha256(patch)}
+            for patch in variant.patches()
+        ],
+        "fragments": [
+            {"file": path.name, "sha256": file_sha256(path)} for path in fragments(variant, flavour)
+        ],
     }
 
 
@@ -99,8 +110,9 @@ def _key(inputs: dict[str, object]) -> str:
 
 def _kernel(variant: Variant, flavour: str, inputs: dict[str, object]) -> Kernel:
     key = _key(inputs)
-    return Kernel(variant, flavour, key,
-                  cache_dir() / "kernels" / f"{variant.name}-{flavour}-{key}")
+    return Kernel(
+        variant, flavour, key, cache_dir() / "kernels" / f"{variant.name}-{flavour}-{key}"
+    )
 
 
 def expected(variant: Variant, flavour: str) -> Kernel:
@@ -120,8 +132,9 @@ def build(variant: Variant, flavour: str) -> Kernel:
             try:
                 _build(kernel, inputs, locks)
             except OSError as error:
-                raise BenchError(f"cannot build the kernel: {error}; nothing half-finished was "
-                                 "kept") from None
+                raise BenchError(
+                    f"cannot build the kernel: {error}; nothing half-finished was " "kept"
+                ) from None
         cache.use(kernel.directory)
     return kernel
 
@@ -161,16 +174,22 @@ def _build(kernel: Kernel, inputs: dict[str, object], locks: tuple[int, int]) ->
         objects = tree / f"obj-{kernel.flavour}"
         install(tree, objects, scratch)
         struct_sizes.keep(kernel.variant, tree, objects, scratch, BUILD_VARIABLES)
-        inputs |= {"key": kernel.key, "built_in_s": round(time.monotonic() - started, 1),
-                   "objects_built": count, "bzimage_sha256": file_sha256(scratch / "bzImage"),
-                   "config_sha256": file_sha256(scratch / "config")}
+        inputs |= {
+            "key": kernel.key,
+            "built_in_s": round(time.monotonic() - started, 1),
+            "objects_built": count,
+            "bzimage_sha256": file_sha256(scratch / "bzImage"),
+            "config_sha256": file_sha256(scratch / "config"),
+        }
         (scratch / "build.json").write_text(json.dumps(inputs, indent=1))
         os.sync()
         scratch.rename(kernel.directory)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    print(f"built the {label} kernel in {time.monotonic() - started:.0f} s: {count:,} objects",
-          flush=True)
+    print(
+        f"built the {label} kernel in {time.monotonic() - started:.0f} s: {count:,} objects",
+        flush=True,
+    )
 
 
 def compile_tree(tree: Path, variant: Variant, flavour: str, locks: tuple[int, int]) -> int:
@@ -194,32 +213,62 @@ def compile_tree(tree: Path, variant: Variant, flavour: str, locks: tuple[int, i
     log = objects / "make.log"
     build_progress.announce(locks[0], f"{variant.name} ({flavour})", log, total)
     with build_progress.shown():
-        _make(tree, objects, "bzImage", "modules", name=f"-{variant.name}-{flavour}", hold=locks,
-              patches=variant.patches())
+        _make(
+            tree,
+            objects,
+            "bzImage",
+            "modules",
+            name=f"-{variant.name}-{flavour}",
+            hold=locks,
+            patches=variant.patches(),
+        )
     edited = incremental.edited(tree, objects, content)
-    incremental.write_list(objects, {path: blob for path, blob in content.items()
-                                     if path not in edited})
+    incremental.write_list(
+        objects, {path: blob for path, blob in content.items() if path not in edited}
+    )
     if edited:
         raise BenchError(f"{shown(tree / min(edited))} changed while it was built; build it again")
     return build_progress.objects_in(log)
 
 
-def make_command(tree: Path, objects: Path, *targets: str, arch: str = "x86_64",
-                 cross: str = "", name: str = "") -> list[str]:
+def make_command(
+    tree: Path, objects: Path, *targets: str, arch: str = "x86_64", cross: str = "", name: str = ""
+) -> list[str]:
     """Return the make command line that builds targets of a tree into its objects.
 
     name is what `uname -r` has behind the version. As CONFIG_LOCALVERSION it would be in a header
     that every source includes, and ccache could not use one variant's objects for another.
     """
-    cc = f"ccache {cross}gcc" if shutil.which("ccache", path=program.search_path()) \
+    cc = (
+        f"ccache {cross}gcc"
+        if shutil.which("ccache", path=program.search_path())
         else f"{cross}gcc"
+    )
     jobs = (os.cpu_count() or 1) + 1  # one more, for when one waits for the disk
-    return ["make", "-C", str(tree), f"O={objects.name}", f"-j{jobs}", f"CC={cc}", f"ARCH={arch}",
-            f"CROSS_COMPILE={cross}", f"LOCALVERSION={name}", *targets]
+    return [
+        "make",
+        "-C",
+        str(tree),
+        f"O={objects.name}",
+        f"-j{jobs}",
+        f"CC={cc}",
+        f"ARCH={arch}",
+        f"CROSS_COMPILE={cross}",
+        f"LOCALVERSION={name}",
+        *targets,
+    ]
 
 
-def _make(tree: Path, objects: Path, *targets: str, arch: str = "x86_64", cross: str = "",
-          name: str = "", hold: tuple[int, ...] = (), patches: Sequence[Path] = ()) -> None:
+def _make(
+    tree: Path,
+    objects: Path,
+    *targets: str,
+    arch: str = "x86_64",
+    cross: str = "",
+    name: str = "",
+    hold: tuple[int, ...] = (),
+    patches: Sequence[Path] = (),
+) -> None:
     log = objects / "make.log"
     command = make_command(tree, objects, *targets, arch=arch, cross=cross, name=name)
     with log.open("w") as stream:
@@ -242,8 +291,15 @@ def _build_error(patches: Sequence[Path], text: str, log: Path) -> str:
     return message
 
 
-def configure(tree: Path, objects: Path, asked: str, arch: str = "x86_64", cross: str = "",
-              strict: bool = True, patches: Sequence[Path] = ()) -> None:
+def configure(
+    tree: Path,
+    objects: Path,
+    asked: str,
+    arch: str = "x86_64",
+    cross: str = "",
+    strict: bool = True,
+    patches: Sequence[Path] = (),
+) -> None:
     """Merge options over tinyconfig and, if strict, insist on every one of them.
 
     patches are those of the tree: one that breaks this is named.
@@ -256,51 +312,80 @@ def configure(tree: Path, objects: Path, asked: str, arch: str = "x86_64", cross
     fragment.write_text(asked)
     _make(tree, objects, "tinyconfig", arch=arch, cross=cross, patches=patches)
     merge = tree / "scripts" / "kconfig" / "merge_config.sh"
-    done = program.run(merge, "-m", "-O", objects, config, fragment, cwd=tree,
-                       extra=BUILD_VARIABLES)
+    done = program.run(
+        merge, "-m", "-O", objects, config, fragment, cwd=tree, extra=BUILD_VARIABLES
+    )
     if done.returncode:
         raise BenchError(f"merge_config.sh failed: {program.why(done.stderr)}")
     _make(tree, objects, "olddefconfig", arch=arch, cross=cross, patches=patches)
     refused = refused_options(asked, config.read_text())
     if refused and strict:
-        raise BenchError(f"{len(refused)} option(s) of linux/*/config did not end up in .config as "
-                         "asked:\n  " + "\n  ".join(refused))
+        raise BenchError(
+            f"{len(refused)} option(s) of linux/*/config did not end up in .config as "
+            "asked:\n  " + "\n  ".join(refused)
+        )
     if before and config.read_bytes() == content:
         os.utime(config, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def refused_options(asked: str, config: str) -> list[str]:
     """Return a line for each option of a fragment that a .config does not hold as asked."""
+
     def options(text: str) -> dict[str, str]:
         found = re.findall(r"^(?:(CONFIG_\w+)=(.*)|# (CONFIG_\w+) is not set)$", text, re.M)
         return {name or unset: value if name else "n" for name, value, unset in found}
 
     got = options(config)
-    return [f"{name}: asked for {value}, got {got.get(name, 'n')}"
-            for name, value in options(asked).items() if got.get(name, "n") != value]
+    return [
+        f"{name}: asked for {value}, got {got.get(name, 'n')}"
+        for name, value in options(asked).items()
+        if got.get(name, "n") != value
+    ]
 
 
 def _copy(source: Path, target: Path, *expression: str) -> None:
     """Copy what find names below a directory by tar, which keeps modes and links."""
-    done = program.run("bash", "-o", "pipefail", "-c", 'target=$1; shift; find "$@" -print0 | '
-                       'tar --null -T - -cf - | tar -C "$target" -xf -', "bash", target,
-                       *expression, cwd=source)
+    done = program.run(
+        "bash",
+        "-o",
+        "pipefail",
+        "-c",
+        'target=$1; shift; find "$@" -print0 | ' 'tar --null -T - -cf - | tar -C "$target" -xf -',
+        "bash",
+        target,
+        *expression,
+        cwd=source,
+    )
     if done.returncode:
-        raise BenchError(f"cannot copy the kernel's headers to {target}: "
-                         f"{program.why(done.stderr)}")
+        raise BenchError(
+            f"cannot copy the kernel's headers to {target}: " f"{program.why(done.stderr)}"
+        )
 
 
 def install(tree: Path, objects: Path, target: Path) -> None:
     """Put together what a boot and a module build need (the list is the kernel's builddeb's)."""
     devel = target / "devel"
     devel.mkdir(parents=True)
-    for name, source in (("bzImage", objects / "arch" / "x86" / "boot" / "bzImage"),
-                         ("System.map", objects / "System.map"), ("config", objects / ".config")):
+    for name, source in (
+        ("bzImage", objects / "arch" / "x86" / "boot" / "bzImage"),
+        ("System.map", objects / "System.map"),
+        ("config", objects / ".config"),
+    ):
         shutil.copyfile(source, target / name)
     (target / "objects.map").write_text(compact(objects / "vmlinux.map"))
     _copy(tree, devel, ".", "arch/x86", "-maxdepth", "1", "-name", "Makefile*")
     _copy(tree, devel, "include", "scripts", "(", "-type", "f", "-o", "-type", "l", ")")
     _copy(tree, devel, "arch/x86/include", "tools/testing/kunit", "-type", "f")
     objtool = [name for name in ("tools/objtool/objtool",) if (objects / name).is_file()]
-    _copy(objects, devel, "include", "scripts", "arch/x86/include", "Module.symvers", ".config",
-          *objtool, "-type", "f")
+    _copy(
+        objects,
+        devel,
+        "include",
+        "scripts",
+        "arch/x86/include",
+        "Module.symvers",
+        ".config",
+        *objtool,
+        "-type",
+        "f",
+    )

@@ -50,8 +50,10 @@ def resolve(tree: str, rev: str) -> OwnTree:
         raise BenchError(f"{tree}: no git repository: {why(repository.stderr)}")
     commit = _id(directory, f"{rev}^{{commit}}") if not rev.startswith("-") else ""
     if not commit:
-        raise BenchError(f'{tree}: unknown revision "{rev}"; a branch, a tag or a commit of that '
-                         "repository is allowed")
+        raise BenchError(
+            f'{tree}: unknown revision "{rev}"; a branch, a tag or a commit of that '
+            "repository is allowed"
+        )
     return OwnTree(tree, rev, commit, _id(directory, f"{commit}^{{tree}}"))
 
 
@@ -66,9 +68,11 @@ def check_committed(own: OwnTree) -> None:
         return
     more = len(files) - _MOST_FILES
     listed = ", ".join(files[:_MOST_FILES]) + (f" and {more} more" if more > 0 else "")
-    raise BenchError(f"{own.tree} has changes that are not committed, on top of {own.rev}, and "
-                     f"only what is committed is built: {listed}; commit them there, or put them "
-                     "aside with `git stash`")
+    raise BenchError(
+        f"{own.tree} has changes that are not committed, on top of {own.rev}, and "
+        f"only what is committed is built: {listed}; commit them there, or put them "
+        "aside with `git stash`"
+    )
 
 
 def _directory(tree: str) -> Path:
@@ -89,8 +93,9 @@ def _changed_files(directory: Path) -> list[str]:
     """Return the files that git knows and that differ from HEAD; a bare repository has none."""
     if _git(directory, "rev-parse", "--is-inside-work-tree").stdout.strip() != "true":
         return []
-    status = _git(directory, "status", "--porcelain", "-z", "-uno", "--no-renames",
-                  "--ignore-submodules")
+    status = _git(
+        directory, "status", "--porcelain", "-z", "-uno", "--no-renames", "--ignore-submodules"
+    )
     if status.returncode:
         raise BenchError(f"git status in {directory} failed: {why(status.stderr)}")
-    return [entry[len("XY "):] for entry in status.stdout.split("\0") if entry]
+    return [entry[len("XY ") :] for entry in status.stdout.split("\0") if entry]

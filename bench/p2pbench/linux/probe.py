@@ -40,15 +40,23 @@ def _read(path: Path) -> Probe:
     toml = LocatedToml(path)
     parts: dict[str, Any] = {"build": _table, "subsystems": _table, "check": _table}
     data = toml.table((), toml.data, parts, tuple(parts))
-    build = toml.table(("build",), data["build"], {"units": names, "structs": names},
-                       ("units", "structs"))
-    subsystems = toml.table(("subsystems",), data["subsystems"],
-                            dict.fromkeys(data["subsystems"], text))
+    build = toml.table(
+        ("build",), data["build"], {"units": names, "structs": names}, ("units", "structs")
+    )
+    subsystems = toml.table(
+        ("subsystems",), data["subsystems"], dict.fromkeys(data["subsystems"], text)
+    )
     options = [name for name in data["check"] if name.startswith(_OPTION)]
-    check = toml.table(("check",), data["check"], {"gone": names, **dict.fromkeys(options, text)},
-                       ("gone",))
-    return Probe(units=build["units"], structs=build["structs"], subsystems=subsystems,
-                 gone=check["gone"], sources={name: check[name] for name in options})
+    check = toml.table(
+        ("check",), data["check"], {"gone": names, **dict.fromkeys(options, text)}, ("gone",)
+    )
+    return Probe(
+        units=build["units"],
+        structs=build["structs"],
+        subsystems=subsystems,
+        gone=check["gone"],
+        sources={name: check[name] for name in options},
+    )
 
 
 def _table(value: Any) -> Any:

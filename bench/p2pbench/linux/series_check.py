@@ -40,11 +40,19 @@ _IOMMU = "drivers/iommu/"
 CONFIGS = (
     Config("no-p2pdma", "# CONFIG_PCI_P2PDMA is not set\n", ()),
     Config("no-zone-device", "# CONFIG_ZONE_DEVICE is not set\n", ("mm/memremap.c",)),
-    Config("no-integrity", "# CONFIG_BLK_DEV_INTEGRITY is not set\n",
-           ("block/bio-integrity.c", "block/blk-integrity.c")),
+    Config(
+        "no-integrity",
+        "# CONFIG_BLK_DEV_INTEGRITY is not set\n",
+        ("block/bio-integrity.c", "block/blk-integrity.c"),
+    ),
     Config("i386", "# CONFIG_64BIT is not set\n", (_IOMMU, "mm/memremap.c"), "i386"),
-    Config("arm64", "CONFIG_ARM_SMMU_V3=y\n", ("drivers/iommu/intel", "drivers/iommu/amd"),
-           "arm64", "aarch64-linux-gnu-"),
+    Config(
+        "arm64",
+        "CONFIG_ARM_SMMU_V3=y\n",
+        ("drivers/iommu/intel", "drivers/iommu/amd"),
+        "arm64",
+        "aarch64-linux-gnu-",
+    ),
 )
 
 
@@ -56,8 +64,11 @@ def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
     tree = make_tree(variant)
     work = _worktree(tree)
     commits = git(tree, "rev-list", "--reverse", "base..HEAD").stdout.split()
-    sources = [name for name in git(tree, "diff", "--name-only", "base..HEAD").stdout.split()
-               if name.endswith(".c") and "test" not in name]
+    sources = [
+        name
+        for name in git(tree, "diff", "--name-only", "base..HEAD").stdout.split()
+        if name.endswith(".c") and "test" not in name
+    ]
     patches = variant.patches()
     complaints: list[str] = []
     objects = work / "obj-check"
@@ -70,8 +81,10 @@ def check(variant: Variant, configs: tuple[Config, ...] = CONFIGS) -> list[str]:
     for commit, patch in zip(commits, patches, strict=True):
         git(work, "checkout", "-q", "--detach", "-f", commit)
         warned = _warnings(work, objects, enabled)
-        found = [f"{shown(patch)}: {line}" for line in
-                 (*_checkpatch(work, patch), *sorted((warned - known).elements()))]
+        found = [
+            f"{shown(patch)}: {line}"
+            for line in (*_checkpatch(work, patch), *sorted((warned - known).elements()))
+        ]
         known |= warned  # the next patch is not to blame for it
         print(f"{patch.name}: {'ok' if not found else f'{len(found)} complaint(s)'}", flush=True)
         complaints += found
@@ -108,31 +121,46 @@ def _worktree(tree: Path) -> Path:
 def _left_out(objects: Path, variant: Variant) -> tuple[str, ...]:
     """Return the sources that a configured kernel leaves out; make builds them if it is asked."""
     options = (objects / ".config").read_text()
-    return tuple(source for option, source in read_probe(variant.release).sources.items()
-                 if f"{option}=y" not in options)
+    return tuple(
+        source
+        for option, source in read_probe(variant.release).sources.items()
+        if f"{option}=y" not in options
+    )
 
 
 def _checkpatch(work: Path, patch: Path) -> Iterator[str]:
-    done = run(work / "scripts" / "checkpatch.pl", "--strict", "--terse", "--no-summary",
-               "--ignore", IGNORED, patch, cwd=work)
+    done = run(
+        work / "scripts" / "checkpatch.pl",
+        "--strict",
+        "--terse",
+        "--no-summary",
+        "--ignore",
+        IGNORED,
+        patch,
+        cwd=work,
+    )
     for line in done.stdout.splitlines():
         yield f"checkpatch: {line.split(': ', 1)[-1]}"
 
 
-def _warnings(work: Path, objects: Path, sources: list[str], arch: str = "x86_64",
-              cross: str = "") -> Counter[str]:
+def _warnings(
+    work: Path, objects: Path, sources: list[str], arch: str = "x86_64", cross: str = ""
+) -> Counter[str]:
     """Build the sources' objects with W=1 and sparse; return the messages without line numbers.
 
     make rebuilds only what a commit touches, headers included, so an empty result
     means that nothing that was built has a warning.
     """
     targets = [name[:-2] + ".o" for name in sources if (work / name).is_file()]
-    command = make_command(work, objects, "-s", "-k", "W=1", "C=1", *targets, arch=arch,
-                           cross=cross)
+    command = make_command(
+        work, objects, "-s", "-k", "W=1", "C=1", *targets, arch=arch, cross=cross
+    )
     done = run(*command, extra=BUILD_VARIABLES)
-    lines = [re.sub(r":\d+(:\d+)?:", ":", line.removeprefix("../"))
-             for line in done.stderr.splitlines()
-             if re.search(r"\b(warning|error): |\*\*\* ", line)]
+    lines = [
+        re.sub(r":\d+(:\d+)?:", ":", line.removeprefix("../"))
+        for line in done.stderr.splitlines()
+        if re.search(r"\b(warning|error): |\*\*\* ", line)
+    ]
     if done.returncode and not lines:
         lines = done.stderr.splitlines()[-3:]
     return Counter(lines)
@@ -156,13 +184,16 @@ def _check_config(work: Path, variant: Variant, config: Config, sources: list[st
         return [f"{config.name}: {config.cross}gcc not found; install gcc-{config.cross[:-1]}"]
     objects = work / f"obj-{config.name}"
     git(work, "checkout", "-q", "--detach", "-f", "checked")
-    configure(work, objects, _options(variant) + config.options, config.arch, config.cross,
-              strict=False)
+    configure(
+        work, objects, _options(variant) + config.options, config.arch, config.cross, strict=False
+    )
     absent = config.absent + _left_out(objects, variant)
-    enabled = [name for name in sources
-               if (work / name).is_file() and not name.startswith(absent)]
-    errors = [line for line in _warnings(work, objects, enabled, config.arch, config.cross)
-              if _is_error(line)]
+    enabled = [name for name in sources if (work / name).is_file() and not name.startswith(absent)]
+    errors = [
+        line
+        for line in _warnings(work, objects, enabled, config.arch, config.cross)
+        if _is_error(line)
+    ]
     print(f"{config.name}: {len(enabled)} objects: {'ok' if not errors else 'fails'}", flush=True)
     return [f"{config.name}: {line}" for line in errors]
 
@@ -178,10 +209,21 @@ def boot_points(variant: Variant, points: list[str]) -> list[str]:
         matrix.write_text(re.sub(r'"(page|pageless)(["/])', rf'"{name}\2', text))
         extra = own_environment() | {
             "P2PBENCH_RESULTS": str(BUILD / "series-check" / "results"),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        done = run(sys.executable, "-m", "pytest", "-c", "bench/boots/pytest.ini",
-                   "--rootdir=bench/boots", "bench/boots", f"--matrix={matrix}", cwd=ROOT,
-                   extra=extra, output=sys.stdout)
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+        done = run(
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            "bench/boots/pytest.ini",
+            "--rootdir=bench/boots",
+            "bench/boots",
+            f"--matrix={matrix}",
+            cwd=ROOT,
+            extra=extra,
+            output=sys.stdout,
+        )
         if done.returncode:
             complaints.append(f"{name}: the smoke cells fail")
     return complaints

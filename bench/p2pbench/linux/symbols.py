@@ -18,7 +18,7 @@ from p2pbench.records.counts import OTHER, plain_name
 
 # An input section: its name (on a line of its own when it is long), address, size, object.
 _SECTION = re.compile(r"^ (\.[\w.]*text[\w.]*)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$", re.M)
-_KERNEL = 0xffffffff80000000
+_KERNEL = 0xFFFFFFFF80000000
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Function:
 
 def compact(path: Path) -> str:
     """Return what a count needs of vmlinux.map: lines of address, size (both hex) and object."""
-    text = _read(path, "the linker writes it when CONFIG_VMLINUX_MAP is on "
-                       "(config/base.config in linux/)")
+    text = _read(
+        path, "the linker writes it when CONFIG_VMLINUX_MAP is on " "(config/base.config in linux/)"
+    )
     lines = []
     for _, address, size, name in _SECTION.findall(text):
         if int(size, 16) and int(address, 16):
@@ -46,7 +47,7 @@ def compact(path: Path) -> str:
 
 def _member(name: str) -> str:
     """Return the object's own path: "vmlinux.a(block/bio.o)" is block/bio.o."""
-    return name[name.index("(") + 1:-1] if name.endswith(")") else name
+    return name[name.index("(") + 1 : -1] if name.endswith(")") else name
 
 
 def _read(path: Path, hint: str) -> str:
@@ -101,8 +102,9 @@ def _symbols(path: Path, hint: str) -> dict[int, str]:
             digits, kind, name = line.split()
             address = int(digits, 16)
         except ValueError:
-            raise BenchError(f"{shown(path)}:{number}: expected an address, a type and a name; "
-                             f"{hint}") from None
+            raise BenchError(
+                f"{shown(path)}:{number}: expected an address, a type and a name; " f"{hint}"
+            ) from None
         # _end bounds the last function: behind it are modules, and what the kernel generates.
         if address >= _KERNEL and (kind in "tTwW" or name == "_end"):
             rank = ("TtWw".find(kind), name)
@@ -126,8 +128,9 @@ class _Objects:
                 self._ends.append(int(start, 16) + int(size, 16))
                 self._paths.append(name)
             except ValueError:
-                raise BenchError(f"{shown(path)}:{number}: expected an address, a size and an "
-                                 f"object; {hint}") from None
+                raise BenchError(
+                    f"{shown(path)}:{number}: expected an address, a size and an " f"object; {hint}"
+                ) from None
 
     def at(self, address: int) -> str:
         index = bisect.bisect_right(self._starts, address) - 1
@@ -140,8 +143,10 @@ def differing(builds: Mapping[str, Sequence[Function]]) -> list[dict[str, Any]]:
     "in" and "absent" are variants. A function that is absent was inlined or does not exist there;
     where the compiler renamed it, "as" has the other names by variant.
     """
-    names = {variant: {(f.object, f.name): f for f in functions if f.subsystem != OTHER}
-             for variant, functions in builds.items()}
+    names = {
+        variant: {(f.object, f.name): f for f in functions if f.subsystem != OTHER}
+        for variant, functions in builds.items()
+    }
     plain = {variant: _by_plain_name(found.values()) for variant, found in names.items()}
     rows: list[dict[str, Any]] = []
     for key in sorted(set().union(*names.values())):
@@ -149,11 +154,20 @@ def differing(builds: Mapping[str, Sequence[Function]]) -> list[dict[str, Any]]:
         absent = [variant for variant in builds if key not in names[variant]]
         if absent:
             same = (key[0], plain_name(key[1]))
-            rows.append({"function": key[1], "object": key[0],
-                         "subsystem": names[having[0]][key].subsystem,
-                         "in": having, "absent": absent,
-                         "as": {variant: plain[variant][same] for variant in absent
-                                if same in plain[variant]}})
+            rows.append(
+                {
+                    "function": key[1],
+                    "object": key[0],
+                    "subsystem": names[having[0]][key].subsystem,
+                    "in": having,
+                    "absent": absent,
+                    "as": {
+                        variant: plain[variant][same]
+                        for variant in absent
+                        if same in plain[variant]
+                    },
+                }
+            )
     return rows
 
 

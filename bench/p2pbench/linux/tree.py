@@ -20,26 +20,47 @@ from p2pbench.linux.variants import Base, Variant, series_dir
 
 # The same commits and the same patch files whatever the user's git configuration
 # and clock say.
-_GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_COMMITTER_NAME": "p2pbench", "GIT_COMMITTER_EMAIL": "p2pbench@localhost",
-        "GIT_AUTHOR_NAME": "p2pbench", "GIT_AUTHOR_EMAIL": "p2pbench@localhost"}
+_GIT = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_COMMITTER_NAME": "p2pbench",
+    "GIT_COMMITTER_EMAIL": "p2pbench@localhost",
+    "GIT_AUTHOR_NAME": "p2pbench",
+    "GIT_AUTHOR_EMAIL": "p2pbench@localhost",
+}
 
 
-def git(directory: Path, *args: str, check: bool = True, extra: Mapping[str, str] | None = None,
-        hold: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
+def git(
+    directory: Path,
+    *args: str,
+    check: bool = True,
+    extra: Mapping[str, str] | None = None,
+    hold: Sequence[int] = (),
+) -> subprocess.CompletedProcess[str]:
     """Run git in a directory; a failure is an error that carries git's own words."""
     # A tree of ours may belong to another user: made as root, say, and now in a container.
     try:
-        result = run("git", "-c", "core.autocrlf=false", "-c", "gc.auto=0", "-c",
-                     "safe.directory=*", *args, cwd=directory, extra=_GIT | dict(extra or {}),
-                     hold=hold)
+        result = run(
+            "git",
+            "-c",
+            "core.autocrlf=false",
+            "-c",
+            "gc.auto=0",
+            "-c",
+            "safe.directory=*",
+            *args,
+            cwd=directory,
+            extra=_GIT | dict(extra or {}),
+            hold=hold,
+        )
     except KeyboardInterrupt:
         # It was killed and cannot have removed its lock, which stops every git that follows.
         (directory / ".git" / "index.lock").unlink(missing_ok=True)
         raise
     if check and result.returncode:
-        raise BenchError(f"git {args[0]} in {shown(directory)} failed: "
-                         f"{why(result.stderr or result.stdout)}")
+        raise BenchError(
+            f"git {args[0]} in {shown(directory)} failed: " f"{why(result.stderr or result.stdout)}"
+        )
     return result
 
 
@@ -82,16 +103,22 @@ def base_tarball(base: Base) -> str:
         return base.sha256
     tarball = _tarball(base)
     if not tarball.is_file():
-        raise BenchError(f"P2PBENCH_BASE={given}: no such file" if given else
-                         base_source.way_out(base))
+        raise BenchError(
+            f"P2PBENCH_BASE={given}: no such file" if given else base_source.way_out(base)
+        )
     sha256 = file_sha256(tarball)
     if sha256 != base.sha256 and given:
-        raise BenchError(f"P2PBENCH_BASE={given} has the sha256 {sha256}; the "
-                         f"{base.tarball.name} of {base.package} {base.version} has {base.sha256}")
+        raise BenchError(
+            f"P2PBENCH_BASE={given} has the sha256 {sha256}; the "
+            f"{base.tarball.name} of {base.package} {base.version} has {base.sha256}"
+        )
     if sha256 != base.sha256:
         version = installed_version(base.package) or "another version"
-        print(f"warning: {base.package} is {version}, linux/{base.release}/BASE was made with "
-              f"{base.version}; it is used as long as every patch applies", file=sys.stderr)
+        print(
+            f"warning: {base.package} is {version}, linux/{base.release}/BASE was made with "
+            f"{base.version}; it is used as long as every patch applies",
+            file=sys.stderr,
+        )
     return sha256
 
 
@@ -114,13 +141,23 @@ def _unpack(base: Base, sha256: str, repository: Path, hold: int) -> None:
         scratch.mkdir(parents=True)
         git(scratch, "init", "-q", "--bare", "-b", "base", ".")
         # A fault of the first program ends the stream without the word that --done waits for.
-        done = run("sh", "-c", '"$1" -m p2pbench.linux.import_tar "$2" "$3" | '
-                   "git -c core.compression=1 fast-import --quiet --done --depth=0", "sh",
-                   sys.executable, tarball, f"{base.package} {sha256[:16]}", cwd=scratch,
-                   extra=_GIT | own_environment(), hold=(hold,))
+        done = run(
+            "sh",
+            "-c",
+            '"$1" -m p2pbench.linux.import_tar "$2" "$3" | '
+            "git -c core.compression=1 fast-import --quiet --done --depth=0",
+            "sh",
+            sys.executable,
+            tarball,
+            f"{base.package} {sha256[:16]}",
+            cwd=scratch,
+            extra=_GIT | own_environment(),
+            hold=(hold,),
+        )
         if done.returncode:
-            raise BenchError(f"cannot unpack {tarball} to {repository.parent}: "
-                             f"{why(done.stderr)}")
+            raise BenchError(
+                f"cannot unpack {tarball} to {repository.parent}: " f"{why(done.stderr)}"
+            )
         scratch.rename(repository)
     except OSError as error:
         raise BenchError(f"cannot unpack {tarball} to {repository.parent}: {error}") from None
@@ -154,8 +191,15 @@ def notes_of(patch: Path) -> str:
 
 def _apply(directory: Path, variant: Variant, name: str) -> None:
     for patch in variant.patches_of(name):
-        result = git(directory, "am", "-q", "--committer-date-is-author-date", "--keep-non-patch",
-                     str(patch), check=False)
+        result = git(
+            directory,
+            "am",
+            "-q",
+            "--committer-date-is-author-date",
+            "--keep-non-patch",
+            str(patch),
+            check=False,
+        )
         if result.returncode:
             git(directory, "am", "--abort", check=False)
             raise _apply_error(directory, patch, str(variant.own or "the base"))
@@ -165,8 +209,9 @@ def _apply(directory: Path, variant: Variant, name: str) -> None:
 
 
 def _series_state(variant: Variant) -> str:
-    return "\n".join(f"{patch.parent.name}/{patch.name} {file_sha256(patch)}"
-                     for patch in variant.patches())
+    return "\n".join(
+        f"{patch.parent.name}/{patch.name} {file_sha256(patch)}" for patch in variant.patches()
+    )
 
 
 def _changes(directory: Path) -> bool:
@@ -175,9 +220,20 @@ def _changes(directory: Path) -> bool:
     The base's own .gitignore ignores everything that is not in the base, so it
     cannot be asked for new files.
     """
-    return bool(git(directory, "status", "--porcelain", "-uno").stdout or
-                git(directory, "ls-files", "--others", "-x", "/obj-*/", "-x", ".checkpatch-*",
-                    "-x", "__pycache__").stdout)
+    return bool(
+        git(directory, "status", "--porcelain", "-uno").stdout
+        or git(
+            directory,
+            "ls-files",
+            "--others",
+            "-x",
+            "/obj-*/",
+            "-x",
+            ".checkpatch-*",
+            "-x",
+            "__pycache__",
+        ).stdout
+    )
 
 
 def _unsaved_work(directory: Path) -> str:
@@ -197,13 +253,17 @@ def check_saved(variant: Variant) -> None:
     directory = tree_dir(variant)
     work = _unsaved_work(directory) if (directory / ".git").is_dir() else ""
     if work and variant.own:
-        raise BenchError(f"{shown(directory)} holds {work}, and is made from {variant.own.tree}: "
-                         "put them there, or throw them away with "
-                         f"`rm -r {shown(directory)}`")
+        raise BenchError(
+            f"{shown(directory)} holds {work}, and is made from {variant.own.tree}: "
+            "put them there, or throw them away with "
+            f"`rm -r {shown(directory)}`"
+        )
     if work:
-        raise BenchError(f"{shown(directory)} holds {work}; keep them with `make series-export "
-                         f"VARIANT={variant.name}`, or throw them away with "
-                         f"`rm -r {shown(directory)}`")
+        raise BenchError(
+            f"{shown(directory)} holds {work}; keep them with `make series-export "
+            f"VARIANT={variant.name}`, or throw them away with "
+            f"`rm -r {shown(directory)}`"
+        )
 
 
 def make_tree(variant: Variant) -> Path:
@@ -229,8 +289,15 @@ def _make_tree(variant: Variant) -> Path:
         if variant.own:
             _fetch(variant.own, directory)
         else:
-            git(directory.parent, "clone", "-q", "-b", "base",
-                str(base_repository(variant.base, below)), str(directory))
+            git(
+                directory.parent,
+                "clone",
+                "-q",
+                "-b",
+                "base",
+                str(base_repository(variant.base, below)),
+                str(directory),
+            )
     # From here to the tag at the end the tree is ours: it holds no work that could be
     # lost, and nothing that could be exported, even if we are interrupted.
     stamp.unlink(missing_ok=True)
@@ -254,8 +321,16 @@ def _fetch(own: OwnTree, directory: Path) -> None:
     """
     print(f"fetching {own}", flush=True)
     git(directory.parent, "init", "-q", str(directory))
-    git(directory, "fetch", "-q", "--no-tags", "--depth=1", f"--upload-pack={UPLOAD_PACK}",
-        str(own.directory), f"{own.commit}:refs/heads/base")
+    git(
+        directory,
+        "fetch",
+        "-q",
+        "--no-tags",
+        "--depth=1",
+        f"--upload-pack={UPLOAD_PACK}",
+        str(own.directory),
+        f"{own.commit}:refs/heads/base",
+    )
 
 
 def export_series(variant: Variant) -> list[str]:
@@ -267,27 +342,34 @@ def export_series(variant: Variant) -> list[str]:
     """
     directory = tree_dir(variant)
     if not (directory / ".git").is_dir():
-        raise BenchError(f"{shown(directory)} is not there; `make tree VARIANT={variant.name}` "
-                         "makes it")
+        raise BenchError(
+            f"{shown(directory)} is not there; `make tree VARIANT={variant.name}` " "makes it"
+        )
     if variant.last:
         raise BenchError(f'variant "{variant.name}" is part of a series; export the whole')
     if not variant.series:
         raise BenchError(f'variant "{variant.name}" is the base alone: it has no series to export')
     if git(directory, "rev-parse", "-q", "--verify", "p2pbench/applied", check=False).returncode:
-        raise BenchError(f"{shown(directory)} is not complete: its series was not applied to the "
-                         f"end; `make tree VARIANT={variant.name}` does that")
+        raise BenchError(
+            f"{shown(directory)} is not complete: its series was not applied to the "
+            f"end; `make tree VARIANT={variant.name}` does that"
+        )
     if _changes(directory):
-        raise BenchError(f"{shown(directory)} has changes that are not committed; "
-                         "commit them first")
+        raise BenchError(
+            f"{shown(directory)} has changes that are not committed; " "commit them first"
+        )
     changed = []
     lower = "base"
     for name in variant.series:
         upper = "HEAD" if name == variant.series[-1] else f"p2pbench/{name}"
-        if git(directory, "merge-base", "--is-ancestor", lower, upper, check=False).returncode \
-                or git(directory, "merge-base", "--is-ancestor", upper, "HEAD",
-                       check=False).returncode:
-            raise BenchError(f"{shown(directory)}: the commits of series {name} were rewritten; "
-                             f"move the tag p2pbench/{name} to its last commit")
+        if (
+            git(directory, "merge-base", "--is-ancestor", lower, upper, check=False).returncode
+            or git(directory, "merge-base", "--is-ancestor", upper, "HEAD", check=False).returncode
+        ):
+            raise BenchError(
+                f"{shown(directory)}: the commits of series {name} were rewritten; "
+                f"move the tag p2pbench/{name} to its last commit"
+            )
         changed += _export(directory, series_dir(variant.release, name), f"{lower}..{upper}")
         lower = upper
     git(directory, "tag", "-f", "p2pbench/applied")
@@ -299,8 +381,20 @@ def export_series(variant: Variant) -> list[str]:
 def _export(directory: Path, target: Path, commits: str) -> list[str]:
     scratch = target.parent / f".export-{target.name}-{os.getpid()}"
     try:
-        git(directory, "format-patch", "-q", "-N", "--zero-commit", "--no-signature",
-            "--full-index", "--no-renames", "--notes", "-o", str(scratch), commits)
+        git(
+            directory,
+            "format-patch",
+            "-q",
+            "-N",
+            "--zero-commit",
+            "--no-signature",
+            "--full-index",
+            "--no-renames",
+            "--notes",
+            "-o",
+            str(scratch),
+            commits,
+        )
         names = sorted(path.name for path in scratch.glob("*.patch"))
         new = {name: (scratch / name).read_bytes() for name in names}
     finally:

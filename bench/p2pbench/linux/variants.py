@@ -10,6 +10,7 @@ from p2pbench.base.paths import LINUX, shown
 from p2pbench.base.toml_file import LocatedToml, names, text, truth
 from p2pbench.linux.own_tree import OwnTree
 
+
 @dataclass(frozen=True)
 class Base:
     """A packaged kernel source that series apply to; linux/<release>/ has all that is of it."""
@@ -50,9 +51,11 @@ class Variant:
         numbers = [patch.name.split("-")[0] for patch in patches]
         if self.last not in numbers:
             directory = shown(series_dir(self.release, name))
-            raise BenchError(f'variant "{self.name}": {directory} has no patch {self.last} '
-                             f"({numbers[0]} to {numbers[-1]})")
-        return patches[:numbers.index(self.last) + 1]
+            raise BenchError(
+                f'variant "{self.name}": {directory} has no patch {self.last} '
+                f"({numbers[0]} to {numbers[-1]})"
+            )
+        return patches[: numbers.index(self.last) + 1]
 
     def patches(self) -> list[Path]:
         """Return the patch files in the order in which they apply."""
@@ -74,8 +77,14 @@ def read_base(release: str) -> Base:
     toml = LocatedToml(base_dir(release) / "BASE")
     fields = {"package": text, "suite": text, "version": text, "tarball": text, "sha256": text}
     data = toml.table((), toml.data, fields, tuple(fields))
-    return Base(release, data["package"], data["suite"], data["version"], Path(data["tarball"]),
-                data["sha256"])
+    return Base(
+        release,
+        data["package"],
+        data["suite"],
+        data["version"],
+        Path(data["tarball"]),
+        data["sha256"],
+    )
 
 
 def read_variants() -> dict[str, Variant]:
@@ -86,11 +95,15 @@ def read_variants() -> dict[str, Variant]:
         toml = LocatedToml(base_dir(release) / "variants.toml")
         for name, value in toml.data.items():
             if name in variants:
-                raise toml.error((name,), f'variant "{name}" stands in linux/'
-                                 f'{variants[name].release}/variants.toml, too')
+                raise toml.error(
+                    (name,),
+                    f'variant "{name}" stands in linux/'
+                    f"{variants[name].release}/variants.toml, too",
+                )
             entry = toml.table((name,), value, fields, ("series", "rxe_p2p"))
-            variants[name] = Variant(name, release, entry["series"], entry["rxe_p2p"],
-                                     entry.get("fragments", ()))
+            variants[name] = Variant(
+                name, release, entry["series"], entry["rxe_p2p"], entry.get("fragments", ())
+            )
     return variants
 
 
@@ -104,8 +117,10 @@ def find_variant(name: str) -> Variant:
     if whole in variants and last and variants[whole].series:
         return replace(variants[whole], name=name, last=last)
     if name not in variants:
-        raise BenchError(f'unknown variant "{name}" (linux/{"|".join(releases())}/variants.toml '
-                         f'has: {", ".join(variants)})')
+        raise BenchError(
+            f'unknown variant "{name}" (linux/{"|".join(releases())}/variants.toml '
+            f'has: {", ".join(variants)})'
+        )
     return variants[name]
 
 
@@ -116,10 +131,17 @@ def own_as_json(variants: Iterable[Variant]) -> str:
 
 def own_from_json(content: str) -> dict[str, Variant]:
     """Return the variants of own_as_json() by name; the tree need not be looked at again."""
-    return {name: Variant(**fields | {"series": tuple(fields["series"]),
-                                      "fragments": tuple(fields["fragments"]),
-                                      "own": OwnTree(**fields["own"])})
-            for name, fields in json.loads(content).items()}
+    return {
+        name: Variant(
+            **fields
+            | {
+                "series": tuple(fields["series"]),
+                "fragments": tuple(fields["fragments"]),
+                "own": OwnTree(**fields["own"]),
+            }
+        )
+        for name, fields in json.loads(content).items()
+    }
 
 
 def series_names(release: str) -> list[str]:
@@ -138,8 +160,11 @@ def series_patches(release: str, name: str) -> list[Path]:
     index = directory / "series"
     if not index.is_file():
         raise BenchError(f"{shown(index)}: not there; a series directory lists its patches in it")
-    patches = [directory / line for line in index.read_text().split("\n")
-               if line and not line.startswith("#")]
+    patches = [
+        directory / line
+        for line in index.read_text().split("\n")
+        if line and not line.startswith("#")
+    ]
     listed = {patch.name for patch in patches}
     for number, patch in enumerate(patches, 1):
         if not patch.is_file():

@@ -21,12 +21,13 @@ def followers(boots: Sequence[Boot], boot: Boot, in_its_block: bool) -> Iterator
 
     in_its_block: those of later blocks may not, as they are not to begin before a look.
     """
+
     def may(other: Boot) -> bool:
         return other.kind == COUNT and not (in_its_block and other.block != boot.block)
 
     place = boots.index(boot)
     if may(boot):
-        yield from itertools.takewhile(may, boots[place + 1:])
+        yield from itertools.takewhile(may, boots[place + 1 :])
 
 
 def wall_s(boots: Sequence[Boot], seconds: Mapping[str, float], at_once: int) -> float:
@@ -51,8 +52,9 @@ class Running:
     """
 
     def __init__(self) -> None:
-        self._said: queue.SimpleQueue[tuple[str, str | Record | BaseException]] = (
-            queue.SimpleQueue())
+        self._said: queue.SimpleQueue[
+            tuple[str, str | Record | BaseException]
+        ] = queue.SimpleQueue()
         self._threads: dict[str, threading.Thread] = {}
         self._stops: dict[str, Callable[[], None]] = {}
         self._since = 0.0

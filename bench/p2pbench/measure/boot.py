@@ -27,10 +27,12 @@ _COUNT_S = 120.0
 _PARAMETER = re.compile(r"(?:^| )([\w-]+)\.(\w+)=")
 # What a kernel says when something is wrong with it, rather than with a device; DMA that an IOMMU
 # stops, and a command that a disk does not answer, are taken for its own mistakes.
-COMPLAINT = re.compile(r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: task .* blocked|"
-                        r"INFO: possible |soft lockup|rcu: INFO|DMA-API: .*(device driver|"
-                        r"exceed)|Oops|general protection|refcount_t|DMAR: \[DMA|"
-                        r"AMD-Vi: Event logged \[|nvme nvme\d+: I/O \d+ .*QID \d+ timeout)")
+COMPLAINT = re.compile(
+    r"\b(BUG:|WARNING: |KASAN|UBSAN|kmemleak: \d+ new|INFO: task .* blocked|"
+    r"INFO: possible |soft lockup|rcu: INFO|DMA-API: .*(device driver|"
+    r"exceed)|Oops|general protection|refcount_t|DMAR: \[DMA|"
+    r"AMD-Vi: Event logged \[|nvme nvme\d+: I/O \d+ .*QID \d+ timeout)"
+)
 
 
 def boot_cmdline(provider: str = "") -> str:
@@ -54,8 +56,15 @@ class BootRun:
     are part of it. Only what is the user's to mend (BenchError) is raised.
     """
 
-    def __init__(self, boot: Boot, matrix: Matrix, seed: int, raw: Path,
-                 stage: Callable[[str], None], counter: Counter | None = None) -> None:
+    def __init__(
+        self,
+        boot: Boot,
+        matrix: Matrix,
+        seed: int,
+        raw: Path,
+        stage: Callable[[str], None],
+        counter: Counter | None = None,
+    ) -> None:
         self._boot = boot
         self._counter = counter
         self._matrix = matrix
@@ -66,10 +75,17 @@ class BootRun:
         self._machine: Machine | None = None
         self._stopped = False
         self.record: Record = {
-            "type": "boot", **asdict(boot),
-            "status": "ok", "error": None,
-            "lost": None, "boot_s": None, "setup": None, "memory": None, "workloads": [],
-            "teardown": None, "qemu_command": [],
+            "type": "boot",
+            **asdict(boot),
+            "status": "ok",
+            "error": None,
+            "lost": None,
+            "boot_s": None,
+            "setup": None,
+            "memory": None,
+            "workloads": [],
+            "teardown": None,
+            "qemu_command": [],
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
 
@@ -89,8 +105,11 @@ class BootRun:
                     raise machine.lost(error) from None
         except LostMachine as error:
             self.record["status"] = "lost"
-            self.record["lost"] = {"stage": error.lost.stage, "reason": error.lost.reason,
-                                   "console": error.lost.console}
+            self.record["lost"] = {
+                "stage": error.lost.stage,
+                "reason": error.lost.reason,
+                "console": error.lost.console,
+            }
         except AgentError as error:
             self._fail(error.as_json())
         self.record["qemu_command"] = [published(part) for part in machine.command]
@@ -113,15 +132,20 @@ class BootRun:
         self._check_parameters(machine)
         if self._boot.index == 0:  # all boots have the same image: once a run is enough
             self.record["machine"]["tools"] = channel.order("tools")
-        workloads = [one for one in self._matrix.workloads_for(self._boot.provider,
-                                                               self._boot.variant)
-                     if one.is_run_in(self._boot.block)]
+        workloads = [
+            one
+            for one in self._matrix.workloads_for(self._boot.provider, self._boot.variant)
+            if one.is_run_in(self._boot.block)
+        ]
         if self._boot.kind == COUNT:
             self._run_all(machine, [one for one in workloads if one.kind == ORDINARY])
             peer = [one for one in workloads if one.kind != ORDINARY]
             for device in dict.fromkeys(one.device for one in peer):
-                self._with_provider(machine, machine.setup_args(device),
-                                    [one for one in peer if one.device == device])
+                self._with_provider(
+                    machine,
+                    machine.setup_args(device),
+                    [one for one in peer if one.device == device],
+                )
         else:
             self._with_provider(machine, machine.setup_args(self._boot.provider), workloads)
         self._kernel_log(machine)
@@ -136,12 +160,18 @@ class BootRun:
             test = {"line": f"test -e {path}", "deadline_s": 30}
             answer = machine.channel.order("command", test, 60)
             if answer["exit"]:
-                raise AgentError("parameters", {
-                    "expected": f"a kernel with the parameter {module}.{name}, shown in sysfs",
-                    "got": f"no {path}"}, answer)
+                raise AgentError(
+                    "parameters",
+                    {
+                        "expected": f"a kernel with the parameter {module}.{name}, shown in sysfs",
+                        "got": f"no {path}",
+                    },
+                    answer,
+                )
 
-    def _with_provider(self, machine: Machine, setup: dict[str, Any],
-                       workloads: list[Workload]) -> None:
+    def _with_provider(
+        self, machine: Machine, setup: dict[str, Any], workloads: list[Workload]
+    ) -> None:
         channel = machine.channel
         self._stage("setup")
         self.record["setup"] = channel.order("setup", setup, 120)
@@ -173,8 +203,13 @@ class BootRun:
         self._write("kernel.log", "\n".join(lines) + "\n")
         complaints = [line for line in lines if COMPLAINT.search(line)]
         if complaints:
-            self._fail({"step": "kernel-log", "expected": "no complaint of the kernel",
-                        "got": f"{complaints[0]} (raw/{self._boot.boot}/kernel.log)"})
+            self._fail(
+                {
+                    "step": "kernel-log",
+                    "expected": "no complaint of the kernel",
+                    "got": f"{complaints[0]} (raw/{self._boot.boot}/kernel.log)",
+                }
+            )
 
     def _leaks(self, machine: Machine) -> None:
         """Look for memory that nothing points to any more; the kernel's log says how much.
@@ -182,15 +217,27 @@ class BootRun:
         An object must be 5 s old to count, and one scan may miss a pointer that moves.
         """
         self._stage("kmemleak")
-        found = machine.channel.order("command", {"deadline_s": 300, "line":
-            "cd /sys/kernel/debug && echo scan >kmemleak && sleep 6 && echo scan >kmemleak && "
-            "cat kmemleak"}, 360)
+        found = machine.channel.order(
+            "command",
+            {
+                "deadline_s": 300,
+                "line": "cd /sys/kernel/debug && echo scan >kmemleak && sleep 6 && "
+                "echo scan >kmemleak && cat kmemleak",
+            },
+            360,
+        )
         self._write("kmemleak", found["stdout"] + found["stderr"])
 
     def _workload(self, machine: Machine, workload: Workload) -> Record:
         """Run one workload; an error of the agent fails the cell, not the boot."""
-        entry: Record = {"name": workload.name, "status": "ok", "error": None, "reasons": [],
-                         "metrics": None, "evidence": None}
+        entry: Record = {
+            "name": workload.name,
+            "status": "ok",
+            "error": None,
+            "reasons": [],
+            "metrics": None,
+            "evidence": None,
+        }
         run = {PATTERN: self._pattern, FIO: self._fio}.get(workload.kind, self._count)
         try:
             run(machine, workload, entry)
@@ -203,23 +250,37 @@ class BootRun:
         return entry
 
     def _judge(self, workload: Workload, entry: Record) -> list[str]:
-        doubts = virtual_time.doubts(entry["virtual"], entry["counts"], workload.ios, workload.bs) \
-            if entry.get("virtual") else []
+        doubts = (
+            virtual_time.doubts(entry["virtual"], entry["counts"], workload.ios, workload.bs)
+            if entry.get("virtual")
+            else []
+        )
         if workload.kind == ORDINARY:
             return doubts + evidence.judge_ordinary(entry["evidence"], workload.ios * workload.bs)
-        moved = int(entry["metrics"]["bytes"]) if entry["metrics"] else (
-            workload.ios * workload.bs or workload.size)
-        return doubts + evidence.judge(workload.device or self._boot.provider, entry["evidence"],
-                                       moved)
+        moved = (
+            int(entry["metrics"]["bytes"])
+            if entry["metrics"]
+            else (workload.ios * workload.bs or workload.size)
+        )
+        return doubts + evidence.judge(
+            workload.device or self._boot.provider, entry["evidence"], moved
+        )
 
     def _count(self, machine: Machine, workload: Workload, entry: Record) -> None:
         assert self._counter
         ordinary = {"device": workload.device, "nvme_serial": machine.nvme_serial}
-        order = {"name": workload.name, "rw": workload.rw, "bs": workload.bs, "ios": workload.ios,
-                 "iodepth": workload.iodepth, "seed": (self._seed & 0x7ffffffe) + 1,
-                 # What a disk with more than one queue has, whatever the number of CPUs.
-                 "scheduler": workload.scheduler or "none",
-                 "instrument": self._counter.instrument.order, "deadline_s": _COUNT_S}
+        order = {
+            "name": workload.name,
+            "rw": workload.rw,
+            "bs": workload.bs,
+            "ios": workload.ios,
+            "iodepth": workload.iodepth,
+            "seed": (self._seed & 0x7FFFFFFE) + 1,
+            # What a disk with more than one queue has, whatever the number of CPUs.
+            "scheduler": workload.scheduler or "none",
+            "instrument": self._counter.instrument.order,
+            "deadline_s": _COUNT_S,
+        }
         order |= ordinary if workload.kind == ORDINARY else {}
         order |= self._unsampled()
         try:
@@ -237,9 +298,17 @@ class BootRun:
             entry["virtual"] = virtual_time.figures(answer)
 
     def _pattern(self, machine: Machine, workload: Workload, entry: Record) -> None:
-        answer = machine.channel.order("pattern", {
-            "bytes": workload.size, "block": workload.bs, "seed": self._seed & 0x7fffffff,
-            "direction": workload.rw} | self._unsampled(), 120)
+        answer = machine.channel.order(
+            "pattern",
+            {
+                "bytes": workload.size,
+                "block": workload.bs,
+                "seed": self._seed & 0x7FFFFFFF,
+                "direction": workload.rw,
+            }
+            | self._unsampled(),
+            120,
+        )
         entry["evidence"] = answer["evidence"]
 
     def _unsampled(self) -> dict[str, int]:
@@ -252,9 +321,15 @@ class BootRun:
     def _fio(self, machine: Machine, workload: Workload, entry: Record) -> None:
         limit = workload.runtime_s + _FIO_GRACE_S
         started = time.monotonic()
-        answer = machine.channel.order("fio", {
-            "name": workload.name, "job": fio.job_file(workload, self._seed & 0x7fffffff),
-            "deadline_s": limit}, limit + _FIO_GRACE_S)
+        answer = machine.channel.order(
+            "fio",
+            {
+                "name": workload.name,
+                "job": fio.job_file(workload, self._seed & 0x7FFFFFFF),
+                "deadline_s": limit,
+            },
+            limit + _FIO_GRACE_S,
+        )
         took_s = time.monotonic() - started
         self._keep(workload, answer)
         entry["evidence"] = answer["evidence"]
@@ -264,9 +339,14 @@ class BootRun:
             fio.check_stall(workload, figures)
             entry["metrics"] = figures
         except fio.FioError as error:
-            entry |= {"status": "failed", "error": {
-                "step": "fio", "expected": "a run without errors and its figures in JSON",
-                "got": f"{error}; raw output in raw/{self._boot.boot}/{workload.name}.json"}}
+            entry |= {
+                "status": "failed",
+                "error": {
+                    "step": "fio",
+                    "expected": "a run without errors and its figures in JSON",
+                    "got": f"{error}; raw output in raw/{self._boot.boot}/{workload.name}.json",
+                },
+            }
 
     def _keep(self, workload: Workload, answer: Record) -> None:
         """Keep fio's raw output, whatever it is worth."""

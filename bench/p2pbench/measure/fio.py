@@ -7,7 +7,6 @@ from typing import Any
 from p2pbench.base import program
 from p2pbench.plan.matrix import Workload
 
-
 # By how much two clocks may differ that both go evenly; fio rounds to milliseconds.
 _CLOCK_TOLERANCE = 0.1
 # A stall falsifies a figure when it is longer than this part of the time that was asked for, and
@@ -28,20 +27,34 @@ class FioError(Exception):
 def job_file(workload: Workload, seed: int) -> str:
     """Return the job file; the agent sets DEV to the fabric's block device."""
     options: dict[str, object] = {
-        "filename": "${DEV}", "ioengine": "libaio", "direct": 1, "rw": workload.rw,
-        "bs": workload.bs, "iodepth": workload.iodepth, "numjobs": workload.numjobs,
-        "size": workload.size, "randseed": seed, "group_reporting": 1,
-        "unified_rw_reporting": "mixed", "thread": 1, "norandommap": 1,
+        "filename": "${DEV}",
+        "ioengine": "libaio",
+        "direct": 1,
+        "rw": workload.rw,
+        "bs": workload.bs,
+        "iodepth": workload.iodepth,
+        "numjobs": workload.numjobs,
+        "size": workload.size,
+        "randseed": seed,
+        "group_reporting": 1,
+        "unified_rw_reporting": "mixed",
+        "thread": 1,
+        "norandommap": 1,
         # A device that is gone must not become a file in /dev.
         "allow_file_create": 0,
         # Of the whole latency: under TCG much of an I/O may be done inside io_submit(),
         # which completion latency leaves out.
-        "lat_percentiles": 1, "clat_percentiles": 0,
+        "lat_percentiles": 1,
+        "clat_percentiles": 0,
     }
     if workload.verify:
         del options["norandommap"]
-        options |= {"verify": workload.verify, "do_verify": 1, "verify_fatal": 1,
-                    "verify_state_save": 0}
+        options |= {
+            "verify": workload.verify,
+            "do_verify": 1,
+            "verify_fatal": 1,
+            "verify_state_save": 0,
+        }
     else:
         options |= {"time_based": 1, "runtime": f"{workload.runtime_s * 1000:.0f}ms"}
     lines = [f"{key}={value}" for key, value in options.items()]
@@ -58,8 +71,10 @@ def metrics(workload: Workload, answer: dict[str, Any]) -> dict[str, float]:
     notes, text = _split(str(answer["stdout"]))
     words = program.why(f"{answer.get('stderr', '')}\n{notes}")
     if answer["exit"] or answer.get("signal"):
-        raise FioError(f"fio ended with exit status {answer['exit']}, signal "
-                       f"{answer.get('signal')}: {words}")
+        raise FioError(
+            f"fio ended with exit status {answer['exit']}, signal "
+            f"{answer.get('signal')}: {words}"
+        )
     try:
         jobs = _object(text)["jobs"]
         errors = [job["error"] for job in jobs if job["error"]]
@@ -82,8 +97,10 @@ def check_clock(workload: Workload, runtime_s: float, took_s: float) -> None:
     asked_s = 0.0 if workload.verify else workload.runtime_s
     if asked_s * (1 - _CLOCK_TOLERANCE) <= runtime_s <= took_s * (1 + _CLOCK_TOLERANCE):
         return
-    raise FioError(f"the clock of the machine under test jumped: fio says {runtime_s:.3f} s for a "
-                   f"run of {asked_s:g} s or more that took {took_s:.3f} s by the clock here")
+    raise FioError(
+        f"the clock of the machine under test jumped: fio says {runtime_s:.3f} s for a "
+        f"run of {asked_s:g} s or more that took {took_s:.3f} s by the clock here"
+    )
 
 
 def check_stall(workload: Workload, figures: dict[str, float]) -> None:
@@ -97,10 +114,12 @@ def check_stall(workload: Workload, figures: dict[str, float]) -> None:
     stood_s = _stood_still_s(workload, figures)
     if stood_s <= max(_STALL_PART * workload.runtime_s, _STALL_LEAST_S):
         return
-    raise FioError(f"the machine stood still for {stood_s:.1f} s in a run of "
-                   f"{workload.runtime_s:g} s: its longest request took "
-                   f"{figures['lat_max_ns'] / 1e9:.3f} s, the usual ones at most "
-                   f"{figures['lat_usual_ns'] / 1e9:.6f} s")
+    raise FioError(
+        f"the machine stood still for {stood_s:.1f} s in a run of "
+        f"{workload.runtime_s:g} s: its longest request took "
+        f"{figures['lat_max_ns'] / 1e9:.3f} s, the usual ones at most "
+        f"{figures['lat_usual_ns'] / 1e9:.6f} s"
+    )
 
 
 def _stood_still_s(workload: Workload, figures: dict[str, float]) -> float:
@@ -147,8 +166,10 @@ def _check_jobs(workload: Workload, group: dict[str, Any]) -> None:
     together_s = float(group["job_runtime"]) / 1000
     each_s = min(workload.runtime_s, float(group["mixed"]["runtime"]) / 1000)
     if together_s < workload.numjobs * each_s * (1 - _CLOCK_TOLERANCE):
-        raise FioError(f"fio's jobs ran for {together_s:.3f} s in all, expected {workload.numjobs} "
-                       f"of {each_s:g} s each: one ended early")
+        raise FioError(
+            f"fio's jobs ran for {together_s:.3f} s in all, expected {workload.numjobs} "
+            f"of {each_s:g} s each: one ended early"
+        )
 
 
 def _figures(workload: Workload, group: dict[str, Any]) -> dict[str, float]:
@@ -164,13 +185,16 @@ def _figures(workload: Workload, group: dict[str, Any]) -> dict[str, float]:
     runtime_ms = float(group["job_runtime"] if workload.verify else mixed["runtime"])
     runtime_s = max(runtime_ms, 1) / 1000
     return {
-        "bytes_per_s": moved / runtime_s, "iops": ios / runtime_s,
+        "bytes_per_s": moved / runtime_s,
+        "iops": ios / runtime_s,
         "lat_mean_ns": float(latency["mean"]),
         "lat_p50_ns": float(latency["percentile"]["50.000000"]),
         "lat_p99_ns": float(latency["percentile"]["99.000000"]),
         "lat_max_ns": float(latency["max"]),
         "lat_usual_ns": _usual_ns(workload, latency["percentile"], ios),
-        "ios": ios, "bytes": moved, "runtime_s": runtime_s,
+        "ios": ios,
+        "bytes": moved,
+        "runtime_s": runtime_s,
     }
 
 

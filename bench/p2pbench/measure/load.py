@@ -18,22 +18,28 @@ def check(matrix: Matrix, shape: Shape) -> None:
     for workload in matrix.workloads:
         where = f"{matrix.file}: {workload.name}"
         if workload.size > shape.disk:
-            raise BenchError(f"{where} wants {short(workload.size)}, the disk of testbed "
-                             f"{matrix.testbed} has {short(shape.disk)}")
+            raise BenchError(
+                f"{where} wants {short(workload.size)}, the disk of testbed "
+                f"{matrix.testbed} has {short(shape.disk)}"
+            )
         if in_flight(workload) > shape.memory - _REST:
-            raise BenchError(f"{where} needs {amount(in_flight(workload))} for its requests "
-                             f"(numjobs x iodepth x bs), the guest of testbed {matrix.testbed} has "
-                             f"{amount(shape.memory)} in all; {amount(shape.memory - _REST)} is "
-                             "allowed")
+            raise BenchError(
+                f"{where} needs {amount(in_flight(workload))} for its requests "
+                f"(numjobs x iodepth x bs), the guest of testbed {matrix.testbed} has "
+                f"{amount(shape.memory)} in all; {amount(shape.memory - _REST)} is "
+                "allowed"
+            )
 
 
 def check_bars(matrix: Matrix, testbed: Testbed) -> None:
     """Raise BenchError for the first BAR that is larger than the testbed can make one."""
     for entry in matrix.memory:
         if entry["bar"] > testbed.largest_bar:
-            raise BenchError(f"{matrix.file}: a BAR of {short(entry['bar'])}: testbed "
-                             f"{testbed.name} has BARs of at most {short(testbed.largest_bar)} "
-                             f"({testbed.bar_limit})")
+            raise BenchError(
+                f"{matrix.file}: a BAR of {short(entry['bar'])}: testbed "
+                f"{testbed.name} has BARs of at most {short(testbed.largest_bar)} "
+                f"({testbed.bar_limit})"
+            )
 
 
 def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:
@@ -47,18 +53,22 @@ def pool_notes(matrix: Matrix, shape: Shape) -> list[str]:
             continue
         for provider, pool in shape.pools().items():
             if provider in workload.providers and in_flight(workload) > pool:
-                notes.append(f"{workload.name} has {amount(in_flight(workload))} in flight, the "
-                             f"pool of {provider} is {amount(pool)}: nvmet may fall back to host "
-                             "memory, and the cell is then invalid")
+                notes.append(
+                    f"{workload.name} has {amount(in_flight(workload))} in flight, the "
+                    f"pool of {provider} is {amount(pool)}: nvmet may fall back to host "
+                    "memory, and the cell is then invalid"
+                )
     return notes
 
 
 def count_notes(matrix: Matrix) -> list[str]:
     """Return a line for each workload that is counted, and has too few I/Os to be timed."""
-    return [f"{workload.name} has {plural(workload.ios, 'I/O')}: with fewer than "
-            f"{least_ios(workload.bs)} it is counted, and not timed in virtual time"
-            for workload in matrix.workloads
-            if workload.kind == COUNT and workload.ios < least_ios(workload.bs)]
+    return [
+        f"{workload.name} has {plural(workload.ios, 'I/O')}: with fewer than "
+        f"{least_ios(workload.bs)} it is counted, and not timed in virtual time"
+        for workload in matrix.workloads
+        if workload.kind == COUNT and workload.ios < least_ios(workload.bs)
+    ]
 
 
 def in_flight(workload: Workload) -> int:

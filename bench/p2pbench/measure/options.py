@@ -13,8 +13,13 @@ def open_run(matrix: str, seed: str, budget: str, resume: str) -> Run:
     if resume:
         for name, given in (("MATRIX", matrix), ("SEED", seed), ("BUDGET", budget)):
             if given:
-                raise BenchError(f"a run goes on with the {name} that it began with, which its "
-                                 f"journal keeps: leave {name} out with RESUME")
+                raise BenchError(
+                    f"a run goes on with the {name} that it began with, which its "
+                    f"journal keeps: leave {name} out with RESUME"
+                )
         return Run.resume(resume)
-    return Run.new(find_matrix(matrix or "quick"), int(seed) if seed else None,
-                   parse_budget(budget) if budget else None)
+    return Run.new(
+        find_matrix(matrix or "quick"),
+        int(seed) if seed else None,
+        parse_budget(budget) if budget else None,
+    )

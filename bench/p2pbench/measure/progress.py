@@ -45,8 +45,7 @@ class Progress:
     def begin(self, boots: list[Boot]) -> None:
         """Build what is missing, then say what is going to run and how long it will take."""
         self.run.prepare(boots)
-        self._selected = [*self.run.first,
-                          *(boot for boot in boots if boot not in self.run.first)]
+        self._selected = [*self.run.first, *(boot for boot in boots if boot not in self.run.first)]
         if not self.console.is_terminal:
             self._ending.enter_context(build_progress.every_minute(self.console.print))
         self._estimate = self.run.estimate(self._selected)
@@ -57,7 +56,8 @@ class Progress:
         self.console.print(
             f"run {self.run.name}: {most}{len(boots)} boots, {header['environment_class']} "
             f"({self.run.testbed.why}), seed {self.run.seed}, about "
-            f"{in_words(self._left_s())}")
+            f"{in_words(self._left_s())}"
+        )
         self.say_notes()
         self.say_looks()
         if self.console.is_terminal:
@@ -95,8 +95,12 @@ class Progress:
             running = [f"{name}: {step}" for name, step in self._stages.items()]
             more = [f"{len(running) - _SHOWN} more"] if len(running) > _SHOWN else []
             doing = "; ".join(running[:_SHOWN] + more)
-            self._status.update(escape(f"[{self._count + 1}/{len(self._selected)}] {doing}, about "
-                                       f"{in_words(self._left_s())} left"))
+            self._status.update(
+                escape(
+                    f"[{self._count + 1}/{len(self._selected)}] {doing}, about "
+                    f"{in_words(self._left_s())} left"
+                )
+            )
 
     def _say_end(self, record: dict[str, Any]) -> None:
         """Say how a boot ended, as soon as it has."""
@@ -114,8 +118,10 @@ class Progress:
     def say_plan(self, boots: list[Boot]) -> None:
         """Say how much is planned, and how long that takes once the kernels are built."""
         needed = in_words(self.run.estimate(boots).remaining_s())
-        self.console.print(f"{len(boots)} boots in {len({boot.block for boot in boots})} blocks: "
-                           f"about {needed}, and the time to build kernels that are not cached")
+        self.console.print(
+            f"{len(boots)} boots in {len({boot.block for boot in boots})} blocks: "
+            f"about {needed}, and the time to build kernels that are not cached"
+        )
         self.say_notes()
 
     def say_notes(self) -> None:
@@ -130,7 +136,8 @@ class Progress:
             self.console.print(
                 f"budget {in_words(looks.budget_s)}, at most {looks.blocks[-1]} blocks; "
                 f"looks after {', '.join(map(str, looks.blocks))} blocks: cells that are settled "
-                "then stop")
+                "then stop"
+            )
         for family in FAMILIES:
             decides = first_decision(looks, family, self.run.blocks_of_cells(family))
             if decides:
@@ -173,25 +180,35 @@ class Progress:
         if remaining:
             tried = {boot["boot"] for boot in self.run.journal.boots}
             lost = sum(boot.boot in tried for boot in remaining)
-            print(f"{how}{len(remaining) - lost} of {len(self.run.plan)} boots have not run and "
-                  f"{lost} were lost; go on with: {self.run.go_on}", file=sys.stderr)
+            print(
+                f"{how}{len(remaining) - lost} of {len(self.run.plan)} boots have not run and "
+                f"{lost} were lost; go on with: {self.run.go_on}",
+                file=sys.stderr,
+            )
         elif ended:
-            print(f"{how}all boots have run; make report RUN={named(self.run.directory)}",
-                  file=sys.stderr)
+            print(
+                f"{how}all boots have run; make report RUN={named(self.run.directory)}",
+                file=sys.stderr,
+            )
 
 
 def _line(head: str, record: dict[str, Any], left: float) -> str:
     """Return the line that says how a boot ended."""
     counts = [entry["status"] for entry in record["workloads"]]
-    words = [f"{counts.count(status)} {status}" for status in ("ok", "invalid", "failed")
-             if counts.count(status)]
+    words = [
+        f"{counts.count(status)} {status}"
+        for status in ("ok", "invalid", "failed")
+        if counts.count(status)
+    ]
     # Host memory is registered with nobody.
     register = record["setup"] and record["setup"]["register"]
     if not counts and register:
         words.append(f"registered in {register['ns'] / 1e6:.1f} ms")
     trouble = junit.boot_trouble(record)
     words += [trouble] if trouble else []
-    text = escape(f"{head}: {', '.join(words)} in {record['duration_s']:.0f} s, about "
-                  f"{in_words(left)} left")
+    text = escape(
+        f"{head}: {', '.join(words)} in {record['duration_s']:.0f} s, about "
+        f"{in_words(left)} left"
+    )
     bad = record["status"] != "ok" or counts.count("ok") < len(counts)
     return f"[red]{text}[/red]" if bad else text

@@ -18,8 +18,10 @@ def merged(results: Sequence[Record]) -> Record:
     bad = [result for result in results if result["status"] != "ok"]
     if bad or len(results) == 1:
         return (bad or results)[0]
-    return results[0] | {"metrics": _metrics([result["metrics"] for result in results]),
-                         "evidence": _evidence([result["evidence"] for result in results])}
+    return results[0] | {
+        "metrics": _metrics([result["metrics"] for result in results]),
+        "evidence": _evidence([result["evidence"] for result in results]),
+    }
 
 
 def _metrics(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -27,18 +29,24 @@ def _metrics(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     time_s = sum(one["runtime_s"] for one in rounds)
     ios, moved = (sum(one[key] for one in rounds) for key in ("ios", "bytes"))
     return {
-        "bytes_per_s": moved / time_s, "iops": ios / time_s,
+        "bytes_per_s": moved / time_s,
+        "iops": ios / time_s,
         "lat_mean_ns": sum(one["lat_mean_ns"] * one["ios"] for one in rounds) / ios,
-        **{key: statistics.median(one[key] for one in rounds)
-           for key in ("lat_p50_ns", "lat_p99_ns", "lat_usual_ns")},
+        **{
+            key: statistics.median(one[key] for one in rounds)
+            for key in ("lat_p50_ns", "lat_p99_ns", "lat_usual_ns")
+        },
         "lat_max_ns": max(one["lat_max_ns"] for one in rounds),
-        "ios": ios, "bytes": moved, "runtime_s": time_s,
+        "ios": ios,
+        "bytes": moved,
+        "runtime_s": time_s,
     }
 
 
 def _evidence(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {part: _sums([one[part] for one in rounds]) for part in ("p2p", "device")} | {
-        "pool": _pool([one["pool"] for one in rounds])}
+        "pool": _pool([one["pool"] for one in rounds])
+    }
 
 
 def _sums(counters: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
@@ -51,5 +59,9 @@ def _pool(pools: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
     known = [one for one in pools if one]
     if not known:
         return None
-    return {**known[-1], "before": known[0]["before"], "low": min(one["low"] for one in known),
-            "samples": sum(one["samples"] for one in known)}
+    return {
+        **known[-1],
+        "before": known[0]["before"],
+        "low": min(one["low"] for one in known),
+        "samples": sum(one["samples"] for one in known),
+    }

@@ -45,8 +45,9 @@ class Run:
     are pytest's options that chose among the boots of the matrix.
     """
 
-    def __init__(self, matrix: Matrix, seed: int, journal: Journal | None,
-                 budget_s: float | None = None) -> None:
+    def __init__(
+        self, matrix: Matrix, seed: int, journal: Journal | None, budget_s: float | None = None
+    ) -> None:
         self.matrix = matrix
         self.seed = seed
         self.journal = journal
@@ -128,8 +129,11 @@ class Run:
         """In how many blocks each cell is compared: of the plan, and as far as a budget may go."""
         plans = self.plan, self.matrix.plan(self.seed, self.matrix.most_blocks)
         planned, most = (Samples(self._header_of(plan), ()) for plan in plans)
-        return [(len(planned_pairs(planned, question)), len(planned_pairs(most, question)))
-                for question in questions(planned.header) if question.family == family]
+        return [
+            (len(planned_pairs(planned, question)), len(planned_pairs(most, question)))
+            for question in questions(planned.header)
+            if question.family == family
+        ]
 
     def _header_of(self, plan: list[Boot]) -> Any:
         """What of a journal's header the questions are asked by."""
@@ -142,9 +146,11 @@ class Run:
         first = [boot for boot in boots if boot.block == boots[0].block]
         needed = self.estimate(first).remaining_s()
         if needed > self.looks.budget_s:
-            raise BenchError(f"BUDGET of {in_words(self.looks.budget_s)}: one block of "
-                             f"{self.matrix.file} is {len(first)} boots and takes about "
-                             f"{in_words(needed)}; give more, or a matrix with fewer cells")
+            raise BenchError(
+                f"BUDGET of {in_words(self.looks.budget_s)}: one block of "
+                f"{self.matrix.file} is {len(first)} boots and takes about "
+                f"{in_words(needed)}; give more, or a matrix with fewer cells"
+            )
 
     def estimate(self, boots: list[Boot]) -> "Estimate":
         """Return how long boots will take."""
@@ -199,9 +205,11 @@ class Run:
     def _check_virtual_time(self, instrument: Instrument) -> None:
         """Refuse a matrix that cannot do without virtual time where there is none."""
         if self.matrix.virtual_time == REQUIRED and not instrument.icount:
-            raise BenchError(f"{self.matrix.file} requires virtual time, and there is none here: "
-                             f"{instrument.real_time or instrument.reason}; make that work, or "
-                             'leave virtual_time = "required" out: the rest is then measured')
+            raise BenchError(
+                f"{self.matrix.file} requires virtual time, and there is none here: "
+                f"{instrument.real_time or instrument.reason}; make that work, or "
+                'leave virtual_time = "required" out: the rest is then measured'
+            )
 
     def _kernels_of(self, boots: list[Boot]) -> dict[str, Kernel]:
         """Return the kernel of each variant, those with the fewest patches first.
@@ -209,8 +217,10 @@ class Run:
         Variants that the matrix defines may have the same one.
         """
         names = sorted({boot.variant for boot in boots})
-        kernels = {name: expected(variant_of(name, self.matrix.variants), self.matrix.flavour)
-                   for name in {self.matrix.kernel_of(name) for name in names}}
+        kernels = {
+            name: expected(variant_of(name, self.matrix.variants), self.matrix.flavour)
+            for name in {self.matrix.kernel_of(name) for name in names}
+        }
         pairs = {name: kernels[self.matrix.kernel_of(name)] for name in names}
         return dict(sorted(pairs.items(), key=lambda pair: len(pair[1].variant.patches())))
 
@@ -220,8 +230,11 @@ class Run:
         They only count, which no load of the machine changes in virtual time, and their kernels
         are there before the last one. A run with a budget or one that is resumed has none.
         """
-        missing = [kernel for kernel in dict.fromkeys(self.kernels.values())
-                   if not kernel.directory.is_dir()]
+        missing = [
+            kernel
+            for kernel in dict.fromkeys(self.kernels.values())
+            if not kernel.directory.is_dir()
+        ]
         if not missing or self.journal or self.looks.budget_s:
             return []
         cached = [name for name, kernel in self.kernels.items() if kernel not in missing]
@@ -234,21 +247,30 @@ class Run:
         """Return the kernels that are built while the first boots run."""
         if not self.first:
             return []
-        return [kernel for kernel in kernels if not kernel.directory.is_dir()
-                and kernel != self.kernels[self.first[0].variant]]
+        return [
+            kernel
+            for kernel in kernels
+            if not kernel.directory.is_dir() and kernel != self.kernels[self.first[0].variant]
+        ]
 
     def _create(self, boots: list[Boot]) -> None:
         made_from = self._provenance()
         kept = None if self._builder else compare_builds.collect(set(self.kernels.values()))
         directory = _new_directory(self.matrix.name)
         header = {
-            "type": "run", "schema": SCHEMA, "run": directory.name, "seed": self.seed,
+            "type": "run",
+            "schema": SCHEMA,
+            "run": directory.name,
+            "seed": self.seed,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "environment_class": self.testbed.environment_class,
-            "matrix": self.matrix.as_json(), "plan": [vars(boot) for boot in boots],
-            "stopping": self.looks.as_json(), "selection": self.selection,
+            "matrix": self.matrix.as_json(),
+            "plan": [vars(boot) for boot in boots],
+            "stopping": self.looks.as_json(),
+            "selection": self.selection,
             "kernels": {name: kernel.key for name, kernel in self.kernels.items()},
-            "provenance": made_from, "static": kept,
+            "provenance": made_from,
+            "static": kept,
         }
         try:
             self.journal = Journal.create(directory / JOURNAL, header)
@@ -263,8 +285,10 @@ class Run:
         collected = provenance.collect(built, self.matrix.variants, self.testbed)
         if self.testbed.instrument:
             functions = {name: self._functions(kernel) for name, kernel in built.items()}
-            collected |= {"instrument": self.testbed.instrument.provenance(),
-                          "symbols": differing(functions)}
+            collected |= {
+                "instrument": self.testbed.instrument.provenance(),
+                "symbols": differing(functions),
+            }
         return collected
 
     def _functions(self, kernel: Kernel) -> list[Function]:
@@ -287,8 +311,9 @@ class Run:
                 for kernel in self.kernels.values():
                     cache.use(kernel.directory)
         if not self._builder and not self.journal.header.get("static"):
-            self.journal.append_kernels(self._provenance(),
-                                        compare_builds.collect(set(self.kernels.values())))
+            self.journal.append_kernels(
+                self._provenance(), compare_builds.collect(set(self.kernels.values()))
+            )
 
     def may_begin(self, boot: Boot) -> bool:
         """Say whether a boot may run although not all kernels are built."""
@@ -307,38 +332,49 @@ class Run:
     def _check_kernels(self, header: Header) -> None:
         """Refuse to go on with a run on other kernels than it began with."""
         # The provenance has those that were built when it ended; so had older runs all of them.
-        keys = header.get("kernels") or {name: variant["key"] for name, variant
-                                         in header["provenance"]["variants"].items()}
+        keys = header.get("kernels") or {
+            name: variant["key"] for name, variant in header["provenance"]["variants"].items()
+        }
         for name, kernel in self.kernels.items():
             began = keys[name]
             if began != kernel.key:
-                raise BenchError(f"run {self.name} began with another build of {name} ({began}, "
-                                 f"now {kernel.key}): its patches, fragments or compiler changed; "
-                                 "start a new run")
+                raise BenchError(
+                    f"run {self.name} began with another build of {name} ({began}, "
+                    f"now {kernel.key}): its patches, fragments or compiler changed; "
+                    "start a new run"
+                )
 
     def _check_machine(self, header: Header) -> None:
         """Refuse to go on with a run on another testbed, or with another agent in the machine."""
         for tool, now in self.testbed.identity().items():
             began = header["provenance"]["tools"][tool]
             if began != now:
-                raise BenchError(f"run {self.name} began with another {tool.upper()} ({began}, now "
-                                 f"{now}); start a new run")
+                raise BenchError(
+                    f"run {self.name} began with another {tool.upper()} ({began}, now "
+                    f"{now}); start a new run"
+                )
         instrument = self.testbed.instrument
         counted_by = header["provenance"].get("instrument")
         if instrument and counted_by != instrument.provenance():
-            raise BenchError(f"run {self.name} began to count with another instrument "
-                             f"({counted_by}, now {instrument.provenance()}); start a new run")
+            raise BenchError(
+                f"run {self.name} began to count with another instrument "
+                f"({counted_by}, now {instrument.provenance()}); start a new run"
+            )
         if header["environment_class"] != self.testbed.environment_class:
-            raise BenchError(f"run {self.name} is of class {header['environment_class']}, this "
-                             f"machine now gives {self.testbed.environment_class}; start a new run")
+            raise BenchError(
+                f"run {self.name} is of class {header['environment_class']}, this "
+                f"machine now gives {self.testbed.environment_class}; start a new run"
+            )
         for name, kernel in self.kernels.items():
             variant = header["provenance"]["variants"].get(name)
             now = self.testbed.image_of(kernel)
             began = variant.get("image") if variant else now
             if began != now:
-                raise BenchError(f"run {self.name} began with another guest image ({began}, now "
-                                 f"{now}): the agent, the provider module or a tool changed; start "
-                                 "a new run")
+                raise BenchError(
+                    f"run {self.name} began with another guest image ({began}, now "
+                    f"{now}): the agent, the provider module or a tool changed; start "
+                    "a new run"
+                )
 
     def begin(self, boots: list[Boot], estimate: "Estimate") -> None:
         """Start the clock of a run with a budget; estimate says how long a block takes.
@@ -367,15 +403,20 @@ class Run:
         found = stopping.take_look(self.journal, block, budget.spent_s())
         if found:
             verdicts = [one.verdict for one in found]
-            say(f"look after {block} blocks: " + ", ".join(
-                f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)))
+            say(
+                f"look after {block} blocks: "
+                + ", ".join(
+                    f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts)
+                )
+            )
         mine = [boot for boot in self.remaining() if boot.block == block]
         needed = self._estimate.of(mine)
         if block and mine and not budget.holds(needed):
             say(stopping.end_by_budget(self.journal, block, budget, needed))
 
-    def execute(self, boot: Boot, stage: Callable[[str, str], None],
-                ended: Callable[[Record], None]) -> Record:
+    def execute(
+        self, boot: Boot, stage: Callable[[str, str], None], ended: Callable[[Record], None]
+    ) -> Record:
         """Run one boot, and beside it those that may; return its record.
 
         Each boot is written to the journal when it ends, and ended is told of it. stage is told
@@ -393,8 +434,9 @@ class Run:
                 self._early[record["boot"]] = record
                 ended(record)
         except OSError as error:
-            raise BenchError(f"{shown(self.directory)}: {error.strerror}; what was written before "
-                             "is whole") from None
+            raise BenchError(
+                f"{shown(self.directory)}: {error.strerror}; what was written before " "is whole"
+            ) from None
         return self._early.pop(boot.boot)
 
     def _is_begun(self, boot: Boot) -> bool:
@@ -414,15 +456,23 @@ class Run:
         raw = self.directory / "raw"
         counter = None
         if boot.kind == COUNT and self.testbed.instrument:
-            counter = Counter(self.testbed.instrument, boot.variant, self._functions(kernel),
-                              raw / boot.boot)
+            counter = Counter(
+                self.testbed.instrument, boot.variant, self._functions(kernel), raw / boot.boot
+            )
         consoles = self.directory / "console"
         consoles.mkdir(exist_ok=True)
         self.testbed.prepare(kernel)
-        run = BootRun(boot, self.matrix, self.seed, raw,
-                      functools.partial(self._running.say, boot.boot), counter)
-        machine = self.testbed.machine(boot, kernel, cmdline_of(boot, self.matrix),
-                                       consoles / f"{boot.boot}.log", counter)
+        run = BootRun(
+            boot,
+            self.matrix,
+            self.seed,
+            raw,
+            functools.partial(self._running.say, boot.boot),
+            counter,
+        )
+        machine = self.testbed.machine(
+            boot, kernel, cmdline_of(boot, self.matrix), consoles / f"{boot.boot}.log", counter
+        )
         self._running.begin(boot.boot, functools.partial(run.run, machine), run.stop)
 
 
@@ -438,8 +488,10 @@ def _new_directory(matrix: str) -> Path:
             if not directory.exists():  # a file is in the way, where results/ should be
                 raise BenchError(f"cannot make {shown(directory)}: a file is in its way") from None
         except OSError as error:
-            raise BenchError(f"cannot make {shown(directory)}: {error.strerror}; nothing was run, "
-                             "so mend that and start again") from None
+            raise BenchError(
+                f"cannot make {shown(directory)}: {error.strerror}; nothing was run, "
+                "so mend that and start again"
+            ) from None
     raise AssertionError("there is always a next number")
 
 
@@ -462,7 +514,8 @@ class Estimate:
         return self._boot_s + sum(
             (workload.runtime_s + self._WORKLOAD_S) * (matrix.rounds if workload.is_timed() else 1)
             for workload in matrix.workloads_for(boot.provider, boot.variant)
-            if workload.is_run_in(boot.block))
+            if workload.is_run_in(boot.block)
+        )
 
     def done(self, boot: str, seconds: float) -> None:
         """Take note of a finished boot."""

@@ -26,8 +26,10 @@ def _restore_terminal(state: str) -> None:
 def run(variant: Variant, flavour: str, provider: str) -> None:
     """Boot, set the provider up, and hand the console to the user until the shell ends."""
     if is_peer(provider) and not variant.rxe_p2p:
-        raise BenchError(f'variant "{variant.name}" cannot use provider "{provider}": its rxe is '
-                         "no P2P client (use PROVIDER=host)")
+        raise BenchError(
+            f'variant "{variant.name}" cannot use provider "{provider}": its rxe is '
+            "no P2P client (use PROVIDER=host)"
+        )
     if not sys.stdin.isatty():
         raise BenchError("a shell needs a terminal on its standard input")
     testbed = open_testbed(DEFAULT_TESTBED)
@@ -35,12 +37,14 @@ def run(variant: Variant, flavour: str, provider: str) -> None:
     testbed.check([boot], [expected(variant, flavour)])
     kernel = build(variant, flavour)
     testbed.choose(kernel, counted=False)
-    state = subprocess.run(["stty", "-g"], stdin=sys.stdin, capture_output=True,
-                           text=True).stdout.strip()
+    state = subprocess.run(
+        ["stty", "-g"], stdin=sys.stdin, capture_output=True, text=True
+    ).stdout.strip()
     try:
         with tempfile.TemporaryDirectory() as directory:
-            with testbed.terminal(kernel, boot_cmdline(provider),
-                                  Path(directory) / "console") as machine:
+            with testbed.terminal(
+                kernel, boot_cmdline(provider), Path(directory) / "console"
+            ) as machine:
                 _prompt(machine, provider)
     except (LostMachine, AgentError) as error:
         raise BenchError(str(error)) from None
@@ -51,12 +55,18 @@ def run(variant: Variant, flavour: str, provider: str) -> None:
 def _prompt(machine: Machine, provider: str) -> None:
     try:
         made = machine.channel.order("setup", machine.setup_args(provider), 120)
-        print(f"provider {provider}: the target's disk is {made['backing_dev']}, the fabric's "
-              f"{made['fabric_dev']}, over {made['rdma_dev']} on {made['netdev']}; `exit` or "
-              "Ctrl-A X ends the guest", flush=True)
+        print(
+            f"provider {provider}: the target's disk is {made['backing_dev']}, the fabric's "
+            f"{made['fabric_dev']}, over {made['rdma_dev']} on {made['netdev']}; `exit` or "
+            "Ctrl-A X ends the guest",
+            flush=True,
+        )
         machine.channel.order("shell", deadline_s=_DAYS_S)
     except ChannelLost as error:
         lost = machine.lost(error)
-        if "exit status" in lost.lost.reason or "killed" in lost.lost.reason \
-                or "panicked" in lost.lost.reason:
+        if (
+            "exit status" in lost.lost.reason
+            or "killed" in lost.lost.reason
+            or "panicked" in lost.lost.reason
+        ):
             raise lost from None

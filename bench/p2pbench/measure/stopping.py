@@ -50,39 +50,64 @@ def take_look(journal: Journal, block: int, elapsed_s: float) -> Sequence[Compar
     """
     looks = looks_of(journal.header)
     taken = last_look(journal.looks)
-    due = [number for number, blocks in enumerate(looks.blocks[:-1], 1)
-           if blocks <= block and number > taken]
+    due = [
+        number
+        for number, blocks in enumerate(looks.blocks[:-1], 1)
+        if blocks <= block and number > taken
+    ]
     if not due or not _to_come(journal):
         return []
     blocks = looks.blocks[due[-1] - 1]
     asked = questions(journal.header)
-    settled = {one.question.name: one
-               for one in compare_all(journal.header, journal.boots, journal.looks)
-               if one.look <= taken}
+    settled = {
+        one.question.name: one
+        for one in compare_all(journal.header, journal.boots, journal.looks)
+        if one.look <= taken
+    }
     found = answers(Samples(journal.header, journal.boots, until=blocks), asked, settled, due[-1])
     still_open = [one.question for one in found if one.verdict == "inconclusive"]
-    journal.append_look(LookRecord(
-        type="look", look=due[-1], blocks=blocks, elapsed_s=round(elapsed_s, 3), why="planned",
-        verdicts={one.question.name: one.verdict for one in found},
-        skipped=_needless(journal, still_open, blocks, due[-1])))
+    journal.append_look(
+        LookRecord(
+            type="look",
+            look=due[-1],
+            blocks=blocks,
+            elapsed_s=round(elapsed_s, 3),
+            why="planned",
+            verdicts={one.question.name: one.verdict for one in found},
+            skipped=_needless(journal, still_open, blocks, due[-1]),
+        )
+    )
     return found
 
 
 def end_by_budget(journal: Journal, block: int, budget: Budget, needed_s: float) -> str:
     """Leave out all that has not run: the budget does not hold the next block. Say so."""
-    reason = (f"the budget of {in_words(budget.seconds)} is used up: "
-              f"{in_words(budget.spent_s())} spent, block {block} would take about "
-              f"{in_words(needed_s)}")
-    journal.append_look(LookRecord(
-        type="look", look=len(journal.looks) + 1, blocks=block,
-        elapsed_s=round(budget.spent_s(), 3), why="budget", verdicts={},
-        skipped=[Skipped(boot=boot["boot"], reason=reason)
-                 for boot in _to_come(journal) if boot["block"] >= block]))
+    reason = (
+        f"the budget of {in_words(budget.seconds)} is used up: "
+        f"{in_words(budget.spent_s())} spent, block {block} would take about "
+        f"{in_words(needed_s)}"
+    )
+    journal.append_look(
+        LookRecord(
+            type="look",
+            look=len(journal.looks) + 1,
+            blocks=block,
+            elapsed_s=round(budget.spent_s(), 3),
+            why="budget",
+            verdicts={},
+            skipped=[
+                Skipped(boot=boot["boot"], reason=reason)
+                for boot in _to_come(journal)
+                if boot["block"] >= block
+            ],
+        )
+    )
     return reason
 
 
-def _needless(journal: Journal, still_open: Iterable[Question], blocks: int,
-              look: int) -> list[Skipped]:
+def _needless(
+    journal: Journal, still_open: Iterable[Question], blocks: int, look: int
+) -> list[Skipped]:
     """The boots from a block on that no open question needs."""
     samples = Samples(journal.header, (), journal.skipped)
     needed: set[str] = set()
@@ -94,12 +119,21 @@ def _needless(journal: Journal, still_open: Iterable[Question], blocks: int,
         else:
             needed |= {boot["boot"] for pair in pairs for boot in pair}
     needed |= {again["boot"] for boot, again in second if boot["boot"] in needed}
-    asked = {boot["boot"] for question in questions(journal.header)
-             for pair in planned_pairs(samples, question) for boot in pair}
+    asked = {
+        boot["boot"]
+        for question in questions(journal.header)
+        for pair in planned_pairs(samples, question)
+        for boot in pair
+    }
     return [
-        Skipped(boot=boot["boot"], reason=f"every cell of it is settled (look {look}, after "
-                f"{blocks} blocks)" if boot["boot"] in asked else "no comparison needs it")
-        for boot in _to_come(journal) if boot["block"] >= blocks and boot["boot"] not in needed
+        Skipped(
+            boot=boot["boot"],
+            reason=f"every cell of it is settled (look {look}, after " f"{blocks} blocks)"
+            if boot["boot"] in asked
+            else "no comparison needs it",
+        )
+        for boot in _to_come(journal)
+        if boot["block"] >= blocks and boot["boot"] not in needed
     ]
 
 

@@ -129,24 +129,41 @@ class Matrix:
         boots: list[Boot] = []
         for block in range(blocks or self.blocks):
             entries: list[tuple[str, str, int, bool, BootKind]] = [
-                (pair["variant"], pair["provider"], 0, aa, FIO) for pair, aa in self._timed(block)]
-            entries += [(entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"], False,
-                         MEMORY) for entry in self.memory if block < entry["blocks"]]
+                (pair["variant"], pair["provider"], 0, aa, FIO) for pair, aa in self._timed(block)
+            ]
+            entries += [
+                (entry["variant"], f"{MEMORY}-{short(entry['bar'])}", entry["bar"], False, MEMORY)
+                for entry in self.memory
+                if block < entry["blocks"]
+            ]
             counts: list[tuple[str, str, int, bool, BootKind]] = [
-                (variant, provider, 0, aa, COUNT)
-                for variant, provider, aa in self._counted(block)]
+                (variant, provider, 0, aa, COUNT) for variant, provider, aa in self._counted(block)
+            ]
             order.shuffle(entries)
             order.shuffle(counts)
             for variant, provider, bar, aa, kind in entries + counts:
-                boots.append(Boot(f"b{block}-{variant}-{provider}{'-aa' if aa else ''}",
-                                  len(boots), block, variant, provider, bar, aa, kind))
+                boots.append(
+                    Boot(
+                        f"b{block}-{variant}-{provider}{'-aa' if aa else ''}",
+                        len(boots),
+                        block,
+                        variant,
+                        provider,
+                        bar,
+                        aa,
+                        kind,
+                    )
+                )
         return boots
 
     def _timed(self, block: int) -> list[tuple[dict[str, str], bool]]:
         """Return the pairs of a block that are booted to be timed; those of aa once more."""
         pairs = [(pair, False) for pair in self.boots] + [(pair, True) for pair in self.aa]
-        return [(pair, aa) for pair, aa in pairs
-                if block < self.first_blocks.get(name_of(pair), block + 1)]
+        return [
+            (pair, aa)
+            for pair, aa in pairs
+            if block < self.first_blocks.get(name_of(pair), block + 1)
+        ]
 
     def _counted(self, block: int) -> list[tuple[str, str, bool]]:
         """Return variant and provider of a block's count boots.
@@ -154,18 +171,30 @@ class Matrix:
         The first variant of what has a second boot in this block is booted twice.
         """
         entries = [entry for entry in self.counts + self.ordinary if block < entry["blocks"]]
-        boots = [(variant, provider) for entry in entries for variant in entry["variants"]
-                 for provider in entry.get("boots", [COUNT])]
-        second = [(boots[0][0], provider) for entry in entries
-                  if block < entry.get("aa", entry["blocks"])
-                  for provider in entry.get("boots", [COUNT])]
-        return ([(variant, provider, False) for variant, provider in dict.fromkeys(boots)]
-                + [(variant, provider, True) for variant, provider in dict.fromkeys(second)])
+        boots = [
+            (variant, provider)
+            for entry in entries
+            for variant in entry["variants"]
+            for provider in entry.get("boots", [COUNT])
+        ]
+        second = [
+            (boots[0][0], provider)
+            for entry in entries
+            if block < entry.get("aa", entry["blocks"])
+            for provider in entry.get("boots", [COUNT])
+        ]
+        return [(variant, provider, False) for variant, provider in dict.fromkeys(boots)] + [
+            (variant, provider, True) for variant, provider in dict.fromkeys(second)
+        ]
 
     def workloads_for(self, provider: str, variant: str = "") -> list[Workload]:
         """Return the workloads that run on a provider; of a count boot those of its variant."""
-        return [workload for workload in self.workloads if provider in workload.providers
-                and (not variant or not workload.variants or variant in workload.variants)]
+        return [
+            workload
+            for workload in self.workloads
+            if provider in workload.providers
+            and (not variant or not workload.variants or variant in workload.variants)
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Return the matrix as the journal's header keeps it."""
@@ -174,17 +203,23 @@ class Matrix:
 
 def matrix_from_json(data: dict[str, Any]) -> Matrix:
     """Return the matrix that a journal's header keeps, so that a resumed run is the same run."""
+
     def workload(entry: dict[str, Any]) -> Workload:
-        fields: dict[str, Any] = entry | {"providers": tuple(entry["providers"]),
-                                          "variants": tuple(entry.get("variants", ()))}
+        fields: dict[str, Any] = entry | {
+            "providers": tuple(entry["providers"]),
+            "variants": tuple(entry.get("variants", ())),
+        }
         return Workload(**fields)
 
     parts: dict[str, Any] = {
-        "boots": tuple(data["boots"]), "workloads": tuple(map(workload, data["workloads"])),
+        "boots": tuple(data["boots"]),
+        "workloads": tuple(map(workload, data["workloads"])),
         "compare": tuple(Compare(**entry) for entry in data["compare"]),
-        "memory": tuple(data["memory"]), "counts": tuple(data.get("counts", ())),
+        "memory": tuple(data["memory"]),
+        "counts": tuple(data.get("counts", ())),
         "ordinary": tuple(data.get("ordinary", ())),
-        "aa": tuple(data.get("aa", ()))}
+        "aa": tuple(data.get("aa", ())),
+    }
     return Matrix(**data | parts)
 
 

@@ -23,8 +23,14 @@ from typing import Any
 from p2pbench.base.errors import BenchError
 from p2pbench.base.toml_file import Key, LocatedToml, Parser, names, one_of, text, truth
 from p2pbench.linux.own_tree import OwnTree, check_committed, resolve
-from p2pbench.linux.variants import (Variant, find_variant, read_variants, releases, series_names,
-                                     series_patches)
+from p2pbench.linux.variants import (
+    Variant,
+    find_variant,
+    read_variants,
+    releases,
+    series_names,
+    series_patches,
+)
 
 # A variant's name is part of names of files.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -49,16 +55,24 @@ def read_defined(toml: LocatedToml) -> dict[str, dict[str, Any]]:
     for name, entry in entries.items():
         key = ("variants", name)
         if not _NAME.fullmatch(name) or name in _RESERVED:
-            raise toml.error(key, f'variant "{name}": at most 64 letters, digits, - and _ are '
-                             "allowed, and a letter or digit first")
+            raise toml.error(
+                key,
+                f'variant "{name}": at most 64 letters, digits, - and _ are '
+                "allowed, and a letter or digit first",
+            )
         if name in known:
             file = f"linux/{known[name].release}/variants.toml"
             raise toml.error(key, f'variant "{name}": {file} has one of that name; give it another')
         if isinstance(entry, dict) and "tree" in entry:
             variants[name] = _own(toml, key, entry)
         else:
-            variants[name] = toml.table(key, entry, {"kernel": _kernel, "cmdline": _cmdline},
-                                        ("kernel", "cmdline"), _of_a_tree)
+            variants[name] = toml.table(
+                key,
+                entry,
+                {"kernel": _kernel, "cmdline": _cmdline},
+                ("kernel", "cmdline"),
+                _of_a_tree,
+            )
     if variants:
         toml.data["variants"] = variants
     return variants
@@ -75,6 +89,7 @@ def variant_in(toml: LocatedToml) -> Parser:
         except ValueError as error:
             more = f"; the matrix defines: {', '.join(defined)}" if defined else ""
             raise ValueError(f"{error}{more}") from None
+
     return parse
 
 
@@ -99,23 +114,34 @@ def check_revisions(defined: Mapping[str, Mapping[str, Any]]) -> None:
             continue
         now = resolve(entry["tree"], entry["rev"])
         if now.commit != entry["commit"]:
-            raise BenchError(f'the run began with another revision of variant "{name}": '
-                             f"{entry['rev']} of {entry['tree']} was {entry['commit']}, and is "
-                             f"{now.commit} now; start a new run")
+            raise BenchError(
+                f'the run began with another revision of variant "{name}": '
+                f"{entry['rev']} of {entry['tree']} was {entry['commit']}, and is "
+                f"{now.commit} now; start a new run"
+            )
 
 
 def _own(toml: LocatedToml, key: Key, entry: dict[str, Any]) -> dict[str, Any]:
     """Check a variant that is built from a user's tree, and look at the tree."""
-    fields = {"tree": _tree_beside(toml.path), "rev": text, "series": names,
-              "base": one_of(*releases()), "rxe_p2p": truth, "cmdline": _cmdline}
+    fields = {
+        "tree": _tree_beside(toml.path),
+        "rev": text,
+        "series": names,
+        "base": one_of(*releases()),
+        "rxe_p2p": truth,
+        "cmdline": _cmdline,
+    }
     several = len(releases()) > 1
     parsed = toml.table(key, entry, fields, ("tree", "rev", *["base"] * several))
     base = parsed.setdefault("base", releases()[0])
     series = parsed.setdefault("series", ())
     for name in series:
         if name not in series_names(base):
-            raise toml.error((*key, "series"), f'series: linux/{base} has no series "{name}" '
-                             f"({', '.join(series_names(base))})")
+            raise toml.error(
+                (*key, "series"),
+                f'series: linux/{base} has no series "{name}" '
+                f"({', '.join(series_names(base))})",
+            )
     try:
         for name in series:
             series_patches(base, name)
@@ -129,8 +155,11 @@ def _own(toml: LocatedToml, key: Key, entry: dict[str, Any]) -> dict[str, Any]:
 
 def _teaches_rxe(base: str, series: tuple[str, ...]) -> bool:
     """Say whether rxe is a P2P client with these series, as a variant of the base has it."""
-    return any(variant.rxe_p2p and set(variant.series) <= set(series)
-               for variant in read_variants().values() if variant.release == base)
+    return any(
+        variant.rxe_p2p and set(variant.series) <= set(series)
+        for variant in read_variants().values()
+        if variant.release == base
+    )
 
 
 def _of_a_tree(name: str) -> str:
@@ -141,11 +170,12 @@ def _of_a_tree(name: str) -> str:
 
 
 def _tree_beside(matrix: Path) -> Parser:
-    """Return a parser of a tree's directory: from the home directory or a root, else the matrix's.
-    """
+    """Return a parser of a tree's directory: from the home directory or a root, or the matrix's."""
+
     def parse(value: Any) -> str:
         given = text(value)
         return given if given.startswith("~") else os.path.normpath(matrix.parent / given)
+
     return parse
 
 
@@ -161,7 +191,9 @@ def _kernel(value: Any) -> str:
 def _cmdline(value: Any) -> str:
     parameters = text(value)
     if not _PARAMETERS.fullmatch(parameters) or len(parameters) > _MOST_CHARACTERS:
-        raise ValueError(f"found {parameters!r}; kernel parameters are allowed: at most "
-                         f"{_MOST_CHARACTERS} characters of printable ASCII, and one blank between "
-                         "parameters")
+        raise ValueError(
+            f"found {parameters!r}; kernel parameters are allowed: at most "
+            f"{_MOST_CHARACTERS} characters of printable ASCII, and one blank between "
+            "parameters"
+        )
     return parameters

@@ -55,17 +55,23 @@ class Functions(Sequence[Row]):
         return len(self.names)
 
     @overload
-    def __getitem__(self, index: int) -> Row: ...
+    def __getitem__(self, index: int) -> Row:
+        ...
 
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: slice) -> Sequence[Row]:
+        ...
 
     def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
         if isinstance(index, slice):
             return list(self)[index]
         function, found, subsystem = self.names[index]
-        return {"function": function, "object": found, "subsystem": subsystem,
-                "per_io": self.per_io[index]}
+        return {
+            "function": function,
+            "object": found,
+            "subsystem": subsystem,
+            "per_io": self.per_io[index],
+        }
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)

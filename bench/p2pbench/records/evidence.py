@@ -26,8 +26,10 @@ def judge(provider: str, evidence: dict[str, Any] | None, moved: int) -> list[st
     if device_bytes == 0:
         reasons.append("the fabric device moved no data")
     if device_bytes < moved:
-        reasons.append(f"the fabric device moved {device_bytes} bytes of the {moved} that the "
-                       "workload reports")
+        reasons.append(
+            f"the fabric device moved {device_bytes} bytes of the {moved} that the "
+            "workload reports"
+        )
     if not is_peer(provider):
         return reasons + _host_reasons(evidence)
     return reasons + _peer_reasons(evidence, device["reads"] + device["writes"], device_bytes)
@@ -48,8 +50,10 @@ def _host_reasons(evidence: dict[str, Any]) -> list[str]:
     """A host cell must not touch peer memory. A kernel without counters cannot: it has no P2P."""
     p2p = evidence["p2p"]
     if p2p and (p2p["requests"] or p2p["fallbacks"]):
-        return [f"{p2p['requests']} requests used peer memory and {p2p['fallbacks']} tried to: "
-                "this is no cell of host memory"]
+        return [
+            f"{p2p['requests']} requests used peer memory and {p2p['fallbacks']} tried to: "
+            "this is no cell of host memory"
+        ]
     return []
 
 
@@ -67,8 +71,13 @@ def _peer_reasons(evidence: dict[str, Any], requests: int, device_bytes: int) ->
         reasons.append(f"{p2p['bytes']} P2P bytes, but the fabric device moved {device_bytes}")
     if not pool:
         reasons.append("the provider has no pool")
-    elif (pool["low"] >= pool["before"] and pool["samples"] >= _ENOUGH_SAMPLES
-          and requests >= _ENOUGH_REQUESTS):
-        reasons.append(f"the pool's low-water mark did not move ({pool['low']} of {pool['before']} "
-                       f"bytes free in {pool['samples']} samples)")
+    elif (
+        pool["low"] >= pool["before"]
+        and pool["samples"] >= _ENOUGH_SAMPLES
+        and requests >= _ENOUGH_REQUESTS
+    ):
+        reasons.append(
+            f"the pool's low-water mark did not move ({pool['low']} of {pool['before']} "
+            f"bytes free in {pool['samples']} samples)"
+        )
     return reasons

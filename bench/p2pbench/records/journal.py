@@ -165,8 +165,12 @@ class Journal:
     @property
     def skipped(self) -> dict[str, str]:
         """The boots that a look has left out and that have not run, with the reason."""
-        return {skip["boot"]: skip["reason"] for look in self.looks
-                for skip in look.record["skipped"] if skip["boot"] not in self._last}
+        return {
+            skip["boot"]: skip["reason"]
+            for look in self.looks
+            for skip in look.record["skipped"]
+            if skip["boot"] not in self._last
+        }
 
     @property
     def boots(self) -> list[BootRecord]:
@@ -186,8 +190,9 @@ class Journal:
         if record["type"] == "look":
             for skip in record["skipped"]:
                 if skip["boot"] not in self._planned:
-                    raise JournalError(f'{where}: boot "{skip["boot"]}" is not in the plan of this '
-                                       "run")
+                    raise JournalError(
+                        f'{where}: boot "{skip["boot"]}" is not in the plan of this ' "run"
+                    )
             self.looks.append(Look(cast(LookRecord, record), self.boots))
         elif record["type"] == "kernels":
             # The rest is of when the run began, whoever went on with it.
@@ -233,8 +238,9 @@ class Journal:
 
 
 def _not_created(path: Path, error: OSError) -> str:
-    return (f"{path}: cannot create: {error.strerror}; nothing was run, so mend that and start "
-            "again")
+    return (
+        f"{path}: cannot create: {error.strerror}; nothing was run, so mend that and start " "again"
+    )
 
 
 def _no_journal(path: Path) -> str:
@@ -268,6 +274,7 @@ def _is_object(line: bytes) -> bool:
 
 def _loads(line: bytes) -> Any:
     """What a line says. Raises ValueError, also for what Python alone takes for JSON."""
+
     def not_json(word: str) -> None:
         raise ValueError(f"{word} is no number")
 

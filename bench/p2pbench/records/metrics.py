@@ -85,25 +85,60 @@ def _latency(percentile: str, fewest: int) -> Metric:
         ns: float | None = virtual["latency_ns"][key] if virtual else None
         return ns
 
-    return Metric(name=f"{VIRTUAL}_{key}", shown=f"{percentile} latency in virtual time",
-                  less_is_better=True, kind=COUNT, asked=BY_PROVIDER, margin=0.02, value=value,
-                  family=LATENCY, family_shown="latency in virtual time",
-                  percentile=percentile, fewest=fewest)
+    return Metric(
+        name=f"{VIRTUAL}_{key}",
+        shown=f"{percentile} latency in virtual time",
+        less_is_better=True,
+        kind=COUNT,
+        asked=BY_PROVIDER,
+        margin=0.02,
+        value=value,
+        family=LATENCY,
+        family_shown="latency in virtual time",
+        percentile=percentile,
+        fewest=fewest,
+    )
 
 
 # First what decides most.
 _ROWS = (
-    Metric(name=VIRTUAL, shown="throughput in virtual time", less_is_better=False, kind=COUNT,
-           asked=BY_PROVIDER, margin=0.005, value=_virtual_bytes_per_s, family=VIRTUAL),
+    Metric(
+        name=VIRTUAL,
+        shown="throughput in virtual time",
+        less_is_better=False,
+        kind=COUNT,
+        asked=BY_PROVIDER,
+        margin=0.005,
+        value=_virtual_bytes_per_s,
+        family=VIRTUAL,
+    ),
     # Five I/Os lie beyond each, so that one which met a timer's tick and more does not decide.
     _latency("p50", fewest=10),
     _latency("p99", fewest=500),
     _latency("p99.9", fewest=5000),
-    Metric(name=THROUGHPUT, shown="throughput", less_is_better=False, kind=FIO, asked=BY_COMPARE,
-           margin=0.02, value=_bytes_per_s, figure="bytes_per_s", family=THROUGHPUT,
-           family_shown="wall-clock throughput"),
-    Metric(name=INSTRUCTIONS, shown="instructions per I/O", less_is_better=True, kind=COUNT,
-           asked=BY_PATH, margin=0.005, value=_per_io, figure="per_io", family=INSTRUCTIONS),
+    Metric(
+        name=THROUGHPUT,
+        shown="throughput",
+        less_is_better=False,
+        kind=FIO,
+        asked=BY_COMPARE,
+        margin=0.02,
+        value=_bytes_per_s,
+        figure="bytes_per_s",
+        family=THROUGHPUT,
+        family_shown="wall-clock throughput",
+    ),
+    Metric(
+        name=INSTRUCTIONS,
+        shown="instructions per I/O",
+        less_is_better=True,
+        kind=COUNT,
+        asked=BY_PATH,
+        margin=0.005,
+        value=_per_io,
+        figure="per_io",
+        family=INSTRUCTIONS,
+    ),
 )
 METRICS = {metric.name: metric for metric in _ROWS}
 # What Holm corrects together, in words; first what decides most.

@@ -26,8 +26,10 @@ def find_run(given: str) -> Path:
         directory = place.parent if place.name in (JOURNAL, *_REPORTS) else place
         if _is_run(directory):
             return directory.resolve()
-    raise BenchError(f'no run "{given}": expected the name of a run or the path of its directory '
-                     f"(there: {names()})")
+    raise BenchError(
+        f'no run "{given}": expected the name of a run or the path of its directory '
+        f"(there: {names()})"
+    )
 
 
 def named(directory: Path) -> str:

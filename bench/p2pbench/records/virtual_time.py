@@ -40,25 +40,34 @@ def figures(answer: Mapping[str, Any]) -> dict[str, Any]:
 
     answer is that to its order "count": duration_ns, bytes, ios, latency_ns (percentiles).
     """
-    return {"duration_ns": int(answer["duration_ns"]), "bytes": int(answer["bytes"]),
-            "latency_ns": dict(answer["latency_ns"])}
+    return {
+        "duration_ns": int(answer["duration_ns"]),
+        "bytes": int(answer["bytes"]),
+        "latency_ns": dict(answer["latency_ns"]),
+    }
 
 
-def doubts(virtual: Mapping[str, Any], counts: Mapping[str, Any], ios: int, block: int
-           ) -> list[str]:
+def doubts(
+    virtual: Mapping[str, Any], counts: Mapping[str, Any], ios: int, block: int
+) -> list[str]:
     """Return why a cell's time cannot count.
 
     Its clock did not go by the guest's instructions, or what was counted and timed is not the
     workload: so many I/Os of so many bytes.
     """
     wanted = {"I/Os": (ios, counts.get("ios")), "bytes": (ios * block, virtual["bytes"])}
-    wrong = [f"virtual time: expected {expected:,} {what}, got {got}"
-             for what, (expected, got) in wanted.items() if got != expected]
+    wrong = [
+        f"virtual time: expected {expected:,} {what}, got {got}"
+        for what, (expected, got) in wanted.items()
+        if got != expected
+    ]
     latencies = [ns for ns in virtual["latency_ns"].values() if ns is not None]
     ascending = [*latencies, virtual["duration_ns"]]
     if ascending != sorted(ascending):
-        wrong.append(f"virtual time: latencies of {latencies} ns do not ascend to "
-                     f"{virtual['duration_ns']} ns, which all of the I/Os took")
+        wrong.append(
+            f"virtual time: latencies of {latencies} ns do not ascend to "
+            f"{virtual['duration_ns']} ns, which all of the I/Os took"
+        )
     return wrong or _doubts_of_the_clock(virtual, counts)
 
 
@@ -70,7 +79,9 @@ def _doubts_of_the_clock(virtual: Mapping[str, Any], counts: Mapping[str, Any]) 
     ratio = virtual["duration_ns"] / (instructions << SHIFT)
     if abs(ratio - 1) <= TOLERANCE:
         return []
-    return [f"virtual time: the guest's clock went {virtual['duration_ns']:,} ns on in "
-            f"{instructions:,} instructions of {1 << SHIFT} ns ({(ratio - 1) * 100:+.2f} %, "
-            f"{TOLERANCE * 100:g} % is allowed): the guest did not wait for QEMU, and the host "
-            "decided when an I/O ended"]
+    return [
+        f"virtual time: the guest's clock went {virtual['duration_ns']:,} ns on in "
+        f"{instructions:,} instructions of {1 << SHIFT} ns ({(ratio - 1) * 100:+.2f} %, "
+        f"{TOLERANCE * 100:g} % is allowed): the guest did not wait for QEMU, and the host "
+        "decided when an I/O ended"
+    ]

@@ -33,12 +33,20 @@ def section(found: Sequence[Comparison], compared: Compared) -> dict[str, Any] |
         "cells": len(_paired(found)),
         "without_pairs": len(found) - len(_paired(found)),
         "alarms": len(_alarming(found)),
-        "insn_spread": max((abs(math.expm1(pair.log_ratio)) for one in found
-                            if one.question.metric == INSTRUCTIONS for pair in one.pairs),
-                           default=None),
+        "insn_spread": max(
+            (
+                abs(math.expm1(pair.log_ratio))
+                for one in found
+                if one.question.metric == INSTRUCTIONS
+                for pair in one.pairs
+            ),
+            default=None,
+        ),
         "headline": _headline(found),
-        "compares": [compared(compare, [one for one in found if one.question.compare == compare])
-                     for compare in compares],
+        "compares": [
+            compared(compare, [one for one in found if one.question.compare == compare])
+            for compare in compares
+        ],
     }
 
 
@@ -55,7 +63,8 @@ def _alarming(found: Sequence[Comparison]) -> list[Comparison]:
 def _is_beyond(one: Comparison) -> bool:
     """Whether the whole interval of what was counted lies beyond the margin, on either side."""
     return METRICS[one.question.metric].kind == COUNT and (
-        verdict_of(one.interval, one.margin) in ("better", "worse"))
+        verdict_of(one.interval, one.margin) in ("better", "worse")
+    )
 
 
 def _paired(found: Sequence[Comparison]) -> list[Comparison]:
@@ -72,16 +81,22 @@ def _said(one: Comparison) -> str:
 
 def _headline(found: Sequence[Comparison]) -> str:
     alarms, cells = _alarming(found), units.plural(len(_paired(found)), "cell")
-    rest = wording.without_pairs([{"metric": one.question.metric, "pairs": one.pairs}
-                                  for one in found])
+    rest = wording.without_pairs(
+        [{"metric": one.question.metric, "pairs": one.pairs} for one in found]
+    )
     if not _paired(found):
         return f"A/A: nothing was compared: {rest}"
     if not alarms:
         return f"A/A: no alarm in {cells}{'; ' + rest if rest else ''}"
-    named = ", ".join(f"{METRICS[one.question.metric].shown} of "
-                      f"{one.question.compare['baseline']['variant']}/"
-                      f"{one.question.compare['baseline']['provider']} "
-                      f"{one.question.workload['name']} {_said(one)}" for one in alarms)
-    return (f"A/A ALARM: {len(alarms)} of {cells} differ from themselves ({named}); "
-            "something other than the kernel moves these figures, so trust no verdict of this "
-            "report before it is found")
+    named = ", ".join(
+        f"{METRICS[one.question.metric].shown} of "
+        f"{one.question.compare['baseline']['variant']}/"
+        f"{one.question.compare['baseline']['provider']} "
+        f"{one.question.workload['name']} {_said(one)}"
+        for one in alarms
+    )
+    return (
+        f"A/A ALARM: {len(alarms)} of {cells} differ from themselves ({named}); "
+        "something other than the kernel moves these figures, so trust no verdict of this "
+        "report before it is found"
+    )

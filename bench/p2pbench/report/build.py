@@ -32,11 +32,26 @@ from p2pbench.base.schema import problem
 from p2pbench.records.journal import Journal
 from p2pbench.records.kinds import COUNT, FIO, PATTERN, is_peer
 from p2pbench.records.metrics import METRICS
-from p2pbench.records.records import (BootRecord, CompareRecord, Header, Side, StepError,
-                                      WorkloadRecord)
+from p2pbench.records.records import (
+    BootRecord,
+    CompareRecord,
+    Header,
+    Side,
+    StepError,
+    WorkloadRecord,
+)
 from p2pbench.records.runs import JOURNAL, named
-from p2pbench.report import (aa, index, junit, render, report_file, stopping_notes, summary,
-                             terminal, wording)
+from p2pbench.report import (
+    aa,
+    index,
+    junit,
+    render,
+    report_file,
+    stopping_notes,
+    summary,
+    terminal,
+    wording,
+)
 from p2pbench.report.garbage import seldom_collected
 from p2pbench.report.model import Report
 
@@ -60,41 +75,49 @@ def _of(journal: Journal) -> Report:
     found = verdicts.compare_all(header, boots, journal.looks, journal.skipped)
     cells = [_cell(samples, cell, workload) for cell, workload in _cells(header)]
     # Whether it is of this shape is for the schema to say, below.
-    report = cast(Report, {
-        "schema": SCHEMA,
-        "run": header["run"],
-        "created": header["created"],
-        "seed": header["seed"],
-        "environment_class": header["environment_class"],
-        "matrix": _matrix(header),
-        "totals": _totals(samples, boots, journal, cells),
-        "compares": _compares(header, [one for one in found if not one.question.second]),
-        "aa": aa.section([one for one in found if one.question.second], compared),
-        "stopping": stopping_notes.section(journal, found),
-        "cells": cells,
-        "providers": _providers(header, boots),
-        "instructions": instructions.section(header, boots),
-        "virtual": timing.section(header, samples, found),
-        "memory": memory.section(header, boots),
-        "static": header.get("static"),
-        "lost": _all_lost(journal),
-        "not_run": _not_run(samples, boots),
-        "provenance": header["provenance"],
-        "qemu_commands": _commands(boots),
-        "reproduce": _reproduce(header),
-        "notes": aa.alarm(found) + journal.notes + _clock_jumps(boots)
-        + stopping_notes.notes(journal) + _without_commit(header),
-        "problems": [],
-        "ok": False,
-        "verdict": [],
-    })
+    report = cast(
+        Report,
+        {
+            "schema": SCHEMA,
+            "run": header["run"],
+            "created": header["created"],
+            "seed": header["seed"],
+            "environment_class": header["environment_class"],
+            "matrix": _matrix(header),
+            "totals": _totals(samples, boots, journal, cells),
+            "compares": _compares(header, [one for one in found if not one.question.second]),
+            "aa": aa.section([one for one in found if one.question.second], compared),
+            "stopping": stopping_notes.section(journal, found),
+            "cells": cells,
+            "providers": _providers(header, boots),
+            "instructions": instructions.section(header, boots),
+            "virtual": timing.section(header, samples, found),
+            "memory": memory.section(header, boots),
+            "static": header.get("static"),
+            "lost": _all_lost(journal),
+            "not_run": _not_run(samples, boots),
+            "provenance": header["provenance"],
+            "qemu_commands": _commands(boots),
+            "reproduce": _reproduce(header),
+            "notes": aa.alarm(found)
+            + journal.notes
+            + _clock_jumps(boots)
+            + stopping_notes.notes(journal)
+            + _without_commit(header),
+            "problems": [],
+            "ok": False,
+            "verdict": [],
+        },
+    )
     report["problems"] = _problems(report) + stopping_notes.disagreements(journal, found)
     report["ok"] = not report["problems"]
     report["verdict"] = summary.sentences(report)
     wrong = problem(SCHEMA_FILE, "", report)
     if wrong:
-        raise BenchError(f"{journal.path}: the report that was made of it is not of schema "
-                          f"{SCHEMA}: {wrong}; this is a mistake of the program")
+        raise BenchError(
+            f"{journal.path}: the report that was made of it is not of schema "
+            f"{SCHEMA}: {wrong}; this is a mistake of the program"
+        )
     return report
 
 
@@ -110,12 +133,15 @@ def make(run_dir: Path) -> Made:
     """Make the report of the journal in `run_dir` in all its forms, and write none of them."""
     journal = Journal.open(run_dir / JOURNAL)
     report = _of(journal)
-    return Made(report, {
-        "report.json": report_file.as_json(report),
-        "report.md": render.markdown(report),
-        "report.html": render.html(report),
-        "junit.xml": junit.text(journal, report["problems"]),
-    })
+    return Made(
+        report,
+        {
+            "report.json": report_file.as_json(report),
+            "report.md": render.markdown(report),
+            "report.html": render.html(report),
+            "junit.xml": junit.text(journal, report["problems"]),
+        },
+    )
 
 
 def keep(run_dir: Path, made: Made) -> None:
@@ -159,8 +185,7 @@ def exit_status(report: Report) -> int:
     return 0 if report["ok"] else 1
 
 
-def render_terminal(report: Report, console: Console,
-                    directory: Path | None = None) -> None:
+def render_terminal(report: Report, console: Console, directory: Path | None = None) -> None:
     """Print the report: the verdict in plain words first, then tables, then where the files are."""
     terminal.render(report, console, directory or RESULTS / str(report["run"]))
 
@@ -179,8 +204,9 @@ def remake(run_dir: Path) -> int:
 def _planned_sides(header: Header) -> list[Side]:
     """The sides of the matrix that have a boot in the plan (-k may have left some out)."""
     planned = {(boot["variant"], boot["provider"]) for boot in header["plan"]}
-    return [cell for cell in header["matrix"]["boots"]
-            if (cell["variant"], cell["provider"]) in planned]
+    return [
+        cell for cell in header["matrix"]["boots"] if (cell["variant"], cell["provider"]) in planned
+    ]
 
 
 def _cells(header: Header) -> list[tuple[Side, WorkloadRecord]]:
@@ -189,8 +215,12 @@ def _cells(header: Header) -> list[tuple[Side, WorkloadRecord]]:
         for cell in _planned_sides(header)
         for workload in header["matrix"]["workloads"]
         if cell["provider"] in workload["providers"]
-    ] + [(cell, workload) for workload in header["matrix"]["workloads"]
-         if workload["kind"] in (COUNT, PATTERN) for cell in counted_sides(header, workload)]
+    ] + [
+        (cell, workload)
+        for workload in header["matrix"]["workloads"]
+        if workload["kind"] in (COUNT, PATTERN)
+        for cell in counted_sides(header, workload)
+    ]
 
 
 def _cell(samples: Samples, cell: Side, workload: WorkloadRecord) -> dict[str, Any]:
@@ -202,8 +232,10 @@ def _cell(samples: Samples, cell: Side, workload: WorkloadRecord) -> dict[str, A
         "workload": workload["name"],
         "kind": workload["kind"],
         "verify": workload["verify"],
-        "states": {state: sum(s.state == state for s in mine)
-                   for state in ("ok", "invalid", "failed", "missing")},
+        "states": {
+            state: sum(s.state == state for s in mine)
+            for state in ("ok", "invalid", "failed", "missing")
+        },
         "samples": [_sample(sample) for sample in mine],
         "figures": _figures(mine) if is_timed(workload) else None,
         "evidence": _evidence(mine),
@@ -255,8 +287,10 @@ def _evidence(samples: Iterable[Sample]) -> dict[str, Any] | None:
 
 
 def _compares(header: Header, found: Sequence[Comparison]) -> list[dict[str, Any]]:
-    return [compared(compare, [one for one in found if one.question.compare == compare])
-            for compare in compares_of([one.question for one in found], header)]
+    return [
+        compared(compare, [one for one in found if one.question.compare == compare])
+        for compare in compares_of([one.question for one in found], header)
+    ]
 
 
 def compared(compare: CompareRecord, found: Sequence[Comparison]) -> dict[str, Any]:
@@ -307,28 +341,41 @@ def _paired(sample: Sample, metric: str) -> dict[str, Any]:
 def _providers(header: Header, boots: Sequence[BootRecord]) -> list[dict[str, Any]]:
     """What providing memory cost, per variant and provider: medians over the boots."""
     rows = []
-    planned = dict.fromkeys((boot["variant"], boot["provider"]) for boot in header["plan"]
-                            if boot.get("kind") != COUNT)
+    planned = dict.fromkeys(
+        (boot["variant"], boot["provider"]) for boot in header["plan"] if boot.get("kind") != COUNT
+    )
     for cell in (Side(variant=variant, provider=provider) for variant, provider in planned):
-        mine = [b for b in boots
-                if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])]
+        mine = [
+            b for b in boots if (b["variant"], b["provider"]) == (cell["variant"], cell["provider"])
+        ]
         before = _values(mine, "setup", "register", "free_pages_before")
         after = _values(mine, "setup", "register", "free_pages_after")
         taken = [(b - a) * units.PAGE for b, a in zip(before, after)]
-        rows.append({
-            **cell,
-            "n": sum(boot["setup"] is not None for boot in mine),
-            "p2p_devices": sorted({str(boot["setup"]["p2p_device"]) for boot in mine
-                                   if boot["setup"] and boot["setup"].get("p2p_device")}),
-            "pool_bytes": _median(_values(mine, "setup", "pool", "size")),
-            "register_ns": _median(_values(mine, "setup", "register", "ns")),
-            "register_bytes": _median(taken),
-            "device_zone_pages": _median(_values(mine, "setup", "register", "device_zone_pages")),
-            "remove_ns": _median(_values(mine, "teardown", "remove_ns")),
-            "memory_available_bytes": _kib(_median(_values(mine, "memory", "mem_available_kb"))),
-            "pools_whole": sum(_is_whole(boot) for boot in mine),
-            "pools_seen": len(_values(mine, "teardown", "pool", "size")),
-        })
+        rows.append(
+            {
+                **cell,
+                "n": sum(boot["setup"] is not None for boot in mine),
+                "p2p_devices": sorted(
+                    {
+                        str(boot["setup"]["p2p_device"])
+                        for boot in mine
+                        if boot["setup"] and boot["setup"].get("p2p_device")
+                    }
+                ),
+                "pool_bytes": _median(_values(mine, "setup", "pool", "size")),
+                "register_ns": _median(_values(mine, "setup", "register", "ns")),
+                "register_bytes": _median(taken),
+                "device_zone_pages": _median(
+                    _values(mine, "setup", "register", "device_zone_pages")
+                ),
+                "remove_ns": _median(_values(mine, "teardown", "remove_ns")),
+                "memory_available_bytes": _kib(
+                    _median(_values(mine, "memory", "mem_available_kb"))
+                ),
+                "pools_whole": sum(_is_whole(boot) for boot in mine),
+                "pools_seen": len(_values(mine, "teardown", "pool", "size")),
+            }
+        )
     return rows
 
 
@@ -359,9 +406,14 @@ def _median(values: Sequence[float]) -> float | None:
 
 def _matrix(header: Header) -> dict[str, Any]:
     """What was asked for. Workloads of one name can be longer in another matrix."""
-    lengths = {workload["name"]: {"runtime_s": workload.get("runtime_s", 0.0),
-                                  "size": workload.get("size", 0), "ios": workload.get("ios", 0)}
-               for workload in header["matrix"]["workloads"]}
+    lengths = {
+        workload["name"]: {
+            "runtime_s": workload.get("runtime_s", 0.0),
+            "size": workload.get("size", 0),
+            "ios": workload.get("ios", 0),
+        }
+        for workload in header["matrix"]["workloads"]
+    }
     return _picked(header["matrix"], "name", "file", "blocks", "margins") | {"workloads": lengths}
 
 
@@ -372,14 +424,18 @@ def _kib(value: float | None) -> float | None:
 def _all_lost(journal: Journal) -> list[dict[str, Any]]:
     """The boots that count and are not ok, then those that were run again."""
     final = [_lost(boot, False) for boot in journal.boots if boot["status"] != "ok"]
-    return final + [_lost(boot, True) if boot["status"] != "ok" else _unused(boot)
-                    for boot in journal.repeated]
+    return final + [
+        _lost(boot, True) if boot["status"] != "ok" else _unused(boot) for boot in journal.repeated
+    ]
 
 
 def _unused(boot: BootRecord) -> dict[str, Any]:
     """A boot of which nothing was lost: there is a later result of it, which counts."""
-    return _lost(boot, True) | {"stage": "", "console": [],
-                                "reason": "a second result of the same boot, not used"}
+    return _lost(boot, True) | {
+        "stage": "",
+        "console": [],
+        "reason": "a second result of the same boot, not used",
+    }
 
 
 def _lost(boot: BootRecord, repeated: bool) -> dict[str, Any]:
@@ -404,8 +460,12 @@ def _not_run(samples: Samples, boots: Iterable[BootRecord]) -> list[str]:
     return [boot["boot"] for boot in samples.plan if boot["boot"] not in run]
 
 
-def _totals(samples: Samples, boots: Sequence[BootRecord], journal: Journal,
-            cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _totals(
+    samples: Samples,
+    boots: Sequence[BootRecord],
+    journal: Journal,
+    cells: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
     status = [boot["status"] for boot in boots]
     peer = [cell for cell in cells if is_peer(cell["provider"])]
     evidence = [cell["evidence"] for cell in peer if cell["evidence"]]
@@ -423,8 +483,10 @@ def _totals(samples: Samples, boots: Sequence[BootRecord], journal: Journal,
             "peer_proved": sum(c["states"]["ok"] > 0 and not c["states"]["invalid"] for c in peer),
             "invalid": sum(cell["states"]["invalid"] > 0 for cell in cells),
         },
-        "p2p": {key: sum(one[key] or 0 for one in evidence)
-                for key in ("requests", "bytes", "fallbacks")},
+        "p2p": {
+            key: sum(one[key] or 0 for one in evidence)
+            for key in ("requests", "bytes", "fallbacks")
+        },
         "duration_s": journal.spent_s,
     }
 
@@ -438,18 +500,27 @@ def _problems(report: Report) -> list[str]:
             mine = [sample for sample in cell["samples"] if sample["state"] == state]
             if mine:
                 what = "data NOT proved" if wording.proves_data(cell) else state
-                problems.append(f"{name}: {what} in {units.plural(len(mine), 'boot')} "
-                                f"({mine[0]['boot']}: {mine[0]['reason']})")
-    told = {sample["boot"] for cell in report["cells"] for sample in cell["samples"]
-            if sample["state"] == "failed"}
+                problems.append(
+                    f"{name}: {what} in {units.plural(len(mine), 'boot')} "
+                    f"({mine[0]['boot']}: {mine[0]['reason']})"
+                )
+    told = {
+        sample["boot"]
+        for cell in report["cells"]
+        for sample in cell["samples"]
+        if sample["state"] == "failed"
+    }
     for boot in report["lost"]:
         if not boot["repeated"] and boot["boot"] not in told:
-            problems.append(f"boot {boot['boot']} {boot['status']} at {boot['stage']}: "
-                            f"{boot['reason']}")
+            problems.append(
+                f"boot {boot['boot']} {boot['status']} at {boot['stage']}: " f"{boot['reason']}"
+            )
     if report["not_run"]:
-        problems.append(f"{units.plural(len(report['not_run']), 'boot')} of the plan not run: "
-                        + ", ".join(report["not_run"][:5])
-                        + (" …" if len(report["not_run"]) > 5 else ""))
+        problems.append(
+            f"{units.plural(len(report['not_run']), 'boot')} of the plan not run: "
+            + ", ".join(report["not_run"][:5])
+            + (" …" if len(report["not_run"]) > 5 else "")
+        )
     counted = report["instructions"]["problems"] if report["instructions"] else []
     return problems + counted + _silent_gaps(report)
 
@@ -459,11 +530,13 @@ def _clock_jumps(boots: Iterable[BootRecord]) -> list[str]:
 
     A boot is written when it ends, and another one may have begun before it. Dates are of seconds.
     """
-    return [f"the clock was set back between {earlier['boot']} ({earlier['started']}) and "
-            f"{later['boot']} ({later['started']}): durations are by a clock that does not jump, "
-            "so only these dates are wrong"
-            for earlier, later in itertools.pairwise(boots)
-            if _end(later) < _end(earlier) - timedelta(seconds=1)]
+    return [
+        f"the clock was set back between {earlier['boot']} ({earlier['started']}) and "
+        f"{later['boot']} ({later['started']}): durations are by a clock that does not jump, "
+        "so only these dates are wrong"
+        for earlier, later in itertools.pairwise(boots)
+        if _end(later) < _end(earlier) - timedelta(seconds=1)
+    ]
 
 
 def _end(boot: BootRecord) -> datetime:
@@ -486,14 +559,15 @@ def _commands(boots: Iterable[BootRecord]) -> list[dict[str, str]]:
     first: dict[tuple[str, str], dict[str, str]] = {}
     for boot in boots:
         if boot["qemu_command"]:
-            first.setdefault((boot["variant"], boot["provider"]), {
-                "boot": boot["boot"], "command": shlex.join(boot["qemu_command"])})
+            first.setdefault(
+                (boot["variant"], boot["provider"]),
+                {"boot": boot["boot"], "command": shlex.join(boot["qemu_command"])},
+            )
     return list(first.values())
 
 
 def _reproduce(header: Header) -> str:
-    """The commit and the one command; a matrix that is not of configs/matrix is named by its file.
-    """
+    """The commit and the one command; a matrix outside of configs/matrix is named by its file."""
     name, file = header["matrix"]["name"], header["matrix"]["file"]
     known = Path(file).parent in (Path("configs/matrix"), ROOT / "configs" / "matrix")
     budget = looks_of(header).budget_s
@@ -504,7 +578,8 @@ def _reproduce(header: Header) -> str:
         f"make bench MATRIX={_for_shell(name if known or not file else file)}",
         f"SEED={header['seed']}",
         f"BUDGET={budget:.15g}s" if budget else "",
-        f"PYTEST_ARGS={_for_shell(_for_make(shlex.join(selection)))}" if selection else ""]
+        f"PYTEST_ARGS={_for_shell(_for_make(shlex.join(selection)))}" if selection else "",
+    ]
     return " ".join(word for word in words_of_it if word)
 
 

@@ -65,8 +65,10 @@ def _compiler(provenance: Provenance, variant: str) -> str:
 
 
 def _configuration(provenance: Provenance, variant: str) -> str:
-    return ", ".join(f"{fragment['file']} {fragment['sha256'][:_HASH_SHOWN]}"
-                     for fragment in _kernel(provenance, variant).get("fragments", []))
+    return ", ".join(
+        f"{fragment['file']} {fragment['sha256'][:_HASH_SHOWN]}"
+        for fragment in _kernel(provenance, variant).get("fragments", [])
+    )
 
 
 def _parameters(provenance: Provenance, variant: str) -> str:
@@ -83,18 +85,25 @@ def _instrument(provenance: Provenance, variant: str) -> str:
     if name != PLUGIN:
         return name
     icount = instrument.get("icount")
-    return (f"{name} by QEMU's plugin interface {instrument.get('api', _FIRST_API)}"
-            + (f" in virtual time ({icount})" if icount else ""))
+    return f"{name} by QEMU's plugin interface {instrument.get('api', _FIRST_API)}" + (
+        f" in virtual time ({icount})" if icount else ""
+    )
 
 
 def _guest(provenance: Provenance, variant: str) -> str:
     shape: Mapping[str, int] = provenance.get("qemu", {}).get("shape", {})
-    return ", ".join(f"{name} {size if name == 'cpus' else units.amount(size)}"
-                     for name, size in sorted(shape.items()))
+    return ", ".join(
+        f"{name} {size if name == 'cpus' else units.amount(size)}"
+        for name, size in sorted(shape.items())
+    )
 
 
-_ALWAYS = {"compiler": _compiler, "configuration": _configuration,
-           "kernel parameters": _parameters, "QEMU": _tool("qemu")}
+_ALWAYS = {
+    "compiler": _compiler,
+    "configuration": _configuration,
+    "kernel parameters": _parameters,
+    "QEMU": _tool("qemu"),
+}
 # By the boots that a metric is of.
 _DECIDES: Mapping[str, Mapping[str, Callable[[Provenance, str], str]]] = {
     FIO: _ALWAYS | {"fio": _tool("fio"), "guest": _guest},

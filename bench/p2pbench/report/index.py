@@ -14,17 +14,26 @@ _SHOWN = ("run", "created", "seed", "environment_class", "ok")
 
 
 def write(results: Path) -> Path:
-    """Write the list of the runs in `results`; a run that cannot be read is named with the reason.
-    """
+    """Write the list of the runs in `results`; one that cannot be read is named with the reason."""
     runs = [_entry(results, place) for place in _places(results)]
     readable = [run for run in runs if not run["broken"]]
     readable.sort(key=lambda run: str(run["created"]), reverse=True)
-    compared = [(" against ".join(reversed(path.stem.split("--"))),
-                 path.relative_to(results).as_posix())
-                for path in sorted(results.glob("compare/*--*.html"))]
-    atomic.replace_all(results, {"index.html": render.page(
-        "index.html.j2", runs=readable, broken=[run for run in runs if run["broken"]],
-        compared=compared)}, "make any report again")
+    compared = [
+        (" against ".join(reversed(path.stem.split("--"))), path.relative_to(results).as_posix())
+        for path in sorted(results.glob("compare/*--*.html"))
+    ]
+    atomic.replace_all(
+        results,
+        {
+            "index.html": render.page(
+                "index.html.j2",
+                runs=readable,
+                broken=[run for run in runs if run["broken"]],
+                compared=compared,
+            )
+        },
+        "make any report again",
+    )
     return results / "index.html"
 
 
@@ -37,8 +46,7 @@ def _places(results: Path) -> Iterator[Path]:
 
 
 def _entry(results: Path, place: Path) -> dict[str, Any]:
-    """What the list shows of a run; it is not validated, so that many of them are listed quickly.
-    """
+    """What the list shows of a run; it is not validated, so that many are listed quickly."""
     link = place.relative_to(results).as_posix()
     entry: dict[str, Any] = {"link": link, "broken": ""}
     try:
@@ -48,10 +56,15 @@ def _entry(results: Path, place: Path) -> dict[str, Any]:
         entry |= {key: report[key] for key in _SHOWN}
         sentences = report.get("verdict") or [one["headline"] for one in report["compares"]]
         return entry | {
-            "matrix": report["matrix"]["name"], "verdict": (sentences or [""])[0],
+            "matrix": report["matrix"]["name"],
+            "verdict": (sentences or [""])[0],
             "published": link.startswith("reference/"),
-            "forms": [(name, f"{link}/report.{name}") for name in ("html", "md", "json")
-                      if (place / f"report.{name}").is_file()]}
+            "forms": [
+                (name, f"{link}/report.{name}")
+                for name in ("html", "md", "json")
+                if (place / f"report.{name}").is_file()
+            ],
+        }
     except OSError as error:
         return entry | {"broken": f"report.json: {error.strerror} (make report RUN={link})"}
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -42,11 +42,19 @@ def text(journal: Journal, problems: Sequence[str]) -> str:
     outcomes = [case.outcome for case in cases]
     header = journal.header
     suites = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(suites, "testsuite", {
-        "name": header["matrix"]["name"], "tests": str(len(cases)),
-        "errors": str(outcomes.count(_ERROR)), "failures": str(outcomes.count(_FAILURE)),
-        "skipped": str(outcomes.count(_SKIPPED)), "timestamp": header["created"][:19],
-        "time": f"{sum(case.seconds for case in cases):.3f}"})
+    suite = ElementTree.SubElement(
+        suites,
+        "testsuite",
+        {
+            "name": header["matrix"]["name"],
+            "tests": str(len(cases)),
+            "errors": str(outcomes.count(_ERROR)),
+            "failures": str(outcomes.count(_FAILURE)),
+            "skipped": str(outcomes.count(_SKIPPED)),
+            "timestamp": header["created"][:19],
+            "time": f"{sum(case.seconds for case in cases):.3f}",
+        },
+    )
     properties = ElementTree.SubElement(suite, "properties")
     about = {"run": header["run"], "seed": header["seed"], "class": header["environment_class"]}
     for name, value in about.items():
@@ -99,8 +107,15 @@ def _cases(journal: Journal, problems: Sequence[str]) -> Iterator[_Case]:
         else:
             yield _Case(group, name, 0.0, _ERROR, "not run", "the run ended before this boot")
     if problems:
-        yield _Case(header["matrix"]["name"], "report", 0.0, _FAILURE, "not whole",
-                    problems[0], "\n".join(problems))
+        yield _Case(
+            header["matrix"]["name"],
+            "report",
+            0.0,
+            _FAILURE,
+            "not whole",
+            problems[0],
+            "\n".join(problems),
+        )
     else:
         yield _Case(header["matrix"]["name"], "report")
 
@@ -109,23 +124,42 @@ def _boot_case(group: str, boot: BootRecord, earlier: Sequence[BootRecord]) -> _
     trouble = boot_trouble(boot)
     console = "\n".join(boot["lost"]["console"]) if boot["lost"] else ""
     again = "".join(f"run again: {boot_trouble(one) or 'it had a result'}\n" for one in earlier)
-    return _Case(group, boot["boot"], boot["duration_s"], _ERROR if trouble else "",
-                 boot["status"], trouble, console, again)
+    return _Case(
+        group,
+        boot["boot"],
+        boot["duration_s"],
+        _ERROR if trouble else "",
+        boot["status"],
+        trouble,
+        console,
+        again,
+    )
 
 
 def _cell_case(group: str, boot: str, cell: WorkloadResult) -> _Case:
     trouble = cell_trouble(cell)
-    return _Case(group, f"{boot} {cell['name']}", 0.0, _FAILURE if trouble else "",
-                 cell["status"], trouble, trouble)
+    return _Case(
+        group,
+        f"{boot} {cell['name']}",
+        0.0,
+        _FAILURE if trouble else "",
+        cell["status"],
+        trouble,
+        trouble,
+    )
 
 
 def _add(suite: ElementTree.Element, case: _Case) -> None:
-    element = ElementTree.SubElement(suite, "testcase", _attributes(
-        classname=case.group, name=case.name, time=f"{case.seconds:.3f}"))
+    element = ElementTree.SubElement(
+        suite,
+        "testcase",
+        _attributes(classname=case.group, name=case.name, time=f"{case.seconds:.3f}"),
+    )
     if case.outcome:
         kind = {"type": case.kind} if case.kind else {}
-        outcome = ElementTree.SubElement(element, case.outcome,
-                                         _attributes(message=case.message, **kind))
+        outcome = ElementTree.SubElement(
+            element, case.outcome, _attributes(message=case.message, **kind)
+        )
         outcome.text = _writable(case.details)
     if case.output:
         ElementTree.SubElement(element, "system-out").text = _writable(case.output)

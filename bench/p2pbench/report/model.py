@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 from p2pbench.records.records import Side
 
+
 class Report(TypedDict):
     """All that a run found: made from its journal alone.
 
@@ -229,8 +230,7 @@ class CellEvidence(TypedDict):
 
 
 class ProviderPart(TypedDict):
-    """What providing memory cost: medians over n boots; free memory is counted in pages of 4 KiB.
-    """
+    """What providing memory cost: medians over n boots; free memory counts in pages of 4 KiB."""
 
     variant: str
     provider: str
@@ -306,12 +306,9 @@ class PathFunction(TypedDict):
     unseen: NotRequired[list[str]]
 
 
-Symbol = TypedDict("Symbol", {
-    "function": "str",
-    "subsystem": "str",
-    "in": "list[str]",
-    "absent": "list[str]",
-})
+Symbol = TypedDict(
+    "Symbol", {"function": "str", "subsystem": "str", "in": "list[str]", "absent": "list[str]"}
+)
 
 
 class VirtualPart(TypedDict):
@@ -445,14 +442,17 @@ class Struct(TypedDict):
     bytes: dict[str, int]
 
 
-Code = TypedDict("Code", {
-    "from": "str",
-    "to": "str",
-    "added": "int",
-    "removed": "int",
-    "net_bytes": "int",
-    "functions": "list[CodeFunction]",
-})
+Code = TypedDict(
+    "Code",
+    {
+        "from": "str",
+        "to": "str",
+        "added": "int",
+        "removed": "int",
+        "net_bytes": "int",
+        "functions": "list[CodeFunction]",
+    },
+)
 
 
 class CodeFunction(TypedDict):
@@ -522,4 +522,3 @@ class BootCommand(TypedDict):
 
     boot: str
     command: str
-

@@ -41,8 +41,11 @@ def patches(provenance: Mapping[str, Any]) -> dict[str, list[str]]:
 def _condensed(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Without the symbols, which are a table of the instructions and no provenance."""
     variants = {
-        name: {key: f"{len(value)} (listed below)" if key in _LISTED and value else value
-               for key, value in variant.items() if key not in ("base", "variant")}
+        name: {
+            key: f"{len(value)} (listed below)" if key in _LISTED and value else value
+            for key, value in variant.items()
+            if key not in ("base", "variant")
+        }
         for name, variant in provenance.get("variants", {}).items()
     }
     rest = {key: value for key, value in provenance.items() if key != "symbols"}

@@ -43,8 +43,12 @@ def summary(report: Report) -> dict[str, Any]:
         "schema": SCHEMA,
         "environment_class": report["environment_class"],
         "base": f"{base.get('package', '?')} {base.get('version', '?')}",
-        "cells": [_cell(report, compare, cell) for compare in report["compares"]
-                  if _is_published(compare) for cell in compare["cells"]],
+        "cells": [
+            _cell(report, compare, cell)
+            for compare in report["compares"]
+            if _is_published(compare)
+            for cell in compare["cells"]
+        ],
         "aa": aa and {key: aa[key] for key in ("cells", "alarms", "insn_spread")},
         "memory": memory and [_point(point) for point in memory["points"]],
         "ordinary": report["instructions"] and _ordinary(report["instructions"]["cells"]),
@@ -83,8 +87,10 @@ def _refuse(report: Report) -> None:
     if repository.get("dirty"):
         reasons.append("it was run with changes that no commit has")
     if reasons:
-        raise BenchError(f"{report['run']} is no reference: {reasons[0]}; mend that, then "
-                         "resume it or run it again")
+        raise BenchError(
+            f"{report['run']} is no reference: {reasons[0]}; mend that, then "
+            "resume it or run it again"
+        )
 
 
 def _release(report: Report) -> str:
@@ -94,8 +100,9 @@ def _release(report: Report) -> str:
 
 def _is_published(compare: Record) -> bool:
     sides = compare["baseline"], compare["candidate"]
-    return ([side["variant"] for side in sides] == [PAGE, PAGELESS]
-            and sides[0]["provider"] == sides[1]["provider"])
+    return [side["variant"] for side in sides] == [PAGE, PAGELESS] and sides[0][
+        "provider"
+    ] == sides[1]["provider"]
 
 
 def _cell(report: Report, compare: Record, cell: Record) -> dict[str, Any]:
@@ -110,7 +117,8 @@ def _cell(report: Report, compare: Record, cell: Record) -> dict[str, Any]:
         "ratio": cell["ratio"],
         "ci": interval and [interval["low"], interval["high"]],
         "verdict": cell["verdict"],
-        "evidence": _both(counted["evidence"] or {}) if counted
+        "evidence": _both(counted["evidence"] or {})
+        if counted
         else _evidence(report, compare, cell["workload"]),
     }
 
@@ -118,8 +126,9 @@ def _cell(report: Report, compare: Record, cell: Record) -> dict[str, Any]:
 def _counted(report: Report, workload: str) -> Record | None:
     """What was counted of a P2P workload; None of a workload of fio's, and of older reports."""
     cells: Sequence[Record] = report["instructions"]["cells"] if report["instructions"] else []
-    return next((cell for cell in cells if cell["workload"] == workload and cell.get("device")),
-                None)
+    return next(
+        (cell for cell in cells if cell["workload"] == workload and cell.get("device")), None
+    )
 
 
 def _both(evidence: Mapping[str, int | None]) -> dict[str, int | None]:
@@ -134,10 +143,16 @@ def _median(values: Iterable[float | None]) -> float | None:
 
 def _evidence(report: Report, compare: Record, workload: str) -> dict[str, int | None]:
     """What both sides' boots counted, summed up; null where a kernel has no such counter."""
-    sides = [(compare[side]["variant"], compare[side]["provider"])
-             for side in ("baseline", "candidate")]
-    found: list[Record] = [cell["evidence"] for cell in report["cells"] if cell["evidence"]
-             and cell["workload"] == workload and (cell["variant"], cell["provider"]) in sides]
+    sides = [
+        (compare[side]["variant"], compare[side]["provider"]) for side in ("baseline", "candidate")
+    ]
+    found: list[Record] = [
+        cell["evidence"]
+        for cell in report["cells"]
+        if cell["evidence"]
+        and cell["workload"] == workload
+        and (cell["variant"], cell["provider"]) in sides
+    ]
     return _both({key: _sum(one[key] for one in found) for key in ("requests", "fallbacks")})
 
 
@@ -147,10 +162,16 @@ def _sum(values: Iterable[int | None]) -> int | None:
 
 
 def _point(point: Record) -> dict[str, Any]:
-    spreads = {key: (point[key] or {}).get("median")
-               for key in ("overhead_bytes", "register_ns", "remove_ns")}
-    return {"variant": point["variant"], "bar_bytes": point["bar_bytes"], **spreads,
-            "device_zone_pages": point["device_zone_pages"]}
+    spreads = {
+        key: (point[key] or {}).get("median")
+        for key in ("overhead_bytes", "register_ns", "remove_ns")
+    }
+    return {
+        "variant": point["variant"],
+        "bar_bytes": point["bar_bytes"],
+        **spreads,
+        "device_zone_pages": point["device_zone_pages"],
+    }
 
 
 def _ordinary(cells: Iterable[Record]) -> list[dict[str, Any]]:
@@ -159,8 +180,14 @@ def _ordinary(cells: Iterable[Record]) -> list[dict[str, Any]]:
         stock = cell["variants"].get(STOCK)
         for variant, figures in cell["variants"].items() if cell["kind"] == "ordinary" else ():
             ratio = figures["per_io"] / stock["per_io"] if stock and stock["per_io"] else None
-            rows.append({"path": cell["path"], "variant": variant,
-                         "insn_per_io": figures["per_io"], "ratio_to_stock": ratio})
+            rows.append(
+                {
+                    "path": cell["path"],
+                    "variant": variant,
+                    "insn_per_io": figures["per_io"],
+                    "ratio_to_stock": ratio,
+                }
+            )
     return rows
 
 

@@ -21,13 +21,35 @@ from p2pbench.report.select import ratios
 from p2pbench.report.summary import is_alarming
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-_FILTERS = ("amount", "blocks", "change", "change_range", "count", "decimal", "gaps",
-            "has_latency", "label", "label_of", "least_p", "no_line", "plural", "pool_use",
-            "probability", "rate", "signed", "span")
+_FILTERS = (
+    "amount",
+    "blocks",
+    "change",
+    "change_range",
+    "count",
+    "decimal",
+    "gaps",
+    "has_latency",
+    "label",
+    "label_of",
+    "least_p",
+    "no_line",
+    "plural",
+    "pool_use",
+    "probability",
+    "rate",
+    "signed",
+    "span",
+)
 # Sections that a run may lack, as a person calls them.
-_OPTIONAL = {"virtual": "virtual time", "instructions": "instruction counts",
-             "memory": "memory curve", "aa": "A/A check", "stopping": "sequential stopping",
-             "static": "static sizes"}
+_OPTIONAL = {
+    "virtual": "virtual time",
+    "instructions": "instruction counts",
+    "memory": "memory curve",
+    "aa": "A/A check",
+    "stopping": "sequential stopping",
+    "static": "static sizes",
+}
 
 
 def markdown(report: Report) -> str:
@@ -37,8 +59,11 @@ def markdown(report: Report) -> str:
 
 def html(report: Report) -> str:
     """The report as one page with its style and its plots inside."""
-    return _environment().get_template("report.html.j2").render(
-        **_content(report), plots=all_plots.draw(report))
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(**_content(report), plots=all_plots.draw(report))
+    )
 
 
 def page(template: str, **content: Any) -> str:
@@ -81,14 +106,29 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update({name: getattr(wording, name) for name in _FILTERS})
     environment.filters.update(
-        against=_against, breakable=_breakable, bytes=_bytes, fitted=_fitted, has_p=_has_p,
-        insn_spread=_insn_spread, pipe=_pipe, sentence=_sentence, signed_bytes=_signed_bytes,
-        subsystems=bars.subsystems_of, tight=_tight)
+        against=_against,
+        breakable=_breakable,
+        bytes=_bytes,
+        fitted=_fitted,
+        has_p=_has_p,
+        insn_spread=_insn_spread,
+        pipe=_pipe,
+        sentence=_sentence,
+        signed_bytes=_signed_bytes,
+        subsystems=bars.subsystems_of,
+        tight=_tight,
+    )
     environment.tests.update(proves_data=wording.proves_data, alarming=is_alarming)
     environment.globals.update(
-        evidence_sentence=wording.evidence_sentence, functions_of=all_plots.functions,
-        integrity_sentence=wording.integrity_sentence, metrics=METRICS, families=FAMILIES,
-        words=wording, goal=1 + bars.GOAL, least=LEAST)
+        evidence_sentence=wording.evidence_sentence,
+        functions_of=all_plots.functions,
+        integrity_sentence=wording.integrity_sentence,
+        metrics=METRICS,
+        families=FAMILIES,
+        words=wording,
+        goal=1 + bars.GOAL,
+        least=LEAST,
+    )
     return environment
 
 
@@ -111,8 +151,11 @@ def _has_p(cells: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _fitted(what: str) -> str:
-    return {"overhead_bytes": "memory", "register_ns": "time to register",
-            "remove_ns": "time to remove"}.get(what, what)
+    return {
+        "overhead_bytes": "memory",
+        "register_ns": "time to register",
+        "remove_ns": "time to remove",
+    }.get(what, what)
 
 
 def _bytes(value: int | None) -> str:

@@ -40,24 +40,33 @@ def read(place: Path) -> Report:
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        to_do = f"make report RUN={named(place)}" if (place / JOURNAL).is_file() \
+        to_do = (
+            f"make report RUN={named(place)}"
+            if (place / JOURNAL).is_file()
             else f"there: {names()}"
-        raise UnreadableReport(f"{file}: cannot read: {error.strerror}; expected the directory of "
-                               f"a run that has a report ({to_do})") from None
+        )
+        raise UnreadableReport(
+            f"{file}: cannot read: {error.strerror}; expected the directory of "
+            f"a run that has a report ({to_do})"
+        ) from None
     except ValueError as error:
-        raise UnreadableReport(f"{file}: not JSON: {error}; expected the directory of a run, or "
-                               "its report.json") from None
+        raise UnreadableReport(
+            f"{file}: not JSON: {error}; expected the directory of a run, or " "its report.json"
+        ) from None
     schema = report.get("schema") if isinstance(report, dict) else None
     if schema == _FIRST:
         report = _upgraded(report)
     elif schema != SCHEMA:
-        raise UnreadableReport(f'{file}: schema "{schema}" is not known here; this program reads '
-                               f"{' and '.join(KNOWN)}")
+        raise UnreadableReport(
+            f'{file}: schema "{schema}" is not known here; this program reads '
+            f"{' and '.join(KNOWN)}"
+        )
     report.setdefault("virtual", None)
     for wrong in validator(SCHEMA_FILE).iter_errors(report):
         where = ".".join(str(part) for part in wrong.absolute_path)
-        raise UnreadableReport(f"{file}: not what {schema} says at {where or 'the top'}: "
-                               f"{wrong.message[:200]}")
+        raise UnreadableReport(
+            f"{file}: not what {schema} says at {where or 'the top'}: " f"{wrong.message[:200]}"
+        )
     _refuse_metrics(file, cast(Report, report))
     return cast(Report, report)
 
@@ -71,12 +80,21 @@ def _refuse_metrics(file: Path, report: Report) -> None:
 
 
 def _upgraded(report: dict[str, Any]) -> dict[str, Any]:
-    headlines = [f"{compare['title'][:1].upper()}{compare['title'][1:]}: {compare['headline']}."
-                 for compare in report.get("compares", [])]
-    compares = [{**compare, "cells": [dict.fromkeys(_UNTESTED) | cell for cell in compare["cells"]]}
-                for compare in report.get("compares", [])]
-    return {**report, **dict.fromkeys(_ADDED), "schema": SCHEMA, "compares": compares,
-            "verdict": headlines[:_MOST_SENTENCES]}
+    headlines = [
+        f"{compare['title'][:1].upper()}{compare['title'][1:]}: {compare['headline']}."
+        for compare in report.get("compares", [])
+    ]
+    compares = [
+        {**compare, "cells": [dict.fromkeys(_UNTESTED) | cell for cell in compare["cells"]]}
+        for compare in report.get("compares", [])
+    ]
+    return {
+        **report,
+        **dict.fromkeys(_ADDED),
+        "schema": SCHEMA,
+        "compares": compares,
+        "verdict": headlines[:_MOST_SENTENCES],
+    }
 
 
 def as_json(report: Report) -> str:
@@ -91,6 +109,11 @@ def _in_lines(value: Any, levels: int) -> str:
     if not levels or not value or not isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
-        return "{\n" + ",\n".join(f"{json.dumps(key)}: {_in_lines(one, levels - 1)}"
-                                  for key, one in value.items()) + "\n}"
+        return (
+            "{\n"
+            + ",\n".join(
+                f"{json.dumps(key)}: {_in_lines(one, levels - 1)}" for key, one in value.items()
+            )
+            + "\n}"
+        )
     return "[\n" + ",\n".join(_in_lines(one, levels - 1) for one in value) + "\n]"

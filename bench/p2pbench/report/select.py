@@ -14,8 +14,7 @@ def of_kind(report: Report, kind: str) -> list[CountedPath]:
 
 
 def ratios(cells: Iterable[CountedPath]) -> dict[str, list[tuple[str, float]]]:
-    """Instructions against the baseline by candidate: the paths with the ratios of their medians.
-    """
+    """Instructions against the baseline by candidate: the paths and the ratios of their medians."""
     found: dict[str, list[tuple[str, float]]] = {}
     for cell in cells:
         base = cell["variants"].get(cell["baseline"])

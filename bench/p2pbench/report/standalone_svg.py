@@ -15,6 +15,12 @@ def standalone(element: str) -> str:
     """
     style = f"<style>{(TEMPLATES / 'colours.css').read_text()}{_BACKGROUND} {_TEXT}</style>"
     head, _, body = element.partition(">")
-    return (head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '
-                         'xmlns:xlink="http://www.w3.org/1999/xlink" ', 1)
-            + f">{style}{body}\n")
+    return (
+        head.replace(
+            "<svg ",
+            '<svg xmlns="http://www.w3.org/2000/svg" '
+            'xmlns:xlink="http://www.w3.org/1999/xlink" ',
+            1,
+        )
+        + f">{style}{body}\n"
+    )

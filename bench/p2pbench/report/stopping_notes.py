@@ -26,8 +26,10 @@ def first_decision(looks: Looks, family: str, cells: Sequence[tuple[int, int]]) 
     to.
     """
     needed = fewest_pairs(len(cells), looks.deciding_share(family))
-    return "; ".join(_decision(looks, family, needed, number, *blocks)
-                     for blocks, number in sorted(Counter(cells).items(), reverse=True))
+    return "; ".join(
+        _decision(looks, family, needed, number, *blocks)
+        for blocks, number in sorted(Counter(cells).items(), reverse=True)
+    )
 
 
 def _decision(looks: Looks, family: str, needed: int, number: int, blocks: int, most: int) -> str:
@@ -36,15 +38,17 @@ def _decision(looks: Looks, family: str, needed: int, number: int, blocks: int, 
     any_cell = f"call any of {which} better or worse"
     if blocks < needed:
         only = ": what it can show is that cells are equivalent" if blocks >= FEWEST_PAIRS else ""
-        more = f"; with a BUDGET it goes on to {most}" if not looks.budget_s and most >= needed \
-            else ""
-        return (f"{plural(blocks, 'block')} cannot {any_cell}, which takes {needed}{only}"
-                f"{more}")
+        more = (
+            f"; with a BUDGET it goes on to {most}" if not looks.budget_s and most >= needed else ""
+        )
+        return f"{plural(blocks, 'block')} cannot {any_cell}, which takes {needed}{only}" f"{more}"
     if not looks.budget_s:
         return f"{plural(blocks, 'block')} can {any_cell}, which takes {needed}"
-    return (f"the first of {which} can be called better or worse after "
-            f"{looks.deciding(family)[0]} blocks, with a p of at most "
-            f"{100 * looks.deciding_share(family):.3g} % after Holm; equivalent at any look")
+    return (
+        f"the first of {which} can be called better or worse after "
+        f"{looks.deciding(family)[0]} blocks, with a p of at most "
+        f"{100 * looks.deciding_share(family):.3g} % after Holm; equivalent at any look"
+    )
 
 
 def section(journal: Journal, found: Sequence[Comparison]) -> dict[str, Any]:
@@ -69,13 +73,15 @@ def notes(journal: Journal) -> list[str]:
     if not looks.budget_s:
         return []
     reasons = list(journal.skipped.values())
-    left_out = [f"{reasons.count(reason)} boots were skipped: {reason}"
-                for reason in dict.fromkeys(reasons)]
+    left_out = [
+        f"{reasons.count(reason)} boots were skipped: {reason}" for reason in dict.fromkeys(reasons)
+    ]
     return [
         f"this run had a budget of {in_words(looks.budget_s)}: its verdicts were looked at after "
         f"{', '.join(map(str, looks.blocks))} blocks, as far as it came; {_rates(journal)}; a "
         "verdict stays as it is",
-        *left_out]
+        *left_out,
+    ]
 
 
 def disagreements(journal: Journal, found: Sequence[Comparison]) -> list[str]:
@@ -88,9 +94,11 @@ def disagreements(journal: Journal, found: Sequence[Comparison]) -> list[str]:
             one = now.get(name)
             derived = one.verdict if one and one.look == number else "inconclusive"
             if derived != verdict:
-                wrong.append(f"{name}: look {number} called it {verdict}, its boots make it "
-                             f"{derived}: the journal was changed, or another version of the "
-                             "statistics made it")
+                wrong.append(
+                    f"{name}: look {number} called it {verdict}, its boots make it "
+                    f"{derived}: the journal was changed, or another version of the "
+                    "statistics made it"
+                )
     return wrong
 
 
@@ -102,18 +110,26 @@ def _rates(journal: Journal) -> str:
     for family in FAMILIES:
         if family in asked or not asked:  # a kernel alone against itself
             by_blocks.setdefault(looks.deciding(family), []).append(family)
-    groups = [_decide(looks, families, several=len(by_blocks) > 1)
-              for families in by_blocks.values()]
-    few = ", since with fewer no p is that small" if min(map(len, by_blocks)) < len(looks.blocks) \
+    groups = [
+        _decide(looks, families, several=len(by_blocks) > 1) for families in by_blocks.values()
+    ]
+    few = (
+        ", since with fewer no p is that small"
+        if min(map(len, by_blocks)) < len(looks.blocks)
         else ""
-    return (f"intervals are of {100 * (1 - looks.alpha):.4g} %, better or worse can be found "
-            f"{', '.join(groups)}{few}; so all looks together stay at {100 * ALPHA:.3g} % for "
-            "each metric")
+    )
+    return (
+        f"intervals are of {100 * (1 - looks.alpha):.4g} %, better or worse can be found "
+        f"{', '.join(groups)}{few}; so all looks together stay at {100 * ALPHA:.3g} % for "
+        "each metric"
+    )
 
 
 def _decide(looks: Looks, families: Sequence[str], several: bool) -> str:
     """From which look on families that share alike can be decided; several: there are others."""
     first, *more = looks.deciding(families[0])
     where = f"in {' and '.join(FAMILIES[one] for one in families)} " if several else ""
-    return (f"{where}{f'from {first} blocks on' if more else f'after {first} blocks'} with a p of "
-            f"at most {100 * looks.deciding_share(families[0]):.3g} % after Holm")
+    return (
+        f"{where}{f'from {first} blocks on' if more else f'after {first} blocks'} with a p of "
+        f"at most {100 * looks.deciding_share(families[0]):.3g} % after Holm"
+    )

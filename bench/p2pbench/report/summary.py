@@ -15,8 +15,15 @@ from p2pbench.analysis.estimate import least_found
 from p2pbench.analysis.schedule import Looks, looks_from
 from p2pbench.base import units
 from p2pbench.records.kinds import PERF, is_peer
-from p2pbench.records.metrics import (AA, FAMILIES, INSTRUCTIONS, LATENCY, METRICS, THROUGHPUT,
-                                      VIRTUAL)
+from p2pbench.records.metrics import (
+    AA,
+    FAMILIES,
+    INSTRUCTIONS,
+    LATENCY,
+    METRICS,
+    THROUGHPUT,
+    VIRTUAL,
+)
 from p2pbench.report import wording
 from p2pbench.report.model import Aa, Compare, Compared, CountedPath, Memory, Report
 from p2pbench.report.select import of_kind, ratios
@@ -30,8 +37,12 @@ _OF_PATH, _BY_PERF = " path instructions", " (instructions of the whole kernel, 
 
 def sentences(report: Report) -> list[str]:
     """The verdict of a report; subjects that the run does not measure are left out."""
-    found = [_throughput(report), _registering(report["memory"]), _peer_work(report),
-             _ordinary_work(report)]
+    found = [
+        _throughput(report),
+        _registering(report["memory"]),
+        _peer_work(report),
+        _ordinary_work(report),
+    ]
     doubt, trust = _trust(report)
     said = [sentence for sentence in found if sentence]
     return [trust, *said] if doubt else [*said, trust]
@@ -66,8 +77,10 @@ def _throughput(report: Report) -> str:
     if wall:
         told.append(f"{'By the clock on the wall' if told else 'Throughput'}, {wall}")
     if report["virtual"] and report["virtual"]["absent"]:
-        told.append("Throughput in virtual time was not measured: "
-                    f"{report['virtual']['absent'].rstrip('.')}")
+        told.append(
+            "Throughput in virtual time was not measured: "
+            f"{report['virtual']['absent'].rstrip('.')}"
+        )
     return f"{'. '.join(told)}." if told else ""
 
 
@@ -83,8 +96,10 @@ def _in_virtual_time(compares: Sequence[Compare]) -> list[str]:
 
 def _is_answered(report: Report) -> bool:
     """Whether virtual time has decided anything: then the wall's clock need not."""
-    return any(cell["metric"] == VIRTUAL and cell["verdict"] in _DECIDED
-               for cell in _cells(report["compares"]))
+    return any(
+        cell["metric"] == VIRTUAL and cell["verdict"] in _DECIDED
+        for cell in _cells(report["compares"])
+    )
 
 
 def _of_candidate(baseline: str, candidate: str, cells: Sequence[Compared]) -> str:
@@ -116,7 +131,8 @@ def _costs_nothing(cell: Compared) -> bool:
     """Whether a loss beyond the margin is ruled out, however large the gain may be."""
     interval = cell["interval"]
     return cell["verdict"] != "invalid" and bool(
-        interval and interval["low"] >= 1 / (1 + cell["margin"]))
+        interval and interval["low"] >= 1 / (1 + cell["margin"])
+    )
 
 
 def _decided(cells: Sequence[Compared]) -> str:
@@ -136,29 +152,45 @@ def _on_the_wall(report: Report) -> str:
 
     Short where virtual time has answered: how many cases are open here is then not the point.
     """
-    timed = [compare for compare in report["compares"]
-             if compare["cells"] and compare["cells"][0]["metric"] == THROUGHPUT]
+    timed = [
+        compare
+        for compare in report["compares"]
+        if compare["cells"] and compare["cells"][0]["metric"] == THROUGHPUT
+    ]
     if not timed:
         return ""
     first = next((compare for compare in timed if _is_peer(compare)), timed[0])
-    mine = [compare for compare in timed if _sides(compare) == _sides(first)
-            and _is_peer(compare)] or [first]
+    mine = [
+        compare for compare in timed if _sides(compare) == _sides(first) and _is_peer(compare)
+    ] or [first]
     cells, rest = _cells(mine), [compare for compare in timed if compare not in mine]
-    is_open = {cell["verdict"] for cell in cells} in ({"inconclusive"},
-                                                      {"inconclusive", "equivalent"})
+    is_open = {cell["verdict"] for cell in cells} in (
+        {"inconclusive"},
+        {"inconclusive", "equivalent"},
+    )
     if is_open and _is_peer(first) and _is_answered(report):
-        return (f"no difference shown in {units.plural(len(cells), 'case')}"
-                f"{_unseen(report, cells)}{_elsewhere(rest)}")
-    about = first["title"] if len(mine) == 1 else (
-        "{1} against {0} through peer memory".format(*_sides(first)))
-    return (f"{about}: {'no difference shown; ' if is_open else ''}{_tally(cells)}"
-            f"{_unseen(report, cells)}{_elsewhere(rest)}")
+        return (
+            f"no difference shown in {units.plural(len(cells), 'case')}"
+            f"{_unseen(report, cells)}{_elsewhere(rest)}"
+        )
+    about = (
+        first["title"]
+        if len(mine) == 1
+        else ("{1} against {0} through peer memory".format(*_sides(first)))
+    )
+    return (
+        f"{about}: {'no difference shown; ' if is_open else ''}{_tally(cells)}"
+        f"{_unseen(report, cells)}{_elsewhere(rest)}"
+    )
 
 
 def _is_peer(compare: Compare) -> bool:
     sides = compare["baseline"], compare["candidate"]
-    return bool(sides[0]["provider"] == sides[1]["provider"] and is_peer(sides[0]["provider"])
-                and sides[0]["variant"] != sides[1]["variant"])
+    return bool(
+        sides[0]["provider"] == sides[1]["provider"]
+        and is_peer(sides[0]["provider"])
+        and sides[0]["variant"] != sides[1]["variant"]
+    )
 
 
 def _sides(compare: Compare) -> tuple[str, str]:
@@ -167,15 +199,25 @@ def _sides(compare: Compare) -> tuple[str, str]:
 
 def _tally(cells: Sequence[Compared], equivalent: str = "equivalent") -> str:
     """How many cells have which verdict; equivalent: how that one is said."""
-    counts = {verdict: [cell for cell in cells if cell["verdict"] == verdict]
-              for verdict in wording.VERDICTS}
-    told = [(equivalent if verdict == "equivalent" else verdict, len(mine),
-             wording.extreme(verdict, mine)) for verdict, mine in counts.items() if mine]
+    counts = {
+        verdict: [cell for cell in cells if cell["verdict"] == verdict]
+        for verdict in wording.VERDICTS
+    }
+    told = [
+        (
+            equivalent if verdict == "equivalent" else verdict,
+            len(mine),
+            wording.extreme(verdict, mine),
+        )
+        for verdict, mine in counts.items()
+        if mine
+    ]
     if len(told) == 1:
         verdict, number, extreme = told[0]
         return f"{verdict} in {f'all {number} cases' if number > 1 else 'the only case'}{extreme}"
     return f"of {units.plural(len(cells), 'case')} " + ", ".join(
-        f"{number} {verdict}{extreme}" for verdict, number, extreme in told)
+        f"{number} {verdict}{extreme}" for verdict, number, extreme in told
+    )
 
 
 def _unseen(report: Report, cells: Sequence[Compared]) -> str:
@@ -185,14 +227,16 @@ def _unseen(report: Report, cells: Sequence[Compared]) -> str:
         return ""
     intervals = [cell["interval"] for cell in mine if cell["interval"]]
     width = statistics.median(
-        math.sqrt(interval["high"] / interval["low"]) for interval in intervals)
+        math.sqrt(interval["high"] / interval["low"]) for interval in intervals
+    )
     margin, pairs = mine[0]["margin"], max(len(cell["pairs"]) for cell in mine)
     said = f"median interval ±{wording.two((width - 1) * 100)} %, margin ±{margin * 100:g} %"
     looks = _looks(report)
     tested = len(_of_family(_paired_cells(report["compares"]), THROUGHPUT))
     if pairs >= looks.fewest(THROUGHPUT, tested):
-        least = least_found(math.log(width), pairs, margin, looks.alpha, tested,
-                            looks.deciding_share(THROUGHPUT))
+        least = least_found(
+            math.log(width), pairs, margin, looks.alpha, tested, looks.deciding_share(THROUGHPUT)
+        )
         loss = -math.expm1(-least) * 100
         said += f": a loss under {wording.two(loss)} % would rather be missed than found"
     return f" ({said})"
@@ -203,15 +247,21 @@ def _elsewhere(compares: Sequence[Compare]) -> str:
     told = []
     for compare in compares:
         found = Counter(cell["verdict"] for cell in compare["cells"])
-        sides = " against ".join("{variant}/{provider}".format(**side)
-                                 for side in (compare["candidate"], compare["baseline"]))
-        told += [f"{found[verdict]} {verdict} ({sides})"
-                 for verdict in ("invalid", "worse", "better") if found[verdict]]
+        sides = " against ".join(
+            "{variant}/{provider}".format(**side)
+            for side in (compare["candidate"], compare["baseline"])
+        )
+        told += [
+            f"{found[verdict]} {verdict} ({sides})"
+            for verdict in ("invalid", "worse", "better")
+            if found[verdict]
+        ]
     cells = len(_cells(compares))
     if not cells:
         return ""
-    return (f"; of {units.plural(cells, 'other case')} "
-            f"{', '.join(told) or 'none better or worse'}")
+    return (
+        f"; of {units.plural(cells, 'other case')} " f"{', '.join(told) or 'none better or worse'}"
+    )
 
 
 def _peer_work(report: Report) -> str:
@@ -224,9 +274,11 @@ def _peer_work(report: Report) -> str:
     told = []
     for candidate, found in _paired(report, cells).items():
         verdicts = _by_verdict(_counted(report, cells, candidate))
-        told.append(f"{candidate} executes {_span(found)}{'' if by_perf else _OF_PATH} than "
-                    f"{cells[0]['baseline']} ({units.plural(len(found), 'path')}"
-                    f"{': ' if verdicts else ''}{verdicts})")
+        told.append(
+            f"{candidate} executes {_span(found)}{'' if by_perf else _OF_PATH} than "
+            f"{cells[0]['baseline']} ({units.plural(len(found), 'path')}"
+            f"{': ' if verdicts else ''}{verdicts})"
+        )
     return f"Work per P2P I/O{_BY_PERF if by_perf else ''}: {'; '.join(told)}." if told else ""
 
 
@@ -258,8 +310,10 @@ def _ordinary_work(report: Report) -> str:
         told.append(f"{candidate}: {_middle_and_worst(found)}{', ' if verdicts else ''}{verdicts}")
     if not told:
         return ""
-    return (f"Work per ordinary I/O, {units.plural(len(cells), 'path')} against "
-            f"{cells[0]['baseline']}: {'; '.join(told)}.")
+    return (
+        f"Work per ordinary I/O, {units.plural(len(cells), 'path')} against "
+        f"{cells[0]['baseline']}: {'; '.join(told)}."
+    )
 
 
 def _middle_and_worst(found: Sequence[tuple[str, float]]) -> str:
@@ -288,37 +342,51 @@ def _by_verdict(cells: Iterable[Compared]) -> str:
 def _counted(report: Report, cells: Iterable[CountedPath], candidate: str) -> list[Compared]:
     """What the comparisons say of the instructions of these counted cells and a candidate."""
     names = {cell["workload"] for cell in cells}
-    return [cell for compare in report["compares"]
-            if compare["candidate"]["variant"] == candidate
-            for cell in compare["cells"]
-            if cell["workload"] in names and cell["metric"] == INSTRUCTIONS]
+    return [
+        cell
+        for compare in report["compares"]
+        if compare["candidate"]["variant"] == candidate
+        for cell in compare["cells"]
+        if cell["workload"] in names and cell["metric"] == INSTRUCTIONS
+    ]
 
 
 def _registering(memory: Memory | None) -> str:
     """The largest BAR that two variants registered: who takes most, who least."""
     points = memory["points"] if memory else []
-    sizes = [size for size in {point["bar_bytes"] for point in points}
-             if sum(point["bar_bytes"] == size for point in points) > 1]
+    sizes = [
+        size
+        for size in {point["bar_bytes"] for point in points}
+        if sum(point["bar_bytes"] == size for point in points) > 1
+    ]
     if not sizes:
         return ""
-    mine = sorted((point for point in points if point["bar_bytes"] == max(sizes)),
-                  key=lambda point: float(point["overhead_bytes"]["median"]))
+    mine = sorted(
+        (point for point in points if point["bar_bytes"] == max(sizes)),
+        key=lambda point: float(point["overhead_bytes"]["median"]),
+    )
     least, most = mine[0], mine[-1]
-    small, large = ((point["overhead_bytes"]["median"], point["register_ns"]["median"])
-                    for point in (least, most))
-    return (f"Memory and time to register a {units.amount(least['bar_bytes'])} BAR: "
-            f"{least['variant']} {units.amount(small[0])} and {wording.span(small[1])}, "
-            f"{most['variant']} {units.amount(large[0])} and {wording.span(large[1])}: "
-            f"{wording.fraction(small[0], large[0])} memory and "
-            f"{wording.fraction(small[1], large[1])} time.")
+    small, large = (
+        (point["overhead_bytes"]["median"], point["register_ns"]["median"])
+        for point in (least, most)
+    )
+    return (
+        f"Memory and time to register a {units.amount(least['bar_bytes'])} BAR: "
+        f"{least['variant']} {units.amount(small[0])} and {wording.span(small[1])}, "
+        f"{most['variant']} {units.amount(large[0])} and {wording.span(large[1])}: "
+        f"{wording.fraction(small[0], large[0])} memory and "
+        f"{wording.fraction(small[1], large[1])} time."
+    )
 
 
 def _trust(report: Report) -> tuple[bool, str]:
     """Whether there is ground for doubt, and the sentence."""
     problems, aa = report["problems"], report["aa"]
     alarms = aa["alarms"] if aa else 0
-    paths = [wording.evidence_sentence(report["totals"]),
-             wording.integrity_sentence(report["cells"])]
+    paths = [
+        wording.evidence_sentence(report["totals"]),
+        wording.integrity_sentence(report["cells"]),
+    ]
     check = [_self_check(aa)]
     # rule: a report whose A/A raises an alarm says so on top
     told = [*(check + paths if alarms else paths + check), *_too_few(report)]
@@ -338,13 +406,17 @@ def _self_check(aa: Aa | None) -> str:
     if aa["alarms"]:
         if aa.get("headline"):  # names the cells
             return str(aa["headline"]).rstrip(".")
-        return (f"{ALARM} in {aa['alarms']} of {units.plural(aa['cells'], 'cell')}: a kernel "
-                "differs from itself, so differences of that size mean nothing here")
+        return (
+            f"{ALARM} in {aa['alarms']} of {units.plural(aa['cells'], 'cell')}: a kernel "
+            "differs from itself, so differences of that size mean nothing here"
+        )
     rest = wording.without_pairs(cells)
     kernels = " and ".join(sorted({one["baseline"]["variant"] for one in aa["compares"]}))
-    return (f"A/A: {kernels} nowhere better or worse than itself "
-            f"({units.plural(len(paired), 'cell')}: "
-            f"{_by_verdict(paired)}{'; ' + rest if rest else ''})")
+    return (
+        f"A/A: {kernels} nowhere better or worse than itself "
+        f"({units.plural(len(paired), 'cell')}: "
+        f"{_by_verdict(paired)}{'; ' + rest if rest else ''})"
+    )
 
 
 def _too_few(report: Report) -> list[str]:
@@ -355,8 +427,9 @@ def _too_few(report: Report) -> list[str]:
     looks, found = _looks(report), dict[tuple[int, str], list[str]]()
     against_itself = report["aa"]["compares"] if report["aa"] else []
     for prefix, compares, what in (
-            ("", report["compares"], "call any of {} better or worse"),
-            (AA, against_itself, "raise an A/A alarm in any of {}")):
+        ("", report["compares"], "call any of {} better or worse"),
+        (AA, against_itself, "raise an A/A alarm in any of {}"),
+    ):
         for family in FAMILIES:
             if family == THROUGHPUT and _is_answered(report):
                 continue
@@ -371,9 +444,12 @@ def _too_few(report: Report) -> list[str]:
                 pairs = max(len(cell["pairs"]) for cell in few)
                 found.setdefault((pairs, what), []).append(
                     f"{units.plural(len(few), 'cell')} of {FAMILIES[family]} ({needed} can"
-                    f"{'; ' + rest if rest else ''})")
-    return [f"{units.plural(pairs, 'block')} cannot {what.format(' or '.join(cells))}"
-            for (pairs, what), cells in found.items()]
+                    f"{'; ' + rest if rest else ''})"
+                )
+    return [
+        f"{units.plural(pairs, 'block')} cannot {what.format(' or '.join(cells))}"
+        for (pairs, what), cells in found.items()
+    ]
 
 
 def _of_family(cells: Iterable[Compared], family: str) -> list[Compared]:

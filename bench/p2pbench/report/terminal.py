@@ -22,12 +22,23 @@ from p2pbench.report.model import Cell, MemoryPoint, Report
 from p2pbench.report.select import of_kind, ratios
 from p2pbench.report.summary import is_alarming
 
-STYLES = {"invalid": "bold red", "worse": "bold yellow", "better": "bold green",
-          "equivalent": "green", "inconclusive": "cyan"}
+STYLES = {
+    "invalid": "bold red",
+    "worse": "bold yellow",
+    "better": "bold green",
+    "equivalent": "green",
+    "inconclusive": "cyan",
+}
 _CONSOLE_LINES = 8
 # Without lines between the columns the tables fit a terminal of 80.
-_PLAIN: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold",
-                          "header_style": "", "pad_edge": False, "padding": (0, 1)}
+_PLAIN: dict[str, Any] = {
+    "box": box.SIMPLE_HEAD,
+    "title_justify": "left",
+    "title_style": "bold",
+    "header_style": "",
+    "pad_edge": False,
+    "padding": (0, 1),
+}
 
 
 def render(report: Report, console: Console, directory: Path) -> None:
@@ -36,9 +47,12 @@ def render(report: Report, console: Console, directory: Path) -> None:
     for compare in report["compares"]:
         if compare["cells"]:
             metric = METRICS[compare["cells"][0]["metric"]]
-            _compared(compare, f"{compare['name']}: {FAMILIES[metric.family]} of "
-                      f"{_name(compare['candidate'])} against {_name(compare['baseline'])}",
-                      console)
+            _compared(
+                compare,
+                f"{compare['name']}: {FAMILIES[metric.family]} of "
+                f"{_name(compare['candidate'])} against {_name(compare['baseline'])}",
+                console,
+            )
     _notes(report, console)
     _instructions(report, console)
     if report["memory"]:
@@ -47,8 +61,12 @@ def render(report: Report, console: Console, directory: Path) -> None:
         _registering(report, console)
     _evidence(report, console)
     _lost(report, console)
-    console.print(f"\nFiles      {escape(shown(directory.resolve()))}/report.html, report.md, "
-                  "report.json, journal.jsonl", soft_wrap=True, highlight=False)
+    console.print(
+        f"\nFiles      {escape(shown(directory.resolve()))}/report.html, report.md, "
+        "report.json, journal.jsonl",
+        soft_wrap=True,
+        highlight=False,
+    )
     console.print(f"Repeat     {escape(report['reproduce'])}", soft_wrap=True, highlight=False)
 
 
@@ -65,21 +83,29 @@ def render_comparison(made: Mapping[str, Any], console: Console) -> None:
     if made["too_few"]:
         console.print(Text(f"{made['too_few']}.", style="yellow"))
     for name in ("a", "b"):
-        console.print(Text(f"{name.upper()}, {made[name]['run']}: {made[name]['aa']}.",
-                           style="dim"))
+        console.print(
+            Text(f"{name.upper()}, {made[name]['run']}: {made[name]['aa']}.", style="dim")
+        )
     for compare in made["compares"]:
         _compared(compare, compare["name"], console)
     if any(cell["blocks_needed"] for cell in cells):
-        console.print(Text("In brackets: the number of boots in each run that would decide.",
-                           style="dim"))
+        console.print(
+            Text("In brackets: the number of boots in each run that would decide.", style="dim")
+        )
     for note in dict.fromkeys(note for cell in cells for note in cell["notes"]):
         console.print(Text(f"Note: {note}.", style="dim"))
-    console.print(Text("Nothing is paired between runs: what else changed between them is in the "
-                       "difference too.", style="dim"))
+    console.print(
+        Text(
+            "Nothing is paired between runs: what else changed between them is in the "
+            "difference too.",
+            style="dim",
+        )
+    )
     for name, listed in (("A", made["only_a"]), ("B", made["only_b"])):
         if listed:
-            console.print(Text(f"In {name} alone: {units.plural(len(listed), 'cell')}",
-                               style="yellow"))
+            console.print(
+                Text(f"In {name} alone: {units.plural(len(listed), 'cell')}", style="yellow")
+            )
 
 
 def _verdict(report: Report, console: Console) -> None:
@@ -157,8 +183,13 @@ def _instructions(report: Report, console: Console) -> None:
     for cell in of_kind(report, "p2p"):
         against = {name: found[0][1] for name, found in ratios([cell]).items()}
         for variant, figures in cell["variants"].items():
-            table.add_row(cell["path"], variant, wording.decimal(figures["per_io"]),
-                          wording.change(against.get(variant)), str(figures["n"]))
+            table.add_row(
+                cell["path"],
+                variant,
+                wording.decimal(figures["per_io"]),
+                wording.change(against.get(variant)),
+                str(figures["n"]),
+            )
     if table.row_count:
         console.print(table)
 
@@ -170,11 +201,15 @@ def _memory(points: Sequence[MemoryPoint], console: Console) -> None:
     for heading in ("variant", "memory", "struct pages", "took", "removing took", "boots"):
         table.add_column(heading, justify="right", no_wrap=True)
     for point in sorted(points, key=lambda one: int(one["bar_bytes"])):
-        table.add_row(units.amount(point["bar_bytes"]), point["variant"],
-                      units.amount(point["overhead_bytes"]["median"]),
-                      wording.count(point["device_zone_pages"]),
-                      wording.span(point["register_ns"]["median"]),
-                      wording.span((point["remove_ns"] or {}).get("median")), str(point["n"]))
+        table.add_row(
+            units.amount(point["bar_bytes"]),
+            point["variant"],
+            units.amount(point["overhead_bytes"]["median"]),
+            wording.count(point["device_zone_pages"]),
+            wording.span(point["register_ns"]["median"]),
+            wording.span((point["remove_ns"] or {}).get("median")),
+            str(point["n"]),
+        )
     if table.row_count:
         console.print(table)
 
@@ -187,10 +222,15 @@ def _registering(report: Report, console: Console) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     rows = [row for row in report["providers"] if row["register_ns"] is not None]
     for row in sorted(rows, key=lambda row: (row["pool_bytes"], row["variant"])):
-        table.add_row(row["variant"], units.amount(row["pool_bytes"]),
-                      wording.span(row["register_ns"]), units.amount(row["register_bytes"]),
-                      wording.count(row["device_zone_pages"]), wording.span(row["remove_ns"]),
-                      str(row["n"]))
+        table.add_row(
+            row["variant"],
+            units.amount(row["pool_bytes"]),
+            wording.span(row["register_ns"]),
+            units.amount(row["register_bytes"]),
+            wording.count(row["device_zone_pages"]),
+            wording.span(row["remove_ns"]),
+            str(row["n"]),
+        )
     if table.row_count:
         console.print(table)
 
@@ -203,8 +243,11 @@ def _evidence(report: Report, console: Console) -> None:
     for cell in report["cells"]:
         if is_peer(cell["provider"]):
             bad = cell["states"]["ok"] < _boots_of(cell)
-            table.add_row(f"{_name(cell)} {wording.label(cell['workload'])}", *_evidence_row(cell),
-                          style="red" if bad else None)
+            table.add_row(
+                f"{_name(cell)} {wording.label(cell['workload'])}",
+                *_evidence_row(cell),
+                style="red" if bad else None,
+            )
     if table.row_count:
         console.print(table)
 
@@ -219,13 +262,21 @@ def _evidence_row(cell: Cell) -> list[str]:
     evidence = cell["evidence"]
     if evidence is None:
         return ["–"] * 3 + [valid]
-    return [wording.count(evidence["requests"]), units.amount(evidence["bytes"]),
-            wording.count(evidence["fallbacks"]), valid]
+    return [
+        wording.count(evidence["requests"]),
+        units.amount(evidence["bytes"]),
+        wording.count(evidence["fallbacks"]),
+        valid,
+    ]
 
 
 def _lost(report: Report, console: Console) -> None:
     for boot in report["lost"]:
-        console.print(Text(f"\nBoot {boot['boot']} {wording.ended(boot)}: {boot['reason']}",
-                           style="yellow" if boot["repeated"] else "red"))
+        console.print(
+            Text(
+                f"\nBoot {boot['boot']} {wording.ended(boot)}: {boot['reason']}",
+                style="yellow" if boot["repeated"] else "red",
+            )
+        )
         for line in boot["console"][-_CONSOLE_LINES:]:
             console.print(Text(f"    {line}", style="dim"), soft_wrap=True)

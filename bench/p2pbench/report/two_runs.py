@@ -27,8 +27,16 @@ from p2pbench.base.paths import RESULTS, shown
 from p2pbench.records.kinds import FIO
 from p2pbench.records.metrics import METRICS, THROUGHPUT
 from p2pbench.records.runs import find_run
-from p2pbench.report import (comparable, index, provenance_rows, render, report_file, summary,
-                             terminal, wording)
+from p2pbench.report import (
+    comparable,
+    index,
+    provenance_rows,
+    render,
+    report_file,
+    summary,
+    terminal,
+    wording,
+)
 from p2pbench.report.plots.forest import forest_svg
 
 SCHEMA = "p2pbench-compare-1"
@@ -59,20 +67,25 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
     left, right = figures_of(a), figures_of(b)
     common = [key for key in left if key in right]
     if not common:
-        raise BenchError(f"{a['run']} and {b['run']} have no cell in common (variant, provider and "
-                         "workload): nothing to compare")
+        raise BenchError(
+            f"{a['run']} and {b['run']} have no cell in common (variant, provider and "
+            "workload): nothing to compare"
+        )
     decided = _decided_otherwise(a, b, common)
     refused = _refusals(decided)
     keys = [key for key in common if key not in decided]
     if not keys:
-        raise BenchError(f"nothing of A, {a['run']}, and B, {b['run']}, can be compared: "
-                         f"{' | '.join(refused)}; run one of them again as the other was")
+        raise BenchError(
+            f"nothing of A, {a['run']}, and B, {b['run']}, can be compared: "
+            f"{' | '.join(refused)}; run one of them again as the other was"
+        )
     cells = _cells(a, b, keys, left, right)
     a_named, b_named = _named(a), _named(b)
     return {
         "schema": SCHEMA,
         "doubts": _doubts("A", a_named) + _doubts("B", b_named),
-        "a": a_named, "b": b_named,
+        "a": a_named,
+        "b": b_named,
         "environment_class": a["environment_class"],
         "base": _base(a),
         "refused": refused,
@@ -101,11 +114,15 @@ def write(made: Report, directory: Path) -> list[Path]:
     name = f"{made['a']['run']}--{made['b']['run']}"
     plots = [{"title": one["title"], "svg": Markup(forest_svg(one))} for one in made["compares"]]
     atomic.make_directory(directory)
-    atomic.replace_all(directory, {
-        f"{name}.json": json.dumps(made, indent=1, ensure_ascii=False) + "\n",
-        f"{name}.md": render.page("compare.md.j2", made=made),
-        f"{name}.html": render.page("compare.html.j2", made=made, plots=plots),
-    }, "run make compare again")
+    atomic.replace_all(
+        directory,
+        {
+            f"{name}.json": json.dumps(made, indent=1, ensure_ascii=False) + "\n",
+            f"{name}.md": render.page("compare.md.j2", made=made),
+            f"{name}.html": render.page("compare.html.j2", made=made, plots=plots),
+        },
+        "run make compare again",
+    )
     return [directory / f"{name}.{ending}" for ending in ("html", "md", "json")]
 
 
@@ -120,8 +137,12 @@ def show(a: str, b: str) -> None:
     index.write(RESULTS)
     console = Console()
     terminal.render_comparison(made, console)
-    console.print("\nFiles      " + ", ".join(shown(path) for path in written), soft_wrap=True,
-                  highlight=False, markup=False)
+    console.print(
+        "\nFiles      " + ", ".join(shown(path) for path in written),
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
 
 
 def _place(given: str) -> Path:
@@ -136,19 +157,23 @@ def _refuse(a: Report, b: Report) -> None:
         raise BenchError(
             f"{a['run']} is of environment class {a['environment_class']}, {b['run']} of "
             f"{b['environment_class']}: such figures do not compare, whatever the kernel; compare "
-            "runs of one class")
+            "runs of one class"
+        )
     if _base(a) != _base(b):
         raise BenchError(
             f"{a['run']} is built on {_base(a)}, {b['run']} on {_base(b)}: a difference would be "
-            "that of the bases; compare runs on one base")
+            "that of the bases; compare runs on one base"
+        )
     if (a["run"], a["created"]) == (b["run"], b["created"]):
         raise BenchError(f"{a['run']} is the same run twice: there is nothing to compare")
 
 
 def _decided_otherwise(a: Report, b: Report, keys: Iterable[Key]) -> dict[Key, list[str]]:
     """The cells whose figures a difference between the runs decides, with these differences."""
-    differing = {key: comparable.differences(key.metric, key.variant, a["provenance"],
-                                             b["provenance"]) for key in keys}
+    differing = {
+        key: comparable.differences(key.metric, key.variant, a["provenance"], b["provenance"])
+        for key in keys
+    }
     return {key: reasons for key, reasons in differing.items() if reasons}
 
 
@@ -160,9 +185,11 @@ def _refusals(decided: Mapping[Key, list[str]]) -> list[str]:
     sentences = []
     for (metric, why), keys in groups.items():
         variants = ", ".join(dict.fromkeys(key.variant for key in keys))
-        sentences.append(f"{METRICS[metric].shown} of {variants} "
-                         f"({units.plural(len(keys), 'cell')}), since the runs differ in what "
-                         f"decides it: {why}")
+        sentences.append(
+            f"{METRICS[metric].shown} of {variants} "
+            f"({units.plural(len(keys), 'cell')}), since the runs differ in what "
+            f"decides it: {why}"
+        )
     return sentences
 
 
@@ -174,7 +201,9 @@ def _base(report: Report) -> str:
 def _named(report: Report) -> dict[str, Any]:
     """What a comparison says of each run, and whether that one can be trusted."""
     return {key: report[key] for key in ("run", "created", "seed", "ok", "problems")} | {
-        "matrix": report["matrix"]["name"], "aa": _checked(report["aa"])}
+        "matrix": report["matrix"]["name"],
+        "aa": _checked(report["aa"]),
+    }
 
 
 def _checked(aa: Report | None) -> str:
@@ -183,8 +212,10 @@ def _checked(aa: Report | None) -> str:
         return "no A/A check"
     alarms = aa["alarms"]
     return aa.get("headline") or (
-        f"{summary.ALARM} in {alarms} of {units.plural(aa['cells'], 'cell')}" if alarms
-        else f"A/A: no alarm in {units.plural(aa['cells'], 'cell')}")
+        f"{summary.ALARM} in {alarms} of {units.plural(aa['cells'], 'cell')}"
+        if alarms
+        else f"A/A: no alarm in {units.plural(aa['cells'], 'cell')}"
+    )
 
 
 def _doubts(name: str, run: Report) -> list[str]:
@@ -203,8 +234,10 @@ def _too_few(cells: Sequence[Mapping[str, Any]]) -> str:
     most = min(boots, key=unpaired.least_p)
     if len(boots) * unpaired.least_p(most) <= significance.ALPHA:
         return ""
-    return (f"{most[0]} and {most[1]} boots cannot call any of {units.plural(len(boots), 'cell')} "
-            f"better or worse, which takes {unpaired.fewest_boots(len(boots))} in each run")
+    return (
+        f"{most[0]} and {most[1]} boots cannot call any of {units.plural(len(boots), 'cell')} "
+        f"better or worse, which takes {unpaired.fewest_boots(len(boots))} in each run"
+    )
 
 
 def _counted(compares: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Mapping[str, Any]]]:
@@ -213,8 +246,9 @@ def _counted(compares: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Mappi
     for one in compares:
         for cell in one["cells"]:
             for side in ("baseline", "candidate") if cell["metric"] != THROUGHPUT else ():
-                key = Key(cell["metric"], one[side]["variant"], one[side]["provider"],
-                          cell["workload"])
+                key = Key(
+                    cell["metric"], one[side]["variant"], one[side]["provider"], cell["workload"]
+                )
                 mine = found.setdefault(key, {})
                 mine.update({pair[side]["boot"]: pair[side] for pair in cell["pairs"]})
                 mine.update(_invalid(cell["reasons"], one[side]))
@@ -225,48 +259,81 @@ def _invalid(reasons: Iterable[str], side: Mapping[str, str]) -> dict[str, Mappi
     """The boots of a side that are invalid, in no pair, and named only in a cell's reasons."""
     name = re.compile(rf"b\d+-{re.escape(side['variant'])}-{re.escape(side['provider'])}(-aa)?")
     parts = (reason.partition(": ") for reason in reasons)
-    return {boot: {"boot": boot, "state": "invalid", "reason": why}
-            for boot, _, why in parts if name.fullmatch(boot)}
+    return {
+        boot: {"boot": boot, "state": "invalid", "reason": why}
+        for boot, _, why in parts
+        if name.fullmatch(boot)
+    }
 
 
 def _figures(samples: Iterable[Mapping[str, Any]], name: str) -> Figures:
     listed = list(samples)
-    return Figures([sample[name] for sample in listed if sample["state"] == "ok" and sample[name]],
-                   [f"{sample['boot']}: {sample['reason']}" for sample in listed
-                    if sample["state"] == "invalid"])
+    return Figures(
+        [sample[name] for sample in listed if sample["state"] == "ok" and sample[name]],
+        [
+            f"{sample['boot']}: {sample['reason']}"
+            for sample in listed
+            if sample["state"] == "invalid"
+        ],
+    )
 
 
-def _cells(a: Report, b: Report, keys: Sequence[Key], left: Mapping[Key, Figures],
-           right: Mapping[Key, Figures]) -> list[dict[str, Any]]:
+def _cells(
+    a: Report,
+    b: Report,
+    keys: Sequence[Key],
+    left: Mapping[Key, Figures],
+    right: Mapping[Key, Figures],
+) -> list[dict[str, Any]]:
     """The cells with their verdicts; Holm needs all of them at once."""
     resamples = significance.resamples_for(len(keys))
-    found = [None if _reasons(a, b, key, left[key], right[key])
-             else unpaired.difference(left[key].values, right[key].values, _seed(a, b, key),
-                                      resamples)
-             for key in keys]
+    found = [
+        None
+        if _reasons(a, b, key, left[key], right[key])
+        else unpaired.difference(left[key].values, right[key].values, _seed(a, b, key), resamples)
+        for key in keys
+    ]
     tested = [one.p for one in found if one]
     adjusted = iter(significance.holm(tested))
     made = []
     for key, one in zip(keys, found):
-        margin = max(report["matrix"]["margins"].get(METRICS[key.metric].family, 0.0)
-                     for report in (a, b))
+        margin = max(
+            report["matrix"]["margins"].get(METRICS[key.metric].family, 0.0) for report in (a, b)
+        )
         p_holm = next(adjusted) if one else None
-        called = "invalid" if one is None or p_holm is None else verdict_of(
-            one.interval, margin, METRICS[key.metric].less_is_better, p_holm <= significance.ALPHA)
-        made.append({
-            "workload": key.workload, "metric": key.metric, "margin": margin,
-            "verdict": called,
-            "ratio": math.exp(one.log_ratio) if one else None,
-            "interval": one.interval.in_report() if one and one.interval else None,
-            "p": one.p if one else None, "p_holm": p_holm,
-            "boots": [len(left[key].values), len(right[key].values)],
-            "reasons": _reasons(a, b, key, left[key], right[key]),
-            "notes": [one.note] if one and one.note else [],
-            "blocks_needed": unpaired.boots_needed(left[key].values, right[key].values, margin,
-                                                   len(tested))
-            if called == "inconclusive" else None,
-            "pairs": [], "missing": [], "latency": {},
-        })
+        called = (
+            "invalid"
+            if one is None or p_holm is None
+            else verdict_of(
+                one.interval,
+                margin,
+                METRICS[key.metric].less_is_better,
+                p_holm <= significance.ALPHA,
+            )
+        )
+        made.append(
+            {
+                "workload": key.workload,
+                "metric": key.metric,
+                "margin": margin,
+                "verdict": called,
+                "ratio": math.exp(one.log_ratio) if one else None,
+                "interval": one.interval.in_report() if one and one.interval else None,
+                "p": one.p if one else None,
+                "p_holm": p_holm,
+                "boots": [len(left[key].values), len(right[key].values)],
+                "reasons": _reasons(a, b, key, left[key], right[key]),
+                "notes": [one.note] if one and one.note else [],
+                "blocks_needed": unpaired.boots_needed(
+                    left[key].values, right[key].values, margin, len(tested)
+                )
+                if called == "inconclusive"
+                else None,
+                "pairs": [],
+                "missing": [],
+                "latency": {},
+            }
+        )
     return made
 
 
@@ -275,9 +342,14 @@ def _reasons(a: Report, b: Report, key: Key, left: Figures, right: Figures) -> l
     lengths = [report["matrix"].get("workloads", {}).get(key.workload) for report in (a, b)]
     found = []
     if all(lengths) and lengths[0] != lengths[1]:
-        found.append("the runs differ in " + ", ".join(
-            f"{name}: {lengths[0][name]:g} and {lengths[1][name]:g}"
-            for name in lengths[0] if lengths[0][name] != lengths[1][name]))
+        found.append(
+            "the runs differ in "
+            + ", ".join(
+                f"{name}: {lengths[0][name]:g} and {lengths[1][name]:g}"
+                for name in lengths[0]
+                if lengths[0][name] != lengths[1][name]
+            )
+        )
     for report, figures in ((a, left), (b, right)):
         found += [f"{report['run']} {reason}" for reason in figures.reasons]
         if not figures.values and not figures.reasons:
@@ -298,9 +370,13 @@ def _grouped(keys: Sequence[Key], cells: Sequence[dict[str, Any]]) -> list[dict[
     made = []
     for (metric, variant, provider), mine in groups.items():
         side = {"variant": variant, "provider": provider}
-        one = {"name": f"{metric} {variant}/{provider}", "cells": mine,
-               "title": f"{variant}/{provider}, {METRICS[metric].shown}",
-               "baseline": side, "candidate": side}
+        one = {
+            "name": f"{metric} {variant}/{provider}",
+            "cells": mine,
+            "title": f"{variant}/{provider}, {METRICS[metric].shown}",
+            "baseline": side,
+            "candidate": side,
+        }
         made.append(one | {"headline": wording.headline(one)})
     return made
 
@@ -312,6 +388,8 @@ def _said(key: Key) -> str:
 def _differences(a: Report, b: Report) -> list[dict[str, str]]:
     """What the provenance of the runs does not have in common, patches included."""
     sides = [dict(provenance_rows.every(report["provenance"])) for report in (a, b)]
-    return [{"what": what, "a": sides[0].get(what, "–"), "b": sides[1].get(what, "–")}
-            for what in dict.fromkeys([*sides[0], *sides[1]])
-            if sides[0].get(what) != sides[1].get(what)]
+    return [
+        {"what": what, "a": sides[0].get(what, "–"), "b": sides[1].get(what, "–")}
+        for what in dict.fromkeys([*sides[0], *sides[1]])
+        if sides[0].get(what) != sides[1].get(what)
+    ]

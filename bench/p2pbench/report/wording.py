@@ -37,11 +37,13 @@ def label_of(cell: Mapping[str, Any]) -> str:
 
 def virtual_meaning(section: Mapping[str, Any]) -> str:
     """What throughput in virtual time is, and what it is not."""
-    return ("Throughput in virtual time is what a fixed number of I/Os moves by a clock that "
-            "counts the guest's instructions, on one CPU on which each takes "
-            f"{section['ns_per_instruction']} ns, with a disk and a network that take no time: it "
-            "says what the kernel's code costs, and nothing of caches, memory bandwidth, several "
-            "CPUs or the latency of devices, nor how many bytes a second hardware would move.")
+    return (
+        "Throughput in virtual time is what a fixed number of I/Os moves by a clock that "
+        "counts the guest's instructions, on one CPU on which each takes "
+        f"{section['ns_per_instruction']} ns, with a disk and a network that take no time: it "
+        "says what the kernel's code costs, and nothing of caches, memory bandwidth, several "
+        "CPUs or the latency of devices, nor how many bytes a second hardware would move."
+    )
 
 
 def ended(boot: Mapping[str, Any]) -> str:
@@ -52,8 +54,7 @@ def ended(boot: Mapping[str, Any]) -> str:
 
 
 def change(ratio: float | None) -> str:
-    """A ratio as a change: 0.88 -> "-12 %", 1.014 -> "+1.4 %", 1.0014 -> "+0.14 %", 28 -> "×28.0".
-    """
+    """A ratio as a change: 0.88 -> "-12 %", 1.0014 -> "+0.14 %", 28 -> "×28.0"."""
     if ratio is None:
         return "–"
     if ratio >= 10:
@@ -176,13 +177,17 @@ def headline(compare: Mapping[str, Any]) -> str:
 def counted_by(instrument: str) -> str:
     """What the figures of an instrument are, in a sentence or two."""
     if instrument == PERF:
-        return ("Instructions of the whole kernel on all CPUs, the idle loop included, per I/O: "
-                "medians over the boots. Counted by perf stat, which knows neither functions nor "
-                "subsystems here.")
-    return ("Instructions of the kernel's I/O path, per I/O, attributed by function and summed by "
-            "subsystem: medians over the boots. What belongs to no subsystem (scheduling, timers, "
-            'copies, the idle loop) stands under "other" and is not part of the path.'
-            + (f" Counted by {instrument}." if instrument else ""))
+        return (
+            "Instructions of the whole kernel on all CPUs, the idle loop included, per I/O: "
+            "medians over the boots. Counted by perf stat, which knows neither functions nor "
+            "subsystems here."
+        )
+    return (
+        "Instructions of the kernel's I/O path, per I/O, attributed by function and summed by "
+        "subsystem: medians over the boots. What belongs to no subsystem (scheduling, timers, "
+        'copies, the idle loop) stands under "other" and is not part of the path.'
+        + (f" Counted by {instrument}." if instrument else "")
+    )
 
 
 def slowdown(section: Mapping[str, Any]) -> str:
@@ -190,16 +195,19 @@ def slowdown(section: Mapping[str, Any]) -> str:
     boot_s = section.get("boot_s")
     if not boot_s or section["instrument"] in ("", PERF):
         return ""
-    return (f"A boot with the plugin, and one CPU, takes {boot_s['counted']:.1f} s to a ready "
-            f"agent, one without it {boot_s['plain']:.1f} s (medians): "
-            f"{boot_s['counted'] / boot_s['plain']:.2f} times as long.")
+    return (
+        f"A boot with the plugin, and one CPU, takes {boot_s['counted']:.1f} s to a ready "
+        f"agent, one without it {boot_s['plain']:.1f} s (medians): "
+        f"{boot_s['counted'] / boot_s['plain']:.2f} times as long."
+    )
 
 
 def without_pairs(cells: Sequence[Mapping[str, Any]]) -> str:
     """The cells that have no pair, by metric: "16 cells of instructions per I/O have no pair"."""
     found = Counter(cell["metric"] for cell in cells if not cell["pairs"])
-    told = " and ".join(f"{plural(number, 'cell')} of {METRICS[metric].shown}"
-                        for metric, number in found.items())
+    told = " and ".join(
+        f"{plural(number, 'cell')} of {METRICS[metric].shown}" for metric, number in found.items()
+    )
     return f"{told} {'has' if found.total() == 1 else 'have'} no pair" if told else ""
 
 
@@ -228,13 +236,17 @@ def least_p(compares: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for compare in compares:
         for cell in compare["cells"]:
             pairs, family = len(cell["pairs"]), _family(cell)
-            least = 2 / 2 ** pairs
+            least = 2 / 2**pairs
             if cell.get("p") == least and cell["p_holm"] == least * tested[family]:
-                first.setdefault(family, (
-                    compare["name"],
-                    f"{probability(cell['p_holm'])} is the least that p (Holm) can be here: "
-                    f"{pairs} pairs give no p under 2/{2 ** pairs:,}, and there are "
-                    f"{plural(tested[family], 'cell')} of {FAMILIES[family]}."))
+                first.setdefault(
+                    family,
+                    (
+                        compare["name"],
+                        f"{probability(cell['p_holm'])} is the least that p (Holm) can be here: "
+                        f"{pairs} pairs give no p under 2/{2 ** pairs:,}, and there are "
+                        f"{plural(tested[family], 'cell')} of {FAMILIES[family]}.",
+                    ),
+                )
     return dict(first.values())
 
 
@@ -252,8 +264,14 @@ def evidence_sentence(totals: Mapping[str, Any]) -> str:
         return "No cell of this run uses peer memory"
     if not cells["peer_proved"]:
         return "No evidence: no P2P cell has a result"
-    which = "All evidence valid" if cells["peer_proved"] == cells["peer"] else (
-        f"Evidence valid in the {cells['peer_proved']} of {cells['peer']} P2P cells with a result")
+    which = (
+        "All evidence valid"
+        if cells["peer_proved"] == cells["peer"]
+        else (
+            f"Evidence valid in the {cells['peer_proved']} of {cells['peer']} P2P cells with "
+            "a result"
+        )
+    )
     return f"{which}: {sums}"
 
 
@@ -278,8 +296,10 @@ def extreme(verdict: str, cells: Sequence[Mapping[str, Any]]) -> str:
         return ""
     upwards = METRICS[cells[0]["metric"]].less_is_better == (verdict == "worse")
     cell = (max if upwards else min)(cells, key=lambda one: float(one["ratio"]))
-    return (f" ({'worst' if verdict == 'worse' else 'best'}: {label_of(cell)} "
-            f"{change(cell['ratio'])} {change_range(cell['interval'])})")
+    return (
+        f" ({'worst' if verdict == 'worse' else 'best'}: {label_of(cell)} "
+        f"{change(cell['ratio'])} {change_range(cell['interval'])})"
+    )
 
 
 def _digits(percents: Sequence[float]) -> int:

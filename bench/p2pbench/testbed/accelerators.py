@@ -91,9 +91,26 @@ def _remembered(path: Path, bzimage: Path) -> str:
 def _probe(bzimage: Path) -> str:
     """Boot a kernel without a root: under a working KVM it panics and QEMU ends in about 1 s."""
     try:
-        done = run("qemu-system-x86_64", "-machine", "q35,accel=kvm", "-cpu", "host", "-m", "512M",
-                   "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel",
-                   bzimage, "-append", "console=ttyS0 panic=-1", timeout_s=_PROBE_S)
+        done = run(
+            "qemu-system-x86_64",
+            "-machine",
+            "q35,accel=kvm",
+            "-cpu",
+            "host",
+            "-m",
+            "512M",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-serial",
+            "stdio",
+            "-kernel",
+            bzimage,
+            "-append",
+            "console=ttyS0 panic=-1",
+            timeout_s=_PROBE_S,
+        )
     except subprocess.TimeoutExpired:
         return f"a guest under it hung (probe ended after {_PROBE_S:.0f} s)"
     if done.returncode == 0 and "Linux version" in done.stdout:

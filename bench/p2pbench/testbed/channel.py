@@ -60,8 +60,9 @@ class Channel:
                 self.stage = "ready"
                 return message
 
-    def order(self, name: str, args: dict[str, Any] | None = None,
-              deadline_s: float = 60.0) -> dict[str, Any]:
+    def order(
+        self, name: str, args: dict[str, Any] | None = None, deadline_s: float = 60.0
+    ) -> dict[str, Any]:
         """Give one order and return its result.
 
         deadline_s is for a machine of scale 1. Raises AgentError when the agent
@@ -70,8 +71,9 @@ class Channel:
         self._last_id += 1
         self.stage = name
         patience = deadline_s * self.scale + _GRACE_S
-        line = json.dumps({"id": self._last_id, "order": name, "scale": self.scale,
-                           "args": args or {}})
+        line = json.dumps(
+            {"id": self._last_id, "order": name, "scale": self.scale, "args": args or {}}
+        )
         try:
             self._stream.settimeout(patience)
             self._stream.sendall(line.encode() + b"\n")
@@ -116,8 +118,9 @@ class Channel:
         try:
             message = json.loads(line)
         except ValueError:
-            raise ChannelLost(self.stage,
-                              f"the agent sent what is no JSON: {line[:80]!r}") from None
+            raise ChannelLost(
+                self.stage, f"the agent sent what is no JSON: {line[:80]!r}"
+            ) from None
         if not isinstance(message, dict):
             raise ChannelLost(self.stage, f"the agent sent what is no object: {line[:80]!r}")
         return message

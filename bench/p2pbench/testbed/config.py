@@ -28,8 +28,11 @@ def read_devices(name: str) -> Devices | None:
     if "local" not in toml.data:
         return None
     values = toml.table(("local",), toml.data["local"], _LOCAL, ("nvme_serial", "netdev"))
-    bar = {"pci": values["bar_pci"], "bar": values.get("bar_number", 0), "offset": 0, "size": 0} \
-        if "bar_pci" in values else None
+    bar = (
+        {"pci": values["bar_pci"], "bar": values.get("bar_number", 0), "offset": 0, "size": 0}
+        if "bar_pci" in values
+        else None
+    )
     return Devices(values["nvme_serial"], values["netdev"], bar)
 
 

@@ -37,8 +37,10 @@ def build_provider(kernel: Kernel) -> Path:
 def _libraries(program: Path) -> list[Path]:
     """Return the shared objects that the loader would map for a program, itself among them."""
     if program.read_bytes()[:4] != b"\x7fELF":
-        raise BenchError(f"{program} is no program but a script, which the guest cannot run; put "
-                         "the directory of the program that it calls before it in PATH")
+        raise BenchError(
+            f"{program} is no program but a script, which the guest cannot run; put "
+            "the directory of the program that it calls before it in PATH"
+        )
     listed = run("ldd", program).stdout
     missing = re.findall(r"^\s*(\S+) => not found", listed, re.M)
     if missing:
@@ -48,8 +50,11 @@ def _libraries(program: Path) -> list[Path]:
 
 def _content(kernel: Kernel) -> dict[str, Path]:
     """Return the image's files: path in the guest to path here."""
-    content = {"/init": build_agent(), MODULE: build_provider(kernel),
-               "/bin/busybox": find_tool("busybox")}
+    content = {
+        "/init": build_agent(),
+        MODULE: build_provider(kernel),
+        "/bin/busybox": find_tool("busybox"),
+    }
     content |= {f"/usr/bin/{name}": find_tool(name) for name in TOOLS}
     programs = [content[target] for target in content if target != MODULE]
     for program in programs:
@@ -85,13 +90,20 @@ def _write_image(image: Path, content: dict[str, Path]) -> None:
     try:
         _fill(root, content)
         _check_programs(root, content)
-        _must("sh", "-c", 'find . -exec touch -h -d @0 {} + && find . -print0 | sort -z | '
-              'cpio -0 -o -H newc -R 0:0 --reproducible --quiet >"$1" && sync "$1"',
-              "sh", str(partial), cwd=root)
+        _must(
+            "sh",
+            "-c",
+            "find . -exec touch -h -d @0 {} + && find . -print0 | sort -z | "
+            'cpio -0 -o -H newc -R 0:0 --reproducible --quiet >"$1" && sync "$1"',
+            "sh",
+            str(partial),
+            cwd=root,
+        )
         partial.rename(image)
     except OSError as error:
-        raise BenchError(f"cannot write the guest image {shown(image)}: {error}; is the disk "
-                         "full?") from None
+        raise BenchError(
+            f"cannot write the guest image {shown(image)}: {error}; is the disk " "full?"
+        ) from None
     finally:
         partial.unlink(missing_ok=True)
         shutil.rmtree(root, ignore_errors=True)
@@ -125,14 +137,21 @@ def _check_programs(root: Path, content: dict[str, Path]) -> None:
     for name in TOOLS:
         program = root / "usr" / "bin" / name
         loader = [target for target in content if "/ld-linux" in target][0]
-        _must(str(root / loader.lstrip("/")), "--inhibit-cache", "--library-path", path, "--list",
-              str(program))
+        _must(
+            str(root / loader.lstrip("/")),
+            "--inhibit-cache",
+            "--library-path",
+            path,
+            "--list",
+            str(program),
+        )
 
 
 def _must(*command: str, cwd: Path | None = None) -> str:
     """Run a step of the image's making; return what it printed."""
     done = run(*command, cwd=cwd)
     if done.returncode:
-        raise BenchError(f"cannot make the guest image: {Path(command[0]).name}: "
-                         f"{why(done.stderr)}")
+        raise BenchError(
+            f"cannot make the guest image: {Path(command[0]).name}: " f"{why(done.stderr)}"
+        )
     return done.stdout

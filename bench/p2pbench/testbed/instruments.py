@@ -53,8 +53,13 @@ class Instrument:
 
     def provenance(self) -> dict[str, str | int]:
         """Return what counts, for a result's provenance."""
-        record: dict[str, str | int] = {"name": self.name, "reason": self.reason, "sha256": "",
-                                        "icount": self.icount, "real_time": self.real_time}
+        record: dict[str, str | int] = {
+            "name": self.name,
+            "reason": self.reason,
+            "sha256": "",
+            "icount": self.icount,
+            "real_time": self.real_time,
+        }
         if self.plugin:
             record |= {"sha256": file_sha256(self.plugin), "api": self.api}
         return record
@@ -102,10 +107,23 @@ def refusal(plugin: Path, *options: str) -> str:
         functions = Path(directory) / "functions"
         functions.write_text("1000\n")
         try:
-            done = run("qemu-system-x86_64", "-machine", "none", "-accel", "tcg", "-nodefaults",
-                       "-display", "none", "-monitor", "stdio", "-plugin",
-                       _argument(plugin, functions, Path(directory) / "out"), *options,
-                       stdin="quit\n", timeout_s=_PROBE_S)
+            done = run(
+                "qemu-system-x86_64",
+                "-machine",
+                "none",
+                "-accel",
+                "tcg",
+                "-nodefaults",
+                "-display",
+                "none",
+                "-monitor",
+                "stdio",
+                "-plugin",
+                _argument(plugin, functions, Path(directory) / "out"),
+                *options,
+                stdin="quit\n",
+                timeout_s=_PROBE_S,
+            )
         except subprocess.TimeoutExpired:
             return f"{_version()} with the plugin did not end within {_PROBE_S:.0f} s"
     if done.returncode == 0:
@@ -119,8 +137,7 @@ def _version() -> str:
     return (done.stdout.splitlines() or ["QEMU (it does not tell its version)"])[0]
 
 
-def _argument(plugin: Path, functions: Path, out: Path,
-              sync: tuple[int, int] | None = None) -> str:
+def _argument(plugin: Path, functions: Path, out: Path, sync: tuple[int, int] | None = None) -> str:
     """QEMU's options are separated by commas; one in a value is written twice."""
     parts = [str(plugin), f"functions={functions}", f"out={out}"]
     if sync:
@@ -135,8 +152,9 @@ class Counter:
     that asked for, so that its clock does not depend on the host.
     """
 
-    def __init__(self, instrument: Instrument, variant: str, functions: Sequence[Function],
-                 directory: Path) -> None:
+    def __init__(
+        self, instrument: Instrument, variant: str, functions: Sequence[Function], directory: Path
+    ) -> None:
         self.instrument = instrument
         self._sync = largest_piece(functions, DISK_DRIVER) if instrument.icount else None
         self._functions = {function.address: function for function in functions}
@@ -165,11 +183,19 @@ class Counter:
             return by_function(self._section(), self._functions, ios)
         total = answer["instructions"]
         if total is None:
-            return absent(self.instrument.name, self.instrument.reason or
-                          str(answer.get("reason", "nothing was counted")))
+            return absent(
+                self.instrument.name,
+                self.instrument.reason or str(answer.get("reason", "nothing was counted")),
+            )
         # The whole kernel of the machine, idle or not: the CPU's counters know no functions.
-        return {"instrument": PERF, "ios": ios, "per_io": total / ios, "subsystems": {},
-                "functions": [], "reason": ""}
+        return {
+            "instrument": PERF,
+            "ios": ios,
+            "per_io": total / ios,
+            "subsystems": {},
+            "functions": [],
+            "reason": "",
+        }
 
     def skip(self) -> None:
         """Pass over what was counted of a workload that failed, if it came to its end mark."""
@@ -188,18 +214,29 @@ class Counter:
         """Read the section that the last end mark wrote; it is whole before the guest goes on."""
         lines = self._new_lines()
         self._sections += 1
-        if len(lines) < 2 or lines[0] != f"section {self._sections}" \
-                or lines[-1] != f"end {self._sections}":
-            raise BenchError(f"{self._out}: expected section {self._sections} alone and whole, "
-                             f"got {lines[:1]} to {lines[-1:]}")
+        if (
+            len(lines) < 2
+            or lines[0] != f"section {self._sections}"
+            or lines[-1] != f"end {self._sections}"
+        ):
+            raise BenchError(
+                f"{self._out}: expected section {self._sections} alone and whole, "
+                f"got {lines[:1]} to {lines[-1:]}"
+            )
         pairs = (line.split() for line in lines[1:-1])
         return {int(address, 16): int(count) for address, count in pairs}
 
 
 def absent(instrument: str, reason: str) -> Counts:
     """Return the counts of a workload that nothing counted."""
-    return {"instrument": instrument, "ios": 0, "per_io": None, "subsystems": {}, "functions": [],
-            "reason": reason}
+    return {
+        "instrument": instrument,
+        "ios": 0,
+        "per_io": None,
+        "subsystems": {},
+        "functions": [],
+        "reason": reason,
+    }
 
 
 def by_function(section: Mapping[int, int], functions: Mapping[int, Function], ios: int) -> Counts:
@@ -218,11 +255,22 @@ def by_function(section: Mapping[int, int], functions: Mapping[int, Function], i
         elif function is not USER_SPACE:
             subsystems[function.subsystem] = subsystems.get(function.subsystem, 0.0) + count / ios
         if count / ios >= (LEAST_OTHER if function.subsystem == OTHER else LEAST):
-            rows.append({"function": function.name, "object": function.object,
-                         "subsystem": function.subsystem, "per_io": round(count / ios, 4)})
+            rows.append(
+                {
+                    "function": function.name,
+                    "object": function.object,
+                    "subsystem": function.subsystem,
+                    "per_io": round(count / ios, 4),
+                }
+            )
     rows.sort(key=lambda row: (-float(str(row["per_io"])), str(row["function"])))
     path = sum(value for name, value in subsystems.items() if name != OTHER)
-    return {"instrument": PLUGIN, "ios": ios, "per_io": round(path, 4),
-            "total": sum(section.values()),
-            "subsystems": {name: round(value, 4) for name, value in sorted(subsystems.items())},
-            "functions": rows, "reason": ""}
+    return {
+        "instrument": PLUGIN,
+        "ios": ios,
+        "per_io": round(path, 4),
+        "total": sum(section.values()),
+        "subsystems": {name: round(value, 4) for name, value in sorted(subsystems.items())},
+        "functions": rows,
+        "reason": "",
+    }

@@ -14,15 +14,16 @@ from pathlib import Path
 
 _PROC = Path("/proc/self")
 # By controller, the file of a group's limit in version 2 and in version 1.
-_FILES = {"memory": ("memory.max", "memory.limit_in_bytes"),
-          "cpu": ("cpu.max", "cpu.cfs_quota_us")}
+_FILES = {"memory": ("memory.max", "memory.limit_in_bytes"), "cpu": ("cpu.max", "cpu.cfs_quota_us")}
 # The harness itself and QEMU's own memory beside the guest's.
 _HARNESS = 384 << 20
 # What QEMU maps beside the guest's memory, most of it without ever using it: 1.3 GiB were seen.
 _MAPPED = 1536 << 20
 # What a shell can limit of a process's memory. All but shared memory is "data".
-_OF_PROCESSES = {"`ulimit -v` allows": resource.RLIMIT_AS,
-                 "`ulimit -d` allows": resource.RLIMIT_DATA}
+_OF_PROCESSES = {
+    "`ulimit -v` allows": resource.RLIMIT_AS,
+    "`ulimit -d` allows": resource.RLIMIT_DATA,
+}
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,11 @@ def file_size() -> int | None:
 
 def _of_processes() -> list[Limit]:
     sizes = {source: resource.getrlimit(number)[0] for source, number in _OF_PROCESSES.items()}
-    return [Limit(size, source, _MAPPED, each=True) for source, size in sizes.items()
-            if size != resource.RLIM_INFINITY]
+    return [
+        Limit(size, source, _MAPPED, each=True)
+        for source, size in sizes.items()
+        if size != resource.RLIM_INFINITY
+    ]
 
 
 def control_groups(proc: Path) -> list[Limit]:

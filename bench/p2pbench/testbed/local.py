@@ -46,8 +46,9 @@ class Devices:
 class LocalMachine(ChildMachine):
     """The agent on this machine; a context manager that ends it whatever happens inside."""
 
-    def __init__(self, agent: Path, devices: Devices, module: Path | None, pace: Pace,
-                 console: Path) -> None:
+    def __init__(
+        self, agent: Path, devices: Devices, module: Path | None, pace: Pace, console: Path
+    ) -> None:
         super().__init__(pace, console)
         self.nvme_serial = devices.nvme_serial
         self.command = [str(agent), *devices.arguments]
@@ -62,8 +63,11 @@ class LocalMachine(ChildMachine):
         except subprocess.TimeoutExpired:
             status = None
         if status is not None:
-            reason = f"the agent was killed by {signal.Signals(-status).name}" if status < 0 \
+            reason = (
+                f"the agent was killed by {signal.Signals(-status).name}"
+                if status < 0
                 else f"the agent ended with exit status {status}"
+            )
         lines = self.console.read_text(errors="replace").splitlines()
         return LostMachine(Lost(error.stage, reason, lines[-CONSOLE_LINES:]))
 
@@ -71,16 +75,28 @@ class LocalMachine(ChildMachine):
         """Return the setup order's arguments for the devices of this machine."""
         bar = {"bar": dict(self._devices.bar)} if self._devices.bar else {}
         module = {"module": str(self._module)} if self._module else {}
-        return {"provider": plain(provider), "until": "connect",
-                "nvme_serial": self.nvme_serial, "netdev": self._devices.netdev} | bar | module
+        return (
+            {
+                "provider": plain(provider),
+                "until": "connect",
+                "nvme_serial": self.nvme_serial,
+                "netdev": self._devices.netdev,
+            }
+            | bar
+            | module
+        )
 
     def _start(self) -> subprocess.Popen[bytes]:
         try:
             with self.console.open("wb") as stream:
                 return subprocess.Popen(
-                    self.command, env=environment(**self._devices.variables),
-                    stdin=self._theirs.fileno(), stdout=self._theirs.fileno(), stderr=stream,
-                    process_group=0)
+                    self.command,
+                    env=environment(**self._devices.variables),
+                    stdin=self._theirs.fileno(),
+                    stdout=self._theirs.fileno(),
+                    stderr=stream,
+                    process_group=0,
+                )
         except OSError as error:
             raise BenchError(f"cannot start the agent: {error}") from None
         finally:
@@ -123,8 +139,10 @@ class LocalTestbed:
         """Raise BenchError where a run needs another kernel than the one that runs."""
         names = [kernel.variant.name for kernel in kernels]
         if len(names) > 1:
-            raise BenchError(f"testbed {self.name} boots no kernel, so that a run has one variant, "
-                             f"the kernel that runs (there are {', '.join(names)})")
+            raise BenchError(
+                f"testbed {self.name} boots no kernel, so that a run has one variant, "
+                f"the kernel that runs (there are {', '.join(names)})"
+            )
         preflight.check_tools(("build",))
 
     def choose_virtual_time(self) -> None:
@@ -150,11 +168,17 @@ class LocalTestbed:
 
     def provenance(self) -> dict[str, Any]:
         """Return the testbed's name and its devices."""
-        return {"testbed": {"name": self.name, "nvme_serial": self._devices.nvme_serial,
-                            "netdev": self._devices.netdev}}
+        return {
+            "testbed": {
+                "name": self.name,
+                "nvme_serial": self._devices.nvme_serial,
+                "netdev": self._devices.netdev,
+            }
+        }
 
-    def machine(self, boot: Boot, kernel: Kernel, cmdline: str, console: Path,
-                counter: Counter | None) -> LocalMachine:
+    def machine(
+        self, boot: Boot, kernel: Kernel, cmdline: str, console: Path, counter: Counter | None
+    ) -> LocalMachine:
         """Return this machine; a module is built where a BAR is made peer memory."""
         module = build_provider(kernel) if self._devices.bar else None
         return LocalMachine(build_agent(), self._devices, module, self._pace, console)

@@ -33,8 +33,12 @@ class Machine(Protocol):
     def __enter__(self) -> Machine:
         """Boot it and wait for its agent."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """End it."""
 
     def kill(self) -> None:
@@ -110,4 +114,4 @@ class LostMachine(Exception):
 
     def __init__(self, lost: Lost) -> None:
         self.lost = lost
-        super().__init__(f"lost the machine in stage \"{lost.stage}\": {lost.reason}")
+        super().__init__(f'lost the machine in stage "{lost.stage}": {lost.reason}')

@@ -36,8 +36,10 @@ class OomWatch:
         least = min((limit.size for limit in groups), default=limits.host_memory())
         if least >= limits.host_memory():
             return "this machine ran out of memory"
-        return (f"the memory limit of this container or control group ({least >> 20} MiB) was "
-                "reached; give it more, or leave out what needs so much")
+        return (
+            f"the memory limit of this container or control group ({least >> 20} MiB) was "
+            "reached; give it more, or leave out what needs so much"
+        )
 
     def _group_kills(self) -> int:
         return sum(_count(path) for path in self._counters())

@@ -26,15 +26,34 @@ _PROGRAMS = {
     "test": ("sparse", "shellcheck", "chromium", "chromedriver"),
     "series-check": ("sparse", "aarch64-linux-gnu-gcc"),
 }
-_HEADERS = {"build": {"gelf.h": "libelf", "openssl/opensslv.h": "OpenSSL"},
-            "guest": {"jansson.h": "jansson"}}
+_HEADERS = {
+    "build": {"gelf.h": "libelf", "openssl/opensslv.h": "OpenSSL"},
+    "guest": {"jansson.h": "jansson"},
+}
 _MODULES = {
-    "python": ("pytest", "pytest_subtests", "scipy", "jinja2", "jsonschema", "fastjsonschema",
-               "rich", "matplotlib"),
+    "python": (
+        "pytest",
+        "pytest_subtests",
+        "scipy",
+        "jinja2",
+        "jsonschema",
+        "fastjsonschema",
+        "rich",
+        "matplotlib",
+    ),
     "test": ("pytest_timeout", "xdist", "mypy", "selenium"),
 }
-_DEVICES = ("nvme", "nvme-ns", "ivshmem-plain", "pcie-root-port", "x3130-upstream",
-            "xio3130-downstream", "vmxnet3", "virtserialport", "virtio-rng-pci")
+_DEVICES = (
+    "nvme",
+    "nvme-ns",
+    "ivshmem-plain",
+    "pcie-root-port",
+    "x3130-upstream",
+    "xio3130-downstream",
+    "vmxnet3",
+    "virtserialport",
+    "virtio-rng-pci",
+)
 
 # What building one kernel leaves, measured with gcc 12: the checked out sources, the git objects
 # below them (links to the base's repository, if that is on the same file system), what is built of
@@ -60,15 +79,23 @@ def _missing_programs(groups: Iterable[str]) -> list[str]:
 
 
 def _missing_headers(groups: Iterable[str]) -> list[str]:
-    headers = {name: library for group in groups
-               for name, library in _HEADERS.get(group, {}).items()}
-    return [f"the headers of {library}" for name, library in headers.items()
-            if run("gcc", "-E", "-include", name, "-x", "c", os.devnull).returncode]
+    headers = {
+        name: library for group in groups for name, library in _HEADERS.get(group, {}).items()
+    }
+    return [
+        f"the headers of {library}"
+        for name, library in headers.items()
+        if run("gcc", "-E", "-include", name, "-x", "c", os.devnull).returncode
+    ]
 
 
 def _missing_modules(groups: Iterable[str]) -> list[str]:
-    return [f"Python's {name}" for group in groups for name in _MODULES.get(group, ())
-            if not importlib.util.find_spec(name)]
+    return [
+        f"Python's {name}"
+        for group in groups
+        for name in _MODULES.get(group, ())
+        if not importlib.util.find_spec(name)
+    ]
 
 
 def check_tools(groups: Iterable[str]) -> None:
@@ -81,8 +108,10 @@ def check_tools(groups: Iterable[str]) -> None:
     if not missing:  # without a compiler there is no telling
         missing = _missing_headers(groups)
     if missing:
-        raise BenchError(f"not found: {', '.join(missing)}; run `make deps`, or where packages "
-                         "have other names than Debian's, install what brings them")
+        raise BenchError(
+            f"not found: {', '.join(missing)}; run `make deps`, or where packages "
+            "have other names than Debian's, install what brings them"
+        )
 
 
 def _missing_devices() -> list[str]:
@@ -105,21 +134,26 @@ def check_memory(guests: Mapping[str, int], at_once: int = 1) -> None:
     cure = "give it more memory"
     if len(large) < len(guests):
         cure = "leave it out with PYTEST_ARGS=\"-k 'not " + " and not ".join(large) + "'\""
-    raise BenchError(f"{name} needs a guest of {large[name] >> 20} MiB{several} and "
-                     f"{limit.beside >> 20} MiB beside it, {limit.source} {limit.size >> 20} MiB; "
-                     f"{cure}")
+    raise BenchError(
+        f"{name} needs a guest of {large[name] >> 20} MiB{several} and "
+        f"{limit.beside >> 20} MiB beside it, {limit.source} {limit.size >> 20} MiB; "
+        f"{cure}"
+    )
 
 
 def check_file_size(size: int) -> None:
     """Raise BenchError when a file of so many bytes, a guest's disk or BAR, cannot be made."""
     limit = limits.file_size()
     if limit is not None and limit < size:
-        raise BenchError(f"`ulimit -f` allows files of {limit >> 20} MiB, a guest's disk or BAR is "
-                         f"one of {size >> 20} MiB; run `ulimit -f unlimited` before")
+        raise BenchError(
+            f"`ulimit -f` allows files of {limit >> 20} MiB, a guest's disk or BAR is "
+            f"one of {size >> 20} MiB; run `ulimit -f unlimited` before"
+        )
 
 
 def guests_at_once(memory: int, most: int) -> int:
     """Return how many guests with so many bytes of memory fit here at once: from 1 to most."""
+
     def fit(at_once: int) -> bool:
         return all(memory <= limit.room(at_once) for limit in limits.memory())
 
@@ -176,8 +210,10 @@ def check_room(kernels: Iterable[Kernel], trees: int = 0) -> None:
         directory = next(iter(what[device].values()))
         free = shutil.disk_usage(directory).free
         if free < size:
-            raise BenchError(f"the disk of {shown(directory)} is full: {free >> 20} MiB free, for "
-                             f"{' and '.join(what[device])} it needs {size >> 20} MiB")
+            raise BenchError(
+                f"the disk of {shown(directory)} is full: {free >> 20} MiB free, for "
+                f"{' and '.join(what[device])} it needs {size >> 20} MiB"
+            )
 
 
 def check_build(kernels: Iterable[Kernel], trees: int = 0) -> None:
@@ -193,8 +229,10 @@ def check(kernels: Iterable[Kernel]) -> None:
     check_tools(("guest",))
     devices = _missing_devices()
     if devices:
-        raise BenchError(f"{find_tool('qemu-system-x86_64')} has no device {', '.join(devices)}; "
-                         "Debian's qemu-system-x86 has")
+        raise BenchError(
+            f"{find_tool('qemu-system-x86_64')} has no device {', '.join(devices)}; "
+            "Debian's qemu-system-x86 has"
+        )
 
 
 def check_groups(groups: Sequence[str]) -> None:

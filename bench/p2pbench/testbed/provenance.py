@@ -35,13 +35,18 @@ def _os_name() -> str:
 
 def _host() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"cpu": _cpu_model(), "cpus": os.cpu_count(), "memory_bytes": memory,
-            "kernel": platform.release(), "os": _os_name(), "python": platform.python_version()}
+    return {
+        "cpu": _cpu_model(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": memory,
+        "kernel": platform.release(),
+        "os": _os_name(),
+        "python": platform.python_version(),
+    }
 
 
 def _tools() -> dict[str, str]:
-    versions = {"rdma": first_line("rdma", "-V"),
-                "ip": first_line("ip", "-V")}
+    versions = {"rdma": first_line("rdma", "-V"), "ip": first_line("ip", "-V")}
     for name in TOOLS:
         versions.setdefault(name, first_line(name, "--version"))
     return versions
@@ -53,16 +58,24 @@ def _base(builds: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return dict(packaged[0]) if packaged else {"package": "git", "version": "trees of the user's"}
 
 
-def collect(kernels: Mapping[str, Kernel], defined: Mapping[str, Mapping[str, Any]],
-            testbed: Testbed) -> dict[str, Any]:
+def collect(
+    kernels: Mapping[str, Kernel], defined: Mapping[str, Mapping[str, Any]], testbed: Testbed
+) -> dict[str, Any]:
     """Return the provenance of a run: base, patches, configuration, compiler, host, tools.
 
     kernels are by variant; of a variant that is defined by the matrix, what defines it is told.
     """
-    builds = {name: kernel.provenance() | {"image": testbed.image_of(kernel)}
-              for name, kernel in kernels.items()}
+    builds = {
+        name: kernel.provenance() | {"image": testbed.image_of(kernel)}
+        for name, kernel in kernels.items()
+    }
     for name, build in builds.items():
         builds[name] = build | defined.get(name, {}) | {"base": build["base"]}
-    return {"base": _base(builds), "variants": builds, "host": _host(),
-            "tools": testbed.identity() | _tools(), "repository": repository.state(),
-            **testbed.provenance()}
+    return {
+        "base": _base(builds),
+        "variants": builds,
+        "host": _host(),
+        "tools": testbed.identity() | _tools(),
+        "repository": repository.state(),
+        **testbed.provenance(),
+    }

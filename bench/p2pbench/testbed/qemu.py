@@ -16,8 +16,7 @@ from p2pbench.testbed.accelerators import Accelerator
 from p2pbench.testbed.channel import ChannelLost
 from p2pbench.testbed.child import ChildMachine
 from p2pbench.testbed.initramfs import AGENT_PORT, MODULE, build_image
-from p2pbench.testbed.machine import (BOOT_DEADLINE_S, CONSOLE_LINES, Lost, LostMachine, Pace,
-                                      Shape)
+from p2pbench.testbed.machine import BOOT_DEADLINE_S, CONSOLE_LINES, Lost, LostMachine, Pace, Shape
 from p2pbench.testbed.oom import OomWatch
 
 NVME_SERIAL = "p2pbench"
@@ -52,8 +51,9 @@ class Board:
     def drive(self) -> str:
         """Return what the options of the disk's drive are followed by."""
         limits = {"iops": self.iops, "bps": self.bps}
-        return "".join(f",throttling.{name}-total={limit}"
-                       for name, limit in limits.items() if limit)
+        return "".join(
+            f",throttling.{name}-total={limit}" for name, limit in limits.items() if limit
+        )
 
     def cpu(self) -> str:
         """Return what the name of the CPU is followed by."""
@@ -64,10 +64,14 @@ class Board:
     def port(self, device: str, number: int, options: str = "") -> list[str]:
         """Return the port that a device is below; its id is d and the number."""
         if self.apart == device:
-            return ["-device", f"pcie-root-port,id=d{number},chassis={number + 2},slot={number}"
-                               f"{options}"]
-        return ["-device", f"xio3130-downstream,id=d{number},bus=up0,chassis={number + 2},"
-                           f"slot={number}"]
+            return [
+                "-device",
+                f"pcie-root-port,id=d{number},chassis={number + 2},slot={number}" f"{options}",
+            ]
+        return [
+            "-device",
+            f"xio3130-downstream,id=d{number},bus=up0,chassis={number + 2}," f"slot={number}",
+        ]
 
     def nic(self, device: str) -> list[str]:
         """Return the NIC, which the device describes but for its place.
@@ -80,8 +84,12 @@ class Board:
         """Return the NVMe controller, which the device describes but for its place."""
         device += f",bus={'pcie.0' if self.apart == 'disk' else 'd0'}"
         if self.subsystem:
-            return ["-device", "nvme-subsys,id=subsys0,nqn=p2pbench",
-                    "-device", f"{device},subsys=subsys0"]
+            return [
+                "-device",
+                "nvme-subsys,id=subsys0,nqn=p2pbench",
+                "-device",
+                f"{device},subsys=subsys0",
+            ]
         return ["-device", device]
 
 
@@ -101,10 +109,20 @@ def waited_for_cpu_s(pid: int) -> float:
 class Guest(ChildMachine):
     """One booted guest; a context manager that ends the guest whatever happens inside."""
 
-    def __init__(self, kernel: Kernel, accelerator: Accelerator, shape: Shape, pace: Pace,
-                 console: Path, cmdline: str = "", interactive: bool = False,
-                 namespace: str = "", board: Board = Board(), plugin: str = "",
-                 icount: str = "") -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        accelerator: Accelerator,
+        shape: Shape,
+        pace: Pace,
+        console: Path,
+        cmdline: str = "",
+        interactive: bool = False,
+        namespace: str = "",
+        board: Board = Board(),
+        plugin: str = "",
+        icount: str = "",
+    ) -> None:
         super().__init__(pace, console)
         self.kernel = kernel
         self.nvme_serial = NVME_SERIAL
@@ -124,11 +142,14 @@ class Guest(ChildMachine):
     def setup_args(provider: str) -> dict[str, Any]:
         """Return the setup order's arguments for the devices of a guest."""
         memory = provider.startswith(MEMORY)
-        return {"provider": "bar" if memory else plain(provider),
-                "until": "provider" if memory else "connect",
-                "nvme_serial": NVME_SERIAL, "module": MODULE,
-                "netdev": "eth0",  # the guest has one network card, and no udev to rename it
-                "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0}}
+        return {
+            "provider": "bar" if memory else plain(provider),
+            "until": "provider" if memory else "connect",
+            "nvme_serial": NVME_SERIAL,
+            "module": MODULE,
+            "netdev": "eth0",  # the guest has one network card, and no udev to rename it
+            "bar": {"pci": BAR_PCI_ID, "bar": BAR_NUMBER, "offset": 0, "size": 0},
+        }
 
     def lost(self, error: ChannelLost) -> LostMachine:
         """Turn a lost channel into a lost machine: how QEMU ended, and the console's last lines."""
@@ -149,14 +170,18 @@ class Guest(ChildMachine):
             reason += f": {memory}" if memory else ""
         elif code is not None:
             said = [line for line in lines if "reboot: Power down" not in line]
-            what = (f"QEMU ended with exit status {code}" if code else
-                    "the guest powered off" if len(said) < len(lines) else "the guest reset")
+            what = (
+                f"QEMU ended with exit status {code}"
+                if code
+                else "the guest powered off"
+                if len(said) < len(lines)
+                else "the guest reset"
+            )
             reason = f"{what}: {(said or ['no word'])[-1]}"
         return LostMachine(Lost(error.stage, reason, lines[-CONSOLE_LINES:]))
 
     def _held_up_s(self) -> float:
-        """Return how long QEMU wanted a CPU and had none; of one that has gone, what was last seen.
-        """
+        """Return how long QEMU wanted a CPU and had none; if it is gone, what was seen last."""
         if self._process:
             self._held_up = max(self._held_up, waited_for_cpu_s(self._process.pid))
         return self._held_up
@@ -178,10 +203,14 @@ class Guest(ChildMachine):
             with self.console.open("wb") as stream:
                 output = None if self._interactive else stream
                 return subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "KILL", *self.command], env=environment(),
-                    stdin=None if self._interactive else subprocess.DEVNULL, stdout=output,
-                    stderr=output, pass_fds=(disk, self._theirs.fileno()),
-                    process_group=None if self._interactive else 0)
+                    ["setpriv", "--pdeathsig", "KILL", *self.command],
+                    env=environment(),
+                    stdin=None if self._interactive else subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=(disk, self._theirs.fileno()),
+                    process_group=None if self._interactive else 0,
+                )
         except OSError as error:
             raise BenchError(f"cannot start QEMU: {error}") from None
         finally:
@@ -214,36 +243,72 @@ class Guest(ChildMachine):
         # A guest that gets no CPU for some ticks takes its timer for broken, and panics.
         # quiet is first, or the early console has all that the kernel says until then.
         # The agent is as patient as we are, but has no order yet that could say so.
-        cmdline = ("quiet console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic nokaslr "
-                   f"no_timer_check P2PAGENT_SCALE="
-                   f"{self._pace.boot_deadline_s() / BOOT_DEADLINE_S:.1f} "
-                   f"{self._cmdline}").rstrip()
+        cmdline = (
+            "quiet console=ttyS0 earlyprintk=ttyS0 panic=-1 oops=panic nokaslr "
+            f"no_timer_check P2PAGENT_SCALE="
+            f"{self._pace.boot_deadline_s() / BOOT_DEADLINE_S:.1f} "
+            f"{self._cmdline}"
+        ).rstrip()
         serial = "mon:stdio" if self._interactive else "stdio"
         return [
-            str(find_tool("qemu-system-x86_64")), "-nodefaults", "-no-user-config", "-display",
-            "none", "-no-reboot", "-machine", machine, "-accel", self._accelerator.option,
-            "-cpu", cpu, "-smp", str(shape.cpus), "-m", f"{shape.memory >> 20}M",
-            "-serial", serial, "-kernel", str(self.kernel.bzimage),
-            "-initrd", str(build_image(self.kernel)), "-append", cmdline,
+            str(find_tool("qemu-system-x86_64")),
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-machine",
+            machine,
+            "-accel",
+            self._accelerator.option,
+            "-cpu",
+            cpu,
+            "-smp",
+            str(shape.cpus),
+            "-m",
+            f"{shape.memory >> 20}M",
+            "-serial",
+            serial,
+            "-kernel",
+            str(self.kernel.bzimage),
+            "-initrd",
+            str(build_image(self.kernel)),
+            "-append",
+            cmdline,
             *self._board.machine(),
-            "-device", f"pcie-root-port,id=rp0,chassis=1,pref64-reserve={reserve}",
-            "-device", "x3130-upstream,id=up0,bus=rp0",
-            "-device", "xio3130-downstream,id=d0,bus=up0,chassis=2,slot=0",
+            "-device",
+            f"pcie-root-port,id=rp0,chassis=1,pref64-reserve={reserve}",
+            "-device",
+            "x3130-upstream,id=up0,bus=rp0",
+            "-device",
+            "xio3130-downstream,id=d0,bus=up0,chassis=2,slot=0",
             *self._board.port("nic", 1),
             *self._board.port("bar", 2, f",pref64-reserve={reserve}"),
-            "-drive", f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
-                      f"aio=threads,file.locking=off{self._board.drive()}",
-            *self._board.nvme(f"nvme,id=nvme0,serial={NVME_SERIAL},"
-                              f"cmb_size_mb={shape.cmb >> 20}"),
-            "-device", f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
+            "-drive",
+            f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
+            f"aio=threads,file.locking=off{self._board.drive()}",
+            *self._board.nvme(
+                f"nvme,id=nvme0,serial={NVME_SERIAL}," f"cmb_size_mb={shape.cmb >> 20}"
+            ),
+            "-device",
+            f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
             # vmxnet3 leaves the CPU alone while nothing is sent: e1000e's driver looks at
             # its link every 2 s, and the busy wait in it is as long as some I/Os.
-            "-netdev", "user,id=net,restrict=on", *self._board.nic("vmxnet3,netdev=net"),
-            "-object", f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",
-            "-device", "ivshmem-plain,memdev=bar,bus=d2",
-            "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channel}",
-            "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
-            "-device", "virtio-rng-pci",
+            "-netdev",
+            "user,id=net,restrict=on",
+            *self._board.nic("vmxnet3,netdev=net"),
+            "-object",
+            f"memory-backend-memfd,id=bar,size={shape.bar},share=on,reserve=off",
+            "-device",
+            "ivshmem-plain,memdev=bar,bus=d2",
+            "-device",
+            "virtio-serial-pci",
+            "-chardev",
+            f"socket,id=agent,fd={channel}",
+            "-device",
+            f"virtserialport,chardev=agent,name={AGENT_PORT}",
+            "-device",
+            "virtio-rng-pci",
             *(["-plugin", self._plugin] if self._plugin else []),
             *(["-icount", self._icount] if self._icount else []),
         ]

@@ -82,11 +82,17 @@ class QemuTestbed:
     def provenance(self) -> dict[str, Any]:
         """Return the accelerator, why it was chosen, and the sizes of the guest."""
         assert self._accelerator
-        return {"qemu": {"accelerator": self._accelerator.name, "why": self._accelerator.reason,
-                         "shape": asdict(self.shape)}}
+        return {
+            "qemu": {
+                "accelerator": self._accelerator.name,
+                "why": self._accelerator.reason,
+                "shape": asdict(self.shape),
+            }
+        }
 
-    def machine(self, boot: Boot, kernel: Kernel, cmdline: str, console: Path,
-                counter: Counter | None) -> Guest:
+    def machine(
+        self, boot: Boot, kernel: Kernel, cmdline: str, console: Path, counter: Counter | None
+    ) -> Guest:
         """Return a guest; one that is counted has one CPU, on which the plugin counts exactly."""
         assert self._accelerator
         shape = self.shape.with_bar(boot.bar)
@@ -94,12 +100,20 @@ class QemuTestbed:
             shape = replace(shape, cpus=1)
         icount = counter.instrument.icount if counter else ""
         parameters = [cmdline, virtual_time.CMDLINE if icount else ""]
-        return Guest(kernel, self._accelerator, shape, self._pace, console,
-                     " ".join(filter(None, parameters)),
-                     plugin=counter.argument if counter else "", icount=icount)
+        return Guest(
+            kernel,
+            self._accelerator,
+            shape,
+            self._pace,
+            console,
+            " ".join(filter(None, parameters)),
+            plugin=counter.argument if counter else "",
+            icount=icount,
+        )
 
     def terminal(self, kernel: Kernel, cmdline: str, console: Path) -> Guest:
         """Return a guest whose console is the user's terminal."""
         assert self._accelerator
-        return Guest(kernel, self._accelerator, self.shape, self._pace, console, cmdline,
-                     interactive=True)
+        return Guest(
+            kernel, self._accelerator, self.shape, self._pace, console, cmdline, interactive=True
+        )

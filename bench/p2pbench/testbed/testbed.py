@@ -62,8 +62,9 @@ class Testbed(Protocol):
     def provenance(self) -> dict[str, Any]:
         """Return what the header of a run keeps of the testbed."""
 
-    def machine(self, boot: Boot, kernel: Kernel, cmdline: str, console: Path,
-                counter: Counter | None) -> Machine:
+    def machine(
+        self, boot: Boot, kernel: Kernel, cmdline: str, console: Path, counter: Counter | None
+    ) -> Machine:
         """Return the machine of a boot, not booted yet; a counter counts in it."""
 
     def terminal(self, kernel: Kernel, cmdline: str, console: Path) -> Machine:

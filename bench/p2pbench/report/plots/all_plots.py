@@ -29,14 +29,19 @@ def draw(report: Report) -> dict[str, Any]:
     stacked = peer + most_different(ordinary, _ORDINARY_STACKS)
     found = {
         "memory": _memory(report["memory"], variants),
-        "forests": [_drawn(compare["title"], forest_svg(compare))
-                    for compare in report["compares"] if compare["cells"]],
+        "forests": [
+            _drawn(compare["title"], forest_svg(compare))
+            for compare in report["compares"]
+            if compare["cells"]
+        ],
         "stacks": [_drawn("", bars.stacks_svg([cell], cell["path"])) for cell in stacked],
         "ordinary": [_drawn("", bars.ordinary_svg(ordinary, variants))] if ordinary else [],
         "latency": _latency(report["cells"], variants),
     }
     return {
-        **found, "any": any(found.values()), "functions": functions(stacked),
+        **found,
+        "any": any(found.values()),
+        "functions": functions(stacked),
         "subsystems": [(svg.subsystem_shade(name), name) for name in bars.parts_of(stacked)],
         "variants": _legend(variants, {cell["variant"] for cell in report["cells"]}),
         "candidates": _legend(variants, {name for cell in ordinary for name in cell["candidates"]}),
@@ -55,19 +60,29 @@ def variants_of(report: Report) -> list[str]:
 
 def most_different(cells: list[CountedPath], most: int) -> list[CountedPath]:
     """The paths whose candidates are furthest from the baseline, at most so many."""
+
     def distance(cell: CountedPath) -> float:
-        return max((abs(ratio - 1) for found in ratios([cell]).values() for _, ratio in found),
-                   default=0.0)
+        return max(
+            (abs(ratio - 1) for found in ratios([cell]).values() for _, ratio in found), default=0.0
+        )
 
     return sorted(cells, key=distance, reverse=True)[:most]
 
 
 def functions(cells: Iterable[Record]) -> list[Drawn]:
     """The ten functions of each path that differ most."""
-    return [{"path": cell["path"], "baseline": cell["baseline"], "candidates": cell["candidates"],
-             "variants": list(cell["variants"]), "functions": cell["functions"][:MOST_FUNCTIONS],
-             "others": _others(cell, cell["functions"][:MOST_FUNCTIONS])}
-            for cell in cells if cell["functions"]]
+    return [
+        {
+            "path": cell["path"],
+            "baseline": cell["baseline"],
+            "candidates": cell["candidates"],
+            "variants": list(cell["variants"]),
+            "functions": cell["functions"][:MOST_FUNCTIONS],
+            "others": _others(cell, cell["functions"][:MOST_FUNCTIONS]),
+        }
+        for cell in cells
+        if cell["functions"]
+    ]
 
 
 def _others(cell: Record, shown: Sequence[Record]) -> Drawn:
@@ -75,19 +90,25 @@ def _others(cell: Record, shown: Sequence[Record]) -> Drawn:
 
     Without a number in reports from before it was kept.
     """
-    per_io = {variant: figures["per_io"] - sum(one["per_io"].get(variant) or 0.0 for one in shown)
-              for variant, figures in cell["variants"].items()}
+    per_io = {
+        variant: figures["per_io"] - sum(one["per_io"].get(variant) or 0.0 for one in shown)
+        for variant, figures in cell["variants"].items()
+    }
     number = cell["others"] + len(cell["functions"]) - len(shown) if "others" in cell else None
-    return {"per_io": per_io, "name": "others" if number is None else units.plural(number, "other"),
-            "difference": {one: per_io[one] - per_io[cell["baseline"]]
-                           for one in cell["candidates"]}}
+    return {
+        "per_io": per_io,
+        "name": "others" if number is None else units.plural(number, "other"),
+        "difference": {one: per_io[one] - per_io[cell["baseline"]] for one in cell["candidates"]},
+    }
 
 
 def _memory(memory: Record | None, variants: list[str]) -> list[Drawn]:
     if not memory or not memory["points"]:
         return []
-    return [_drawn("", curves.memory_svg(memory, variants)),
-            _drawn("", curves.time_svg(memory, variants))]
+    return [
+        _drawn("", curves.memory_svg(memory, variants)),
+        _drawn("", curves.time_svg(memory, variants)),
+    ]
 
 
 def _latency(cells: Iterable[Record], variants: list[str]) -> list[Drawn]:
@@ -95,8 +116,10 @@ def _latency(cells: Iterable[Record], variants: list[str]) -> list[Drawn]:
     for cell in cells:
         if cell["figures"]:
             timed.setdefault(cell["provider"], []).append(cell)
-    return [_drawn(f"provider {provider}", latency_svg(mine, provider, variants))
-            for provider, mine in timed.items()]
+    return [
+        _drawn(f"provider {provider}", latency_svg(mine, provider, variants))
+        for provider, mine in timed.items()
+    ]
 
 
 def _legend(variants: list[str], used: set[str]) -> list[tuple[str, str]]:

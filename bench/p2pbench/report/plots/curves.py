@@ -21,8 +21,10 @@ def memory_svg(memory: Mapping[str, Any], variants: list[str]) -> str:
     points = memory["points"]
     sizes = _sizes(points)
     line = [size / GIB * memory["page_line_bytes_per_gib"] for size in sizes]
-    said = "Memory that registering a BAR takes, against its size, by variant; the broad line " \
-           "is a struct page of 64 bytes for every 4 KiB."
+    said = (
+        "Memory that registering a BAR takes, against its size, by variant; the broad line "
+        "is a struct page of 64 bytes for every 4 KiB."
+    )
     with svg.plot("memory", said, _HEIGHT_INCH) as made:
         axes = _axes(made.figure, points, ["overhead_bytes"], line)
         axes.set_title("memory taken by registering", loc="left", color=COLOURS["fg"], fontsize=10)
@@ -30,8 +32,14 @@ def memory_svg(memory: Mapping[str, Any], variants: list[str]) -> str:
         axes.plot(sizes, line, color=COLOURS["muted"], alpha=0.35, linewidth=6, zorder=1)
         # Named in the middle, below the line: the curves' own names stand at the right.
         middle = len(sizes) // 2
-        axes.annotate("64 B per 4 KiB", (sizes[middle], line[middle]), (10, -18),
-                      textcoords="offset points", color=COLOURS["muted"], fontsize=9)
+        axes.annotate(
+            "64 B per 4 KiB",
+            (sizes[middle], line[middle]),
+            (10, -18),
+            textcoords="offset points",
+            color=COLOURS["muted"],
+            fontsize=9,
+        )
         for variant, mine in _by_variant(points).items():
             _curve(axes, mine, "overhead_bytes", variant, variant_shade(variants, variant))
         _size_ticks(axes.yaxis, _powers(*axes.get_ylim()))
@@ -44,8 +52,12 @@ def time_svg(memory: Mapping[str, Any], variants: list[str]) -> str:
     said = "Time to register a BAR (solid) and to remove it (dotted), against its size, by variant."
     with svg.plot("time", said, _HEIGHT_INCH) as made:
         axes = _axes(made.figure, points, ["register_ns", "remove_ns"], [])
-        axes.set_title("time to register (solid) and to remove (dotted)", loc="left",
-                       color=COLOURS["fg"], fontsize=10)
+        axes.set_title(
+            "time to register (solid) and to remove (dotted)",
+            loc="left",
+            color=COLOURS["fg"],
+            fontsize=10,
+        )
         for variant, mine in _by_variant(points).items():
             shade = variant_shade(variants, variant)
             _curve(axes, mine, "remove_ns", "", shade)
@@ -81,24 +93,43 @@ def _curve(axes: Any, mine: Points, key: str, name: str, shade: str) -> None:
     if not there:
         return
     sizes = [point["bar_bytes"] for point in there]
-    spreads = [{edge: max(point[key][edge], floor) for edge in ("median", "min", "max")}
-               for point in there]
+    spreads = [
+        {edge: max(point[key][edge], floor) for edge in ("median", "min", "max")} for point in there
+    ]
     removing = key == "remove_ns"
-    axes.plot(sizes, [spread["median"] for spread in spreads], ":" if removing else "-",
-              color=COLOURS[shade], linewidth=1.6)
+    axes.plot(
+        sizes,
+        [spread["median"] for spread in spreads],
+        ":" if removing else "-",
+        color=COLOURS[shade],
+        linewidth=1.6,
+    )
     for size, spread in zip(sizes, spreads):
         _point(axes, size, spread, floor, shade, removing)
     if name:
-        axes.annotate(name, (sizes[-1], spreads[-1]["median"]), (9, -3), annotation_clip=False,
-                      textcoords="offset points", color=COLOURS[shade])
+        axes.annotate(
+            name,
+            (sizes[-1], spreads[-1]["median"]),
+            (9, -3),
+            annotation_clip=False,
+            textcoords="offset points",
+            color=COLOURS[shade],
+        )
 
 
-def _point(axes: Any, size: int, spread: Mapping[str, float], floor: float, shade: str,
-           hollow: bool) -> None:
+def _point(
+    axes: Any, size: int, spread: Mapping[str, float], floor: float, shade: str, hollow: bool
+) -> None:
     axes.plot([size, size], [spread["min"], spread["max"]], color=COLOURS[shade], linewidth=1)
     seen = spread["median"] > floor
-    axes.plot([size], [spread["median"]], MARKERS[shade] if seen else "v", color=COLOURS[shade],
-              markersize=5, markerfacecolor=COLOURS["page" if hollow or not seen else shade])
+    axes.plot(
+        [size],
+        [spread["median"]],
+        MARKERS[shade] if seen else "v",
+        color=COLOURS[shade],
+        markersize=5,
+        markerfacecolor=COLOURS["page" if hollow or not seen else shade],
+    )
 
 
 def _by_variant(points: Points) -> dict[str, list[Mapping[str, Any]]]:
@@ -109,8 +140,12 @@ def _by_variant(points: Points) -> dict[str, list[Mapping[str, Any]]]:
 
 
 def _values(points: Points, key: str) -> list[float]:
-    return [float(point[key][edge]) for point in points if point[key]
-            for edge in ("median", "min", "max")]
+    return [
+        float(point[key][edge])
+        for point in points
+        if point[key]
+        for edge in ("median", "min", "max")
+    ]
 
 
 def _sizes(points: Points) -> list[int]:
@@ -121,12 +156,11 @@ def _powers(low: float, high: float) -> list[int]:
     """Powers of four, or every second, third, ... where there would be too many."""
     first, last = math.ceil(math.log(max(low, 1), 4)), math.floor(math.log(high, 4) + 1e-9)
     step = max(1, math.ceil((last - first + 1) / 7))
-    return [4 ** power for power in range(first, last + 1, step)]
+    return [4**power for power in range(first, last + 1, step)]
 
 
 def _up_to_last(powers: Sequence[int], last: int) -> list[int]:
-    """The ticks of an axis that ends with `last`, which has one; what is too close to it has none.
-    """
+    """The ticks of an axis that ends with `last`, which has one; what is close to it has none."""
     return [power for power in powers if 4 * power <= last] + [last]
 
 
@@ -138,7 +172,7 @@ def _size_ticks(axis: Any, ticks: Sequence[int], before_unit: str = " ") -> None
 def _decades(low: float, high: float) -> list[float]:
     first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
     step = max(1, math.ceil((last - first + 1) / 8))
-    return [10.0 ** power for power in range(first, last + 1, step)]
+    return [10.0**power for power in range(first, last + 1, step)]
 
 
 def _short(text: str) -> str:

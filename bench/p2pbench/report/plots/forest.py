@@ -16,8 +16,29 @@ _AXIS_INCH = 0.75
 _MOST_TICKS = 7
 # Steps of ln(ratio) that read well: 0.1 % ... 10 %; wider ranges have ticks of their own.
 _STEPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
-_WIDE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0,
-         1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+_WIDE = (
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    0.7,
+    0.8,
+    0.9,
+    1.0,
+    1.1,
+    1.2,
+    1.5,
+    2.0,
+    3.0,
+    5.0,
+    10.0,
+    20.0,
+    50.0,
+    100.0,
+)
 
 
 # The characters of a row that fit a phone's width in full size.
@@ -51,8 +72,10 @@ def _draw_axes(axes: Any, cells: Sequence[Mapping[str, Any]]) -> None:
     axes.set_xticklabels([f"{(tick - 1) * 100:+.3g} %".replace("+0 %", "0") for tick in ticks])
     svg.bare(axes, "bottom")
     metric = METRICS[cells[0]["metric"]]
-    axes.set_xlabel(f"{FAMILIES[metric.family]}: candidate against baseline ({metric.direction})",
-                    color=COLOURS["muted"])
+    axes.set_xlabel(
+        f"{FAMILIES[metric.family]}: candidate against baseline ({metric.direction})",
+        color=COLOURS["muted"],
+    )
     for edge in {cell["margin"] for cell in cells}:
         axes.axvspan(-math.log1p(edge), math.log1p(edge), color=COLOURS["band"], linewidth=0)
     axes.axvline(0, color=COLOURS["muted"], linewidth=0.8)
@@ -66,16 +89,24 @@ def _draw_row(axes: Any, row: int, cell: Mapping[str, Any]) -> None:
     words = f"{figure}{interval}{cell['verdict']}"
     size = 9 if len(label_of(cell)) + len(words) <= _FULL_SIZE else 7
     axes.text(0, row - 0.28, label_of(cell), transform=across, color=COLOURS["fg"], fontsize=size)
-    axes.text(1, row - 0.28, words, transform=across, color=colour, fontsize=size,
-              horizontalalignment="right")
+    axes.text(
+        1,
+        row - 0.28,
+        words,
+        transform=across,
+        color=colour,
+        fontsize=size,
+        horizontalalignment="right",
+    )
     if cell["ratio"] is None:
         return
     if cell["interval"]:
         bounds = [math.log(cell["interval"][key]) for key in ("low", "high")]
         axes.plot(bounds, [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
     dots = [math.log(pair["ratio"]) for pair in cell["pairs"]]
-    axes.plot(dots, [row] * len(dots), "o", color=COLOURS["fg"], markersize=2.4, alpha=0.55,
-              zorder=4)
+    axes.plot(
+        dots, [row] * len(dots), "o", color=COLOURS["fg"], markersize=2.4, alpha=0.55, zorder=4
+    )
     axes.plot([math.log(cell["ratio"])], [row], "D", color=colour, markersize=6, zorder=3)
 
 

@@ -30,9 +30,15 @@ def latency_svg(cells: Cells, provider: str, variants: list[str]) -> str:
         axes.set_xscale("log")
         y = 0.0
         for workload, mine in groups.items():
-            axes.text(0, y + _HEAD_INCH * 0.55, wording.label(workload), fontsize=9,
-                      transform=axes.get_yaxis_transform(), color=COLOURS["fg"],
-                      verticalalignment="center")
+            axes.text(
+                0,
+                y + _HEAD_INCH * 0.55,
+                wording.label(workload),
+                fontsize=9,
+                transform=axes.get_yaxis_transform(),
+                color=COLOURS["fg"],
+                verticalalignment="center",
+            )
             y += _HEAD_INCH
             for cell in mine:
                 _row(axes, y, cell, COLOURS[variant_shade(variants, cell["variant"])])
@@ -45,26 +51,40 @@ def latency_svg(cells: Cells, provider: str, variants: list[str]) -> str:
 
 def _row(axes: Any, y: float, cell: Mapping[str, Any], colour: str) -> None:
     p50, p99 = cell["figures"]["lat_p50_ns"], cell["figures"]["lat_p99_ns"]
-    for spread, at, inside in ((p50, y - _APART_INCH, colour), (p99, y + _APART_INCH,
-                                                                COLOURS["page"])):
-        axes.plot([max(spread["min"], 1), max(spread["max"], 1)], [at, at], color=colour,
-                  linewidth=2.2, alpha=0.35, solid_capstyle="butt")
-        axes.plot([spread["median"]], [at], "o", color=colour, markersize=4.5,
-                  markerfacecolor=inside)
+    for spread, at, inside in (
+        (p50, y - _APART_INCH, colour),
+        (p99, y + _APART_INCH, COLOURS["page"]),
+    ):
+        axes.plot(
+            [max(spread["min"], 1), max(spread["max"], 1)],
+            [at, at],
+            color=colour,
+            linewidth=2.2,
+            alpha=0.35,
+            solid_capstyle="butt",
+        )
+        axes.plot(
+            [spread["median"]], [at], "o", color=colour, markersize=4.5, markerfacecolor=inside
+        )
 
 
 def _time_axis(axes: Any, cells: Cells) -> None:
-    values = [max(cell["figures"][key][edge], 1) for cell in cells
-              for key in ("lat_p50_ns", "lat_p99_ns") for edge in ("min", "max")]
+    values = [
+        max(cell["figures"][key][edge], 1)
+        for cell in cells
+        for key in ("lat_p50_ns", "lat_p99_ns")
+        for edge in ("min", "max")
+    ]
     low, high = min(values) / 1.4, max(values) * 1.4
     axes.set_xlim(low, high)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = (1,) if len(decades) > 4 else (1, 3)
-    ticks = [step * 10.0 ** power for power in decades for step in steps]
+    ticks = [step * 10.0**power for power in decades for step in steps]
     ticks = [tick for tick in ticks if low <= tick <= high]
     axes.set_xticks(ticks)
-    axes.set_xticklabels([wording.span(tick).replace(".00", "").replace(".0", "")
-                          for tick in ticks])
+    axes.set_xticklabels(
+        [wording.span(tick).replace(".00", "").replace(".0", "") for tick in ticks]
+    )
     axes.minorticks_off()
     svg.bare(axes, "bottom")
     axes.grid(True, axis="x", color=COLOURS["line"], linewidth=0.4)

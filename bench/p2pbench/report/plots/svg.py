@@ -18,13 +18,35 @@ from matplotlib.figure import Figure
 
 WIDTH_INCH = 4.9
 _STYLE: dict[str, Any] = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
-_SHADES = ("page", "fg", "muted", "line", "band", "worse", "better", "equivalent", "inconclusive",
-           "invalid", *(f"v{i}" for i in range(1, 5)), *(f"s{i}" for i in range(1, 11)))
+_SHADES = (
+    "page",
+    "fg",
+    "muted",
+    "line",
+    "band",
+    "worse",
+    "better",
+    "equivalent",
+    "inconclusive",
+    "invalid",
+    *(f"v{i}" for i in range(1, 5)),
+    *(f"s{i}" for i in range(1, 11)),
+)
 # Stand-ins that the file format can write, replaced by what the page defines.
 COLOURS = {name: f"#0102{number:02x}" for number, name in enumerate(_SHADES, 3)}
 MARKERS = {"v1": "o", "v2": "s", "v3": "D", "v4": "^"}
-_SUBSYSTEMS = ("block", "nvme", "nvmet", "rdma core", "rxe", "p2pdma", "dma", "genalloc", "other",
-               "null_blk")
+_SUBSYSTEMS = (
+    "block",
+    "nvme",
+    "nvmet",
+    "rdma core",
+    "rxe",
+    "p2pdma",
+    "dma",
+    "genalloc",
+    "other",
+    "null_blk",
+)
 
 
 class Plot:
@@ -46,11 +68,16 @@ def plot(name: str, description: str, height_inch: float) -> Iterator[Plot]:
     made.svg = _for_page(buffer.getvalue(), description)
 
 
-def box(height_inch: float, left: float, right: float, top: float, bottom: float
-        ) -> tuple[float, float, float, float]:
+def box(
+    height_inch: float, left: float, right: float, top: float, bottom: float
+) -> tuple[float, float, float, float]:
     """The place of axes in a figure, from the air around them in inches."""
-    return (left / WIDTH_INCH, bottom / height_inch, (WIDTH_INCH - left - right) / WIDTH_INCH,
-            (height_inch - top - bottom) / height_inch)
+    return (
+        left / WIDTH_INCH,
+        bottom / height_inch,
+        (WIDTH_INCH - left - right) / WIDTH_INCH,
+        (height_inch - top - bottom) / height_inch,
+    )
 
 
 def bare(axes: Any, *sides: str) -> None:
@@ -74,7 +101,7 @@ def subsystem_shade(subsystem: str) -> str:
 
 def _for_page(svg: str, description: str) -> str:
     """Cut the file down to an element of a page: no prologue, metadata, name spaces or colours."""
-    svg = svg[svg.index("<svg"):]
+    svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\sxmlns(:xlink)?="[^"]*"', "", svg)
