@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The kernels under test and real guests of them."""
 
 from collections.abc import Generator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A boot that counts, as a run makes it, and what it counted."""
 
 from pathlib import Path

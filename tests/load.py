@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Load on the peer memory of a guest, which goes on while a test takes something away."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A guest whose data goes through peer memory, and what tests ask of it."""
 
 from collections.abc import Iterable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Sections of a report as a run with every instrument would have them."""
 
 import random

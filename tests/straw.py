@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A checkout of straw: the harness whole and real, on kernels that are none and guests of straw.
 
 For tests of what is around a measurement: signals, full disks, output that nobody takes. A boot

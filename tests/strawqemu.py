@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
 """A machine of straw: called as QEMU, it speaks the agent's side of the channel.
 
 All of the harness is real, and so is fio, which runs on a file; the guest is not. What goes wrong

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the tests share: runs of the harness, and the processes that they start."""
 
 import os

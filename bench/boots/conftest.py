@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """pytest as the orchestrator of a run: its options, an item a boot, and its exit status."""
 
 # What may go wrong from here on ends in one line; the rest takes a second to import.

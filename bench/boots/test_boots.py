@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """One item a boot of the matrix; its workloads are subtests."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """p2pbench: page-backed and pageless PCI peer-to-peer DMA, measured; bench/README.md is the map."""
 
 import sys

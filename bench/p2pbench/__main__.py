@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """p2pbench: the commands behind the Makefile's targets."""
 
 import argparse

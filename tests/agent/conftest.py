@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The agent, built once, and a machine made of files for each test."""
 
 import subprocess

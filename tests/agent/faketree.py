@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A machine made of files: sysfs, procfs, configfs and /dev for the agent, and fake tools."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The count order and the scheduler on a machine made of files: answers, refusals, undoing."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The agent as an ordinary program, on a machine made of files."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Which network card and RDMA device the agent uses: those that the order names, and no others."""
 
 import pytest

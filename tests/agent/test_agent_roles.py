@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Target and initiator on one machine, or on two whose halves the harness puts together."""
 
 from collections.abc import Iterator

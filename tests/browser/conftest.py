@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A real browser for the tests of pages: Debian's chromium, without a window."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The report follows the reader: light or dark, on a screen or on paper."""
 
 import json

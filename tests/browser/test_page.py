@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The report in a real browser: it loads nothing, says nothing on the console, shows every plot.
 
 Screenshots are kept in build/screenshots/.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Opening pages in a browser, and what it has to say about them."""
 
 import base64

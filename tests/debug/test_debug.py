@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The P2P smoke cells on the debug flavour, without one complaint of the kernel."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Allocations that fail on the way of a request cost an I/O at most, and never peer memory."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What is mapped for the disk behind an IOMMU, as the DMA API keeps book of it.
 
 The disk is slow, so that requests wait in it: a guest under every checker does few a second, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A provider that is unplugged is used by no request any more: KASAN sees one that does."""
 
 from load import load_status, start_load, wait_for

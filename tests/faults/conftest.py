@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The checkout of straw, made once; each test has results of its own."""
 
 from collections.abc import Iterator

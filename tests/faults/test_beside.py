@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Boots that only count run beside each other, and beside no other; nothing of that is lost."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A fio that fails in a real guest fails its cell, keeps what it said, and spares the boot."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A disk that is full or cannot be written to, and output that nobody takes, lose nothing."""
 
 import os

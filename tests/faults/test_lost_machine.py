@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A guest that panics, hangs or is killed is a lost machine: stage, console, no process left."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a run leaves behind: a directory of its own, JUnit's record, and how to repeat it."""
 
 import json

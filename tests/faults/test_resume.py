@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A run that is killed or interrupted loses no finished boot, and a resumed run repeats none."""
 
 import json

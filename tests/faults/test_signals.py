@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Whatever signal ends a run, what there is has a report, and one line says how to go on."""
 
 import os

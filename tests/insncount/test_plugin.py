@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The plugin in a real QEMU: exact counts of a guest of a few instructions, and what it refuses."""
 
 import os

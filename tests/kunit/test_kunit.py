@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The tests that live in the kernel, on the debug flavour, read by the kernel's own parser."""
 
 import re

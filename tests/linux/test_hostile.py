@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What is measured is the same, byte for byte, whatever the user's shell holds."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """`make series-check` says which patch is to blame, and for what."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the report says of the kernels' code without booting them is what their build used."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A kernel's functions lie in the subsystems that the harness counts by."""
 
 from p2pbench.linux.kernel import Kernel

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The source trees: one commit a patch, exported byte for byte, and no work is ever lost."""
 
 import os

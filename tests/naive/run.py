@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Plant the naive form of each known risk in the pageless kernel, and see a test fail.
 
 Each patch here names the test that must catch it (Caught-by), and the flavour of the kernel

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Losses of known size are found in virtual time, and none where there is none, on real boots.
 
 What each boot was slowed down by is not taken from the matrix's names: it is computed from the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A run with a budget, on real boots: it ends by itself, is whole, and stays as it ended."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A controller memory buffer that nobody asked for: a drive has it, and no user of peer memory."""
 
 from load import wait_for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Counted boots of a real kernel: the same figure in each boot, and exact ones by function."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What happens to the target's disk under load: its queue is frozen, reset, or has an elevator."""
 
 from load import load_status, start_load

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Peers that meet in the host bridge: the address that each one needs, with and without IOMMU.
 
 Without an IOMMU QEMU takes a bus address for a physical one, so that only an IOMMU shows which

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Cells that only look like P2P: real guests in which data takes another way are invalid."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Workloads of several jobs in a real guest: their figures are the sum of the jobs, once."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Whatever is taken away under load, the pool gets all of it back and the kernel stays content."""
 
 from load import load_status, pool_is_whole, start_load, wait_for

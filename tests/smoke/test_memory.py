@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Boots that register and remove a BAR of some size: what the report says of them is exact."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A namespace that is disabled or removed lets go of what it held."""
 
 from load import load_status, pool_is_whole, start_load, wait_for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What has to be on the disk, or in peer memory, before somebody is told that it is."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A provider that is out of reach: not by its place, which is known, but by an address."""
 
 import pytest

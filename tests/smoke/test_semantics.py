@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What must not go through peer memory does not, and what goes wrong leaks nothing."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The smoke matrix as a user runs it: real kernel, real fio, data through peer memory, a report."""
 
 import json

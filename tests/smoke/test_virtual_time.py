@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Virtual time on real boots: it goes by the guest's instructions, whatever the host does."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Every way that the data can take on both sides of the buffer carries every byte."""
 
 import pytest

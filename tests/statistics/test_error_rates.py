@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The statistics keep their word on data whose truth is known: thousands of seeded experiments."""
 
 import math

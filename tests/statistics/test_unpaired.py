@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Two samples without pairs: their intervals, p, and how many boots decide, by simulation."""
 
 import math

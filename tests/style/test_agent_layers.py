@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The agent's folders stand on each other, and no two of its files include each other."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The packages of bench/p2pbench are floors: imports point down, and the map shows every module."""
 
 import ast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The style is checked like everything else: types, shell, and the kernel's own checkpatch."""
 
 import json
@@ -101,6 +102,15 @@ def test_no_line_of_the_python_is_longer_than_a_screen() -> None:
         if len(line) > 100
     ]
     assert long == []
+
+
+def test_each_file_of_python_names_its_licence() -> None:
+    unnamed = [
+        path.relative_to(ROOT)
+        for path in tracked("*.py")
+        if "# SPDX-License-Identifier: GPL-2.0\n" not in path.read_text()[:100]
+    ]
+    assert unnamed == []
 
 
 def test_no_key_of_a_schema_stands_twice() -> None:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A builder of journals for the tests of what is made from them."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The base kernel's source is what has the right sha256; where there is none, the way is said."""
 
 import hashlib

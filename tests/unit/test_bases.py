@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A base is a folder of linux/ and no Python: its package, its variants, their patches, options."""
 
 import shutil

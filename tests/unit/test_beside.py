@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Which boots may run beside each other, how long that takes, and what becomes of each of them."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Cells that are in fewer blocks than others: what a run says of them before and after it."""
 
 from pathlib import Path

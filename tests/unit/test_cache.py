@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the cache holds is listed, and what was used longest ago goes first, unless it is in use."""
 
 import os

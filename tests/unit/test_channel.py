@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The JSON-lines channel: answers, errors, and every way in which a machine can go away."""
 
 import json

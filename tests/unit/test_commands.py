@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A command's output may be lost, or its end come from outside: that is one line, or none."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Two runs are compared where that means something, and refused by name where it does not."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a kernel says that is taken for a complaint, and what is not."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Packages: each group brings its own, what did not arrive is named, and nothing else is taken."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Evidence decides: each way in which data can miss peer memory makes a cell invalid."""
 
 import copy

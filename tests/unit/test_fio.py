@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """fio's job files and output: real fio runs the jobs; what cannot be used fails the cell."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Boots that only count come first while kernels are still being built, and no others."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """git in the trees of kernels: what a user's interruption leaves of it."""
 
 import os

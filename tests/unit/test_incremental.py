@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """make builds again what differs in content from what the objects were made from, and only that."""
 
 import os

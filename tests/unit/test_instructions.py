@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The report's section of instructions: medians by variant, the functions that differ first."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The journal survives a kill, refuses what it does not know, and knows what is finished."""
 
 import json

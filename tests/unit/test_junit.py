@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """junit.xml says of every boot and cell of a journal what a CI needs to know."""
 
 import xml.etree.ElementTree as ElementTree

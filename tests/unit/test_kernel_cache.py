@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The kernel cache: content decides, half-finished and damaged builds never count."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """All that limits the memory and the CPUs of a process is known, the memory's by its name."""
 
 import os

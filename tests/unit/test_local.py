@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A testbed that is not QEMU: the agent as a process, on a machine of files, by the same run."""
 
 import json

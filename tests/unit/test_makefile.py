@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """make takes what it knows, refuses the rest before anything runs, and lets nothing else in."""
 
 import os

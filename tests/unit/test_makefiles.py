@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the harness compiles for itself is the same in any shell, by its Makefiles alone."""
 
 import os

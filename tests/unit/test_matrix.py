@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A matrix file is read, checked and planned; a mistake is named by file, line and cure."""
 
 from collections import Counter

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a matrix counts: which boots it needs, which workloads they run, and mistakes in it."""
 
 from collections import Counter

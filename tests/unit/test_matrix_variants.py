@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A matrix's own variants: kernels of variants.toml with parameters on their command line."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The memory curve: fits find the line they are given, and nothing is counted that was not seen."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a patch says below its "---" is a git note in a tree, and comes back from there."""
 
 from pathlib import Path

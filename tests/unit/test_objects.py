@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Which function an address belongs to, and by the path of its object which subsystem."""
 
 from dataclasses import replace

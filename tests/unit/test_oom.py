@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A guest that the kernel kills for want of memory is told from one that somebody killed."""
 
 from pathlib import Path

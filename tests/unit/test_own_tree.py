@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A variant that is built from a user's git tree: found, checked, copied, and never written to."""
 
 import json

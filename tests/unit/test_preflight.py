@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Before anything is built, each thing that is missing is one clear line that says what to do."""
 
 import ast

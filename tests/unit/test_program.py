@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the harness starts has one environment, says why it failed, and never outlives it."""
 
 import fcntl

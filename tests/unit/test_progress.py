@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """While a kernel builds, it is said how far it is, by whoever builds it or waits for it."""
 
 import time

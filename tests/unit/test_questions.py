@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a run asks beside its [[compare]]: what it counted, and every A/A cell against itself."""
 
 import io

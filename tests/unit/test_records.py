@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What mypy knows of a journal's lines and of a report is what their schemas check of them."""
 
 import json

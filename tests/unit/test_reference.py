@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What is published of a run, and the list of the runs."""
 
 import json

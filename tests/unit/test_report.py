@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The report says the verdict first, hides nothing, loads nothing, and decides the exit status."""
 
 import errno

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Provenance is of this checkout or unknown, and dirty when a source is no commit's."""
 
 import shutil

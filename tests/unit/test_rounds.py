@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A boot's rounds give one result: sums over the time of all, and what was bad in any."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Every command takes every spelling of a run, and names those that there are."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Every section of a report stands in Markdown and in HTML; one that a run lacks is named once."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A journal of 2,000 boots becomes a report in reasonable memory; the time is only printed."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Verdicts follow from the pairs of boots and from their evidence, and from nothing else."""
 
 import math

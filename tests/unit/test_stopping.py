@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A run with a budget stops what is settled, goes on with what is open, and keeps its word."""
 
 import json

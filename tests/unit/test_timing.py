@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The report's section of virtual time: medians, slower disks, and what a difference is made of."""
 
 from typing import Any

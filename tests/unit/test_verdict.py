@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The verdict: five plain sentences at most, and doubt comes first."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Virtual time counts only where the guest's clock went by its instructions."""
 
 from pathlib import Path

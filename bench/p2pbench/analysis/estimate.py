@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """How large is a difference, how sure is that, and how many blocks would settle it?
 
 d_i = ln(c_i / b_i) of pair i, n pairs, confidence 1 - alpha.

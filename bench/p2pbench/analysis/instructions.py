@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the boots counted: instructions per I/O by variant, subsystem and function, for the report.
 
 Made from the journal alone. A figure is the median over the boots of a variant; functions are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The memory curve: what peer memory costs by the size of the BAR. Knows no files and no output.
 
 Points are per variant and size: median and range over the boots. Bytes are pages that were free

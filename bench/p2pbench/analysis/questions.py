@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a run asks: each compare, workload and metric is a question with a verdict of its own.
 
 The matrix asks its [[compare]] of throughput. What it counts ([[counts]], [[ordinary]]) and what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """From the boots of a journal to pairs of figures. Knows no files and no output.
 
 The boot is the unit: a workload gives one figure per boot and metric, and boots are paired inside

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """When a run looks at its data, and what each look may decide: planned before the first boot.
 
 The plan follows from the matrix alone: its `blocks` and `most_blocks`, and the number of cells.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Is a difference more than chance? Permutation p, Holm over many cells, the fewest pairs.
 
 p       Under the hypothesis that the two sides of a pair do not differ, the order of a block being

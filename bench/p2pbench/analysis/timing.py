@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What virtual time showed, for the report: each cell's figures, what a slower disk would leave of
 a difference, and which functions a difference comes from.
 

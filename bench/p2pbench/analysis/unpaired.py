@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Samples of two runs against each other: no blocks in common, so nothing is paired.
 
 a_i and b_j are the boots' figures of one cell in the two runs, n_a and n_b of them.

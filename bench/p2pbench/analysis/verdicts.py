@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The verdict of each question of a run, at each look at its boots.
 
     verdict   as estimate.py has it, with the practical margin of the metric; a difference is

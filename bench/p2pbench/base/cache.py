@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the cache holds, how large it is, when it was last used; and how to make it smaller."""
 
 import contextlib

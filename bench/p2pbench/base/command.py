@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A command of the harness, from its start to its exit status."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The one kind of error that a user is meant to read."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """One process at a time makes a thing of the cache."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Standard streams that take everything: a run does not end because nobody can read of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Where things lie: the checkout, its build directory, and the cache outside it."""
 
 import os

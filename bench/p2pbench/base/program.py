@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Every program that the harness starts: in one environment, and never outliving the harness.
 
 What a user's shell holds must not change what is measured, so a program gets the variables

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The commit that this checkout's sources are of, as git knows it; or that it is not known."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The JSON schemas of results/, ready to validate many records quickly.
 
 fastjsonschema makes a Python function of a schema, which is a hundred times faster; where it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """An end from outside: SIGINT (Ctrl-C), SIGTERM and SIGHUP end the harness in one way.
 
 The first one raises Ended wherever the program is, so that what it started is ended and what there

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """TOML whose mistakes can be named by file and line."""
 
 import difflib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What is built of our own C, and how a file is told from another one."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Sizes, times and shares, as a file writes them and as a sentence says them."""
 
 import math

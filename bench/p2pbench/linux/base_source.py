@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Where the base kernel's source can be had when the system has no package of it.
 
 It is a package of one Debian release. Another release can take it from that one's archive, which

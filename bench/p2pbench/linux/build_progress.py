@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """How far the build of a kernel is: on a terminal all the time, in a log once a minute.
 
 What is being built is written into the lock that is held for it, so that another process, which

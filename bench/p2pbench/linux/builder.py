@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Kernels that are built by a process of their own, one after another, while boots run."""
 
 import sys

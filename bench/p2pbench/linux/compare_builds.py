@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the series changes without being run: structure sizes, code by function, its own size.
 
 collect() looks at the kernels of a run when it begins; the run's header keeps the result.

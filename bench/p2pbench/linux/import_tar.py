@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A source tarball as a stream for git fast-import: one commit, on the branch "base".
 
     python3 -m p2pbench.linux.import_tar TARBALL MESSAGE | git fast-import --done

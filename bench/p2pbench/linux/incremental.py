@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What make has to build again, decided by content.
 
 make goes by times, and a checkout makes every file new. So each build leaves a list of the sources

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Configure and build a variant, and keep the result by the content it was made from."""
 
 import contextlib

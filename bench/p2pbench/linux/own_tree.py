@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A git tree that the user has, which a kernel is built from; it is only read, never written to."""
 
 import os

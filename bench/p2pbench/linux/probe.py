@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the tools look for in kernels of a base, by its names: linux/<release>/probe.toml."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Every patch stands alone: it applies, builds without a new warning, and is clean in style."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a kernel build tells without being booted: sizes of structures, symbols, patch statistics.
 
 Kept beside the kernel in the cache: static.json, and vmlinux.symbols for bloat-o-meter.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The functions of a kernel build: their addresses, and the object file that each comes from.
 
 Names are from System.map, objects from the linker's map; which subsystem a function belongs to

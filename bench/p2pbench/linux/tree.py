@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A variant's source tree as a git repository: one commit a patch, and back again."""
 
 import os

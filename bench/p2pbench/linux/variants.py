@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The fork as it is committed: the base package, the variants, and their patches."""
 
 import json

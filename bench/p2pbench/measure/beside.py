@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Boots beside each other: one that only counts does not mind what else the machine does.
 
 A guest that counts keeps one CPU busy. All other boots have the machine to themselves, since what

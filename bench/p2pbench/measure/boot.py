@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """One boot of the plan: from the machine's start to its record for the journal."""
 
 import re

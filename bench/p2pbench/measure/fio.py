@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """fio: the job file of a workload, the figures of its JSON output, and what makes them wrong."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What the workloads of a matrix ask of their guest: refused where it cannot be, told where it
 cannot be valid."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A run as a user asks for it, in the words of the Makefile."""
 
 from p2pbench.base.errors import BenchError

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a user sees of a run: its plan, a line a boot, how far it is, and how it ended."""
 
 import contextlib

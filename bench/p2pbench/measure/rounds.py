@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The rounds of a boot: its timed workloads run several times in turn, each result is of them all.
 
 Most of the noise of the clock on the wall is of seconds (a neighbour on the host that wakes up), so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A run: the plan, the kernels it needs, and the journal that it can be resumed from."""
 
 import contextlib

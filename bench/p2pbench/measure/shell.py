@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A booted guest with everything set up, and a prompt on its console."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Sequential stopping: a budget of time is spent on the cells that it can still decide.
 
 The looks are planned before the first boot; schedule.py says when they are, what each may decide,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The matrix: which variants, providers and workloads a run covers, and the order of its boots."""
 
 import random

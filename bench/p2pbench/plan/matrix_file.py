@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A matrix file: read and checked, each mistake named with file, line and what is allowed."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The variants that a matrix defines: kernels with parameters of their own, and a user's kernels.
 
     [variants.planted-1]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The functions of a count, kept small: a long run has millions of rows and few names.
 
 A row of the journal is an object; as a dict it would take half a KiB, and here it takes 16 bytes.

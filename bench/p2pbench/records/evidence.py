@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What proves which path the data took; a cell without proof is invalid, not a result."""
 
 from typing import Any

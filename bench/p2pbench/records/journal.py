@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The journal of a run: JSON lines, append-only; one header, then one line per finished boot.
 
 Between them stand the looks of a run with a budget: what was decided, and which boots are left out

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The words that a matrix, a journal and their readers share: providers, boots, instruments."""
 
 from dataclasses import dataclass

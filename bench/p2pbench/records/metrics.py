@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What is measured: a row a metric, all that anybody has to know of it.
 
     throughput     bytes a second by the clock on the wall, from fio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The lines of a journal, as their readers and mypy know them; journal.schema.json checks the same.
 
 A **side** is a variant with a provider, a **cell** a workload on a side, a **comparison** a cell of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Which run a user means: its name, or a path to its directory or to a file in it."""
 
 from __future__ import annotations

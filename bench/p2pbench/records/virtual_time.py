@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Virtual time: a guest whose clock counts its instructions, so that throughput itself repeats.
 
 With -icount, QEMU's guest has a clock that goes on 2^SHIFT ns with every instruction and stands

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A/A: what the harness says of a kernel against itself; a difference is an alarm.
 
 What is counted repeats so well that an interval beyond the margin is one, whatever p is: a run may

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The report of a run, made from its journal alone: report.json (the truth), .md, .html, and
 junit.xml for a CI.
 

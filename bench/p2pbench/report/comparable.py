@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What of two runs may be compared: which parts of their surroundings decide which metric.
 
     compiler        it makes the code whose instructions are counted and timed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Garbage is collected less often while much is made that is not garbage."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """results/index.html: the runs that are there, newest first, and those that cannot be read."""
 
 from __future__ import annotations

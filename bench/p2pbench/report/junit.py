@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """junit.xml: the boots of a run and their cells as CI tools show them, made from the journal.
 
 In the form that pytest and Jenkins call xunit2. A test case is a boot, one of its cells, or the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The shape of a report, as mypy and its readers know it; report.schema.json checks the same.
 
 What may be missing is missing in older reports; report_file.read() brings them to this shape.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Provenance for reading: what two runs could differ in as short rows, the patches in a list."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What of a run is published: `p2pbench reference results/<run>`.
 
 Its report in three forms, summary.json, a table for programs (summary.schema.json), and memory.svg,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The report as Markdown and as one HTML page that loads nothing, from templates/."""
 
 from __future__ import annotations

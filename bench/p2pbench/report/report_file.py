@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """report.json as a file: its text, and reading those that were written before, of this schema or
 the last.
 """

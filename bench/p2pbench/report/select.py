@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Parts of a report that sentences, tables and plots all pick out."""
 
 from __future__ import annotations

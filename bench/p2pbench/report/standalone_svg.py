@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A plot of a report as a file of its own, for a page that is not ours: a README."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a report says of looks: when a run could stop, what it left out, and what its errors are.
 
 What a look does is stopping.py's, when it is taken and what it may decide schedule.py's.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The verdict: at most five plain sentences, made from the data of a report, said first everywhere.
 
 One subject each: throughput, memory and time to register, instructions of a P2P I/O, what everybody

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The report on the terminal: the verdict in plain words first."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Two runs against each other: `p2pbench compare results/a results/b`.
 
 Every cell that both reports have is compared, B against A (unpaired.py has the statistics), and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Figures and verdicts in words, the same on the terminal, in Markdown and in HTML."""
 
 from __future__ import annotations

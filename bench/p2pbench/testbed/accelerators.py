@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Which accelerator QEMU can really use here: /dev/kvm may exist and still hang a guest."""
 
 import os

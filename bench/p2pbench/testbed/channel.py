@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The JSON-lines channel to the agent: orders out, answers in, each with a deadline."""
 
 import json

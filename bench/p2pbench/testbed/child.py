@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A machine that is a child process of the harness: a guest, or the agent itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """configs/testbed/<name>.toml: the sizes of a testbed's machines, and which devices are theirs."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The guest's initramfs: the agent, the provider module, and Debian's own fio, nvme and rdma."""
 
 import functools

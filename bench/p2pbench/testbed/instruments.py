@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Instructions by kernel function: by bench/insncount in QEMU, else a sum by perf, or nothing."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """How much memory and how many CPUs a process of this machine can have: what is built in, and what
 it is limited to.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """This machine itself as a testbed: the agent is an ordinary process, under the kernel that runs.
 
 It boots nothing, so a run has one variant, and that must be the kernel that runs. configs/testbed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A machine with the agent in it, whatever it is: what a boot asks of one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Whether the kernel ended a program because memory ran out, and whose limit that was."""
 
 from __future__ import annotations

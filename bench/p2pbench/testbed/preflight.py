@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What must be there before anything is built: each missing thing is one clear line.
 
 `p2pbench preflight python test ...` checks what each target needs before it runs.

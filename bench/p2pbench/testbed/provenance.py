@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a result was made from, so that somebody else can make it again."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The QEMU testbed: start a guest, talk to its agent, and never leave a process behind."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """QEMU as a testbed: guests with one set of devices, by the fastest accelerator that works."""
 
 from collections.abc import Iterable

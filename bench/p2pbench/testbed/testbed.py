@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A place where kernels boot: what a run asks of one, whatever it is.
 
 Nothing outside this package knows another testbed than this protocol. configs/testbed/*.toml have

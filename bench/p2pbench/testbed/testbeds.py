@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The testbeds there are, by name."""
 
 from p2pbench.testbed.config import read_devices, read_shape

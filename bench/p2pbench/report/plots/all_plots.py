@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Which plots a report has, drawn and ready for the page."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Instructions per I/O: stacked bars by subsystem, and ordinary I/O against its baseline."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Memory and time to register against the size of the BAR, both axes logarithmic."""
 
 from __future__ import annotations

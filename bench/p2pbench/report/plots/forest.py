@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The forest plot: the ratios of one compare with their intervals, one row a cell."""
 
 from __future__ import annotations

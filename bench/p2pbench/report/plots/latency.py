@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Latency: the median and the 99th percentile of each cell, one plot a provider."""
 
 from __future__ import annotations

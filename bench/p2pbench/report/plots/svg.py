@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What all plots share: matplotlib figures as SVG elements of a page.
 
 Colours are custom properties of the page (--fg, --muted, ...), so that a plot follows light and
