@@ -14,7 +14,10 @@ from p2pbench.base.program import run, why
 _GIT = ("git", "--no-optional-locks", "-c", "safe.directory=*", "-c", "core.fsmonitor=false")
 _VARIABLES = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 # What stands in for `git upload-pack` when a commit is fetched that may be no branch's last one.
-UPLOAD_PACK = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack"
+# To look for deltas between the files of a kernel takes minutes, and saves room for hours.
+UPLOAD_PACK = (
+    "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true -c pack.window=0 upload-pack"
+)
 _MOST_FILES = 5
 _SHORT = 12
 
