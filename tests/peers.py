@@ -86,7 +86,7 @@ def counters(guest: Guest) -> dict[str, int]:
 def pool(guest: Guest) -> tuple[int, int]:
     """Return the size of the pool that the namespace uses, and what is free in it."""
     text = must(
-        guest, f"cd /sys/bus/pci/devices/$(cat {NAMESPACE}/p2pmem)/p2pmem && " "cat size available"
+        guest, f"cd /sys/bus/pci/devices/$(cat {NAMESPACE}/p2pmem)/p2pmem && cat size available"
     )
     size, available = map(int, text.split())
     return size, available
@@ -146,9 +146,7 @@ def every_byte_arrives(guest: Guest, block: int = 65536) -> None:
                 60,
             )
         except AgentError as error:
-            pytest.fail(
-                f"{direction}, blocks of {block}: {error}; " f"kernel: {complaints(guest)[:2]}"
-            )
+            pytest.fail(f"{direction}, blocks of {block}: {error}; kernel: {complaints(guest)[:2]}")
 
 
 def every_size_is_carried(guest: Guest, sizes: Iterable[int]) -> None:

@@ -178,7 +178,7 @@ def test_module_that_is_missing(agent: Agent) -> None:
     assert error == {
         "step": "insmod",
         "got": "No such file or directory",
-        "expected": "the kernel to load /nowhere/p2p_provider.ko " "bar=2 offset=0 size=0",
+        "expected": "the kernel to load /nowhere/p2p_provider.ko bar=2 offset=0 size=0",
     }
 
 
@@ -303,7 +303,7 @@ def test_setup_does_its_work_in_order(agent: Agent, machine: FakeMachine) -> Non
         "rdma link add rxe0 type rxe netdev eth0",
     ]
     assert tools[4].startswith(
-        f"nvme connect -t rdma -a 192.168.77.1 -s 4420 -n {NQN} -i 3 " "-w 192.168.77.1 "
+        f"nvme connect -t rdma -a 192.168.77.1 -s 4420 -n {NQN} -i 3 -w 192.168.77.1 "
     )
     assert "--hostnqn" in tools[4] and "--hostid" in tools[4]
 

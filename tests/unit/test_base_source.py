@@ -114,7 +114,7 @@ def test_where_apt_has_the_package_make_deps_brings_it(
     [
         (
             OTHER + MAIN + SECURITY,
-            f"deb [signed-by={KEY}] https://mirror.example/sec/ " "bookworm-security main",
+            f"deb [signed-by={KEY}] https://mirror.example/sec/ bookworm-security main",
             "bookworm-security",
         ),
         (

@@ -239,7 +239,7 @@ COUNTED_BY = "insncount by QEMU's plugin interface"
             COMPILER,
             GCC_14,
             (THROUGHPUT, COUNTS),
-            "compiler: gcc 12.2.0; GNU ld 2.40 in A, " "gcc 14.2.0; GNU ld 2.44 in B",
+            "compiler: gcc 12.2.0; GNU ld 2.40 in A, gcc 14.2.0; GNU ld 2.44 in B",
         ),
         (
             COMPILER,
@@ -516,7 +516,7 @@ def test_runs_too_small_for_any_difference_say_so_and_how_many_boots_it_takes(
     found = two_runs.compare(*made)
     # 4 cells: 2 / C(10, 5) = 1/126 is the first p that is small enough, 2 / C(8, 4) = 1/35 is not.
     assert found["too_few"] == (
-        "3 and 3 boots cannot call any of 4 cells better or worse, which " "takes 5 in each run"
+        "3 and 3 boots cannot call any of 4 cells better or worse, which takes 5 in each run"
     )
     lost = {cell["blocks_needed"] for cell in found["compares"][1]["cells"]}
     assert verdicts(found)["throughput page/bar"] == {"inconclusive"}

@@ -115,7 +115,7 @@ def test_without_root_the_packages_and_the_way_are_named(tmp_path: Path) -> None
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "error: missing packages: python3 fio linux-source-6.1 - run " "'make deps' as root\n"
+        "error: missing packages: python3 fio linux-source-6.1 - run 'make deps' as root\n"
     )
 
 

@@ -374,7 +374,7 @@ def test_queues_in_the_cmb_are_a_provider_of_their_own_name(tmp_path: Path) -> N
 
 def test_host_memory_has_no_variation_with_queues_in_the_cmb(tmp_path: Path) -> None:
     text = GOOD.replace(
-        'providers = ["host", "bar"]', 'providers = ["host", "bar"]\n' "cmb_sqes = [false, true]"
+        'providers = ["host", "bar"]', 'providers = ["host", "bar"]\ncmb_sqes = [false, true]'
     )
     with pytest.raises(BenchError, match=r"own.toml:10: .*not of host"):
         read_matrix(write(tmp_path, text))

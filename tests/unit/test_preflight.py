@@ -265,7 +265,7 @@ def test_a_relative_xdg_directory_is_ignored(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_older_python_is_refused_in_words_that_it_can_read() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.version_info = (3, 9, 2)\n" "import p2pbench"],
+        [sys.executable, "-c", "import sys; sys.version_info = (3, 9, 2)\nimport p2pbench"],
         cwd=ROOT / "bench",
         capture_output=True,
         text=True,

@@ -419,7 +419,7 @@ def test_in_virtual_time_more_bytes_are_better_and_less_latency(run: Any, tmp_pa
         273_000,
     ]
     assert made["verdict"][0].startswith(
-        "In virtual time, " "pageless costs throughput through peer memory in 1 of 1"
+        "In virtual time, pageless costs throughput through peer memory in 1 of 1"
     )
     assert made["aa"]["cells"] == 2 + 1 + 3 and made["aa"]["alarms"] == 0
 

@@ -109,7 +109,7 @@ def test_a_skipped_boot_is_no_gap_and_no_failure(run: Any, tmp_path: Path) -> No
         "verdict stays as it is"
     ) in made["notes"][0]
     assert made["notes"][1] == (
-        "9 boots were skipped: every cell of it is settled (look 1, after " "3 blocks)"
+        "9 boots were skipped: every cell of it is settled (look 1, after 3 blocks)"
     )
     assert made["not_run"] == [] and made["totals"]["boots"]["skipped"] == 9
     assert made["stopping"]["skipped_boots"] == [f"b{block}-page-bar" for block in range(3, 12)]

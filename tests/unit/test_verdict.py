@@ -131,7 +131,7 @@ def test_without_virtual_time_the_wall_answers_and_the_reason_is_said(
     first, *_ = summary.sentences(report)
     assert first.startswith("Throughput, pageless against page through peer memory: no difference ")
     assert first.endswith(
-        ". Throughput in virtual time was not measured: QEMU 5.2 does not take " "-icount."
+        ". Throughput in virtual time was not measured: QEMU 5.2 does not take -icount."
     )
 
 
@@ -243,7 +243,7 @@ def test_cells_without_a_pair_are_named_and_not_counted(whole: dict[str, Any]) -
     rest = "16 cells of throughput have no pair"
     cells = sum(bool(cell["pairs"]) for one in whole["compares"] for cell in one["cells"])
     assert (
-        "A/A: pageless nowhere better or worse than itself " f"(8 cells: 8 inconclusive; {rest})"
+        f"A/A: pageless nowhere better or worse than itself (8 cells: 8 inconclusive; {rest})"
     ) in trust
     assert f"3 blocks cannot call any of {cells} cells of wall-clock throughput (12 can; " in trust
     assert (

@@ -244,6 +244,6 @@ def _problems(one: _Result) -> list[str]:
     error, named = one.result["error"], f"{one.boot['boot']} {one.result['name']}"
     if error:
         return [
-            f"{named}: {one.result['status']}: expected {error['expected']}, " f"got {error['got']}"
+            f"{named}: {one.result['status']}: expected {error['expected']}, got {error['got']}"
         ]
     return [f"{named}: invalid: {'; '.join(one.doubts)}"] if one.doubts else []

@@ -180,7 +180,7 @@ def _of_path(header: Header, workload: WorkloadRecord, metric: Metric) -> Iterat
         where = candidate["provider"].removeprefix(COUNT).replace("+", "-")
         compare = CompareRecord(
             name=name + where + ("" if only else f"-{candidate['variant']}"),
-            title=f"{what}, {candidate['variant']} against " f"{sides[0]['variant']}",
+            title=f"{what}, {candidate['variant']} against {sides[0]['variant']}",
             baseline=sides[0],
             candidate=candidate,
         )

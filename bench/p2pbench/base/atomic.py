@@ -22,7 +22,7 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(
-            f"cannot make {shown(directory)}: {error.strerror}; mend that and run the " "same again"
+            f"cannot make {shown(directory)}: {error.strerror}; mend that and run the same again"
         ) from error
 
 

@@ -39,7 +39,7 @@ class _Lenient(io.FileIO):
             with contextlib.suppress(OSError):
                 os.write(
                     _STDERR,
-                    f"standard output: {error.strerror}; what follows is not " "shown\n".encode(),
+                    f"standard output: {error.strerror}; what follows is not shown\n".encode(),
                 )
 
 

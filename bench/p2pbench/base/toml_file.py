@@ -57,7 +57,7 @@ class LocatedToml:
         if not isinstance(value, dict):
             name = ".".join(part for part in key if isinstance(part, str))
             raise self.error(
-                key, f"write [{name}] or [[{name}]] and its keys below: a table is " "wanted here"
+                key, f"write [{name}] or [[{name}]] and its keys below: a table is wanted here"
             )
         parsed: dict[str, Any] = {}
         for name, content in value.items():

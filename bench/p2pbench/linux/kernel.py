@@ -134,7 +134,7 @@ def build(variant: Variant, flavour: str) -> Kernel:
                 _build(kernel, inputs, locks)
             except OSError as error:
                 raise BenchError(
-                    f"cannot build the kernel: {error}; nothing half-finished was " "kept"
+                    f"cannot build the kernel: {error}; nothing half-finished was kept"
                 ) from None
         cache.use(kernel.directory)
     return kernel
@@ -351,7 +351,7 @@ def _copy(source: Path, target: Path, *expression: str) -> None:
         "-o",
         "pipefail",
         "-c",
-        'target=$1; shift; find "$@" -print0 | ' 'tar --null -T - -cf - | tar -C "$target" -xf -',
+        'target=$1; shift; find "$@" -print0 | tar --null -T - -cf - | tar -C "$target" -xf -',
         "bash",
         target,
         *expression,
@@ -359,7 +359,7 @@ def _copy(source: Path, target: Path, *expression: str) -> None:
     )
     if done.returncode:
         raise BenchError(
-            f"cannot copy the kernel's headers to {target}: " f"{program.why(done.stderr)}"
+            f"cannot copy the kernel's headers to {target}: {program.why(done.stderr)}"
         )
 
 

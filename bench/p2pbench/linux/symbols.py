@@ -35,7 +35,7 @@ class Function:
 def compact(path: Path) -> str:
     """Return what a count needs of vmlinux.map: lines of address, size (both hex) and object."""
     text = _read(
-        path, "the linker writes it when CONFIG_VMLINUX_MAP is on " "(config/base.config in linux/)"
+        path, "the linker writes it when CONFIG_VMLINUX_MAP is on (config/base.config in linux/)"
     )
     lines = []
     for _, address, size, name in _SECTION.findall(text):
@@ -104,7 +104,7 @@ def _symbols(path: Path, hint: str) -> dict[int, str]:
             address = int(digits, 16)
         except ValueError:
             raise BenchError(
-                f"{shown(path)}:{number}: expected an address, a type and a name; " f"{hint}"
+                f"{shown(path)}:{number}: expected an address, a type and a name; {hint}"
             ) from None
         # _end bounds the last function: behind it are modules, and what the kernel generates.
         if address >= _KERNEL and (kind in "tTwW" or name == "_end"):
@@ -130,7 +130,7 @@ class _Objects:
                 self._paths.append(name)
             except ValueError:
                 raise BenchError(
-                    f"{shown(path)}:{number}: expected an address, a size and an " f"object; {hint}"
+                    f"{shown(path)}:{number}: expected an address, a size and an object; {hint}"
                 ) from None
 
     def at(self, address: int) -> str:

@@ -60,7 +60,7 @@ def git(
         raise
     if check and result.returncode:
         raise BenchError(
-            f"git {args[0]} in {shown(directory)} failed: " f"{why(result.stderr or result.stdout)}"
+            f"git {args[0]} in {shown(directory)} failed: {why(result.stderr or result.stdout)}"
         )
     return result
 
@@ -156,9 +156,7 @@ def _unpack(base: Base, sha256: str, repository: Path, hold: int) -> None:
             hold=(hold,),
         )
         if done.returncode:
-            raise BenchError(
-                f"cannot unpack {tarball} to {repository.parent}: " f"{why(done.stderr)}"
-            )
+            raise BenchError(f"cannot unpack {tarball} to {repository.parent}: {why(done.stderr)}")
         scratch.rename(repository)
     except OSError as error:
         raise BenchError(f"cannot unpack {tarball} to {repository.parent}: {error}") from None
@@ -344,7 +342,7 @@ def export_series(variant: Variant) -> list[str]:
     directory = tree_dir(variant)
     if not (directory / ".git").is_dir():
         raise BenchError(
-            f"{shown(directory)} is not there; `make tree VARIANT={variant.name}` " "makes it"
+            f"{shown(directory)} is not there; `make tree VARIANT={variant.name}` makes it"
         )
     if variant.last:
         raise BenchError(f'variant "{variant.name}" is part of a series; export the whole')
@@ -357,7 +355,7 @@ def export_series(variant: Variant) -> list[str]:
         )
     if _changes(directory):
         raise BenchError(
-            f"{shown(directory)} has changes that are not committed; " "commit them first"
+            f"{shown(directory)} has changes that are not committed; commit them first"
         )
     changed = []
     lower = "base"

@@ -436,7 +436,7 @@ class Run:
                 ended(record)
         except OSError as error:
             raise BenchError(
-                f"{shown(self.directory)}: {error.strerror}; what was written before " "is whole"
+                f"{shown(self.directory)}: {error.strerror}; what was written before is whole"
             ) from None
         return self._early.pop(boot.boot)
 

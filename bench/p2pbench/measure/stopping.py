@@ -129,7 +129,7 @@ def _needless(
     return [
         Skipped(
             boot=boot["boot"],
-            reason=f"every cell of it is settled (look {look}, after " f"{blocks} blocks)"
+            reason=f"every cell of it is settled (look {look}, after {blocks} blocks)"
             if boot["boot"] in asked
             else "no comparison needs it",
         )

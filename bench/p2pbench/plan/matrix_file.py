@@ -138,12 +138,12 @@ def _workloads(toml: LocatedToml, used: list[str]) -> list[Workload]:
         if verify and max(entry.get("numjobs", [1])) > 1:
             raise toml.error(
                 (*key, "numjobs"),
-                "verify needs numjobs = 1: jobs that write the " "same blocks cannot verify them",
+                "verify needs numjobs = 1: jobs that write the same blocks cannot verify them",
             )
         if verify and "runtime" in entry:
             raise toml.error(
                 (*key, "runtime"),
-                "a workload with verify moves its size once: " 'give "size", not "runtime"',
+                'a workload with verify moves its size once: give "size", not "runtime"',
             )
         if not verify and "runtime" not in entry:
             raise toml.error(key, 'key "runtime" is missing (such as "2s")')
@@ -220,7 +220,7 @@ def _counted_block(value: Any) -> int:
     count = _block(value)
     if count > _LARGEST_COUNTED:
         raise ValueError(
-            f'found "{value}"; what is counted has blocks of at most ' f"{short(_LARGEST_COUNTED)}"
+            f'found "{value}"; what is counted has blocks of at most {short(_LARGEST_COUNTED)}'
         )
     return count
 
@@ -237,7 +237,7 @@ def _used_by(
     for provider in entry.get("providers", []):
         if provider not in booted:
             raise toml.error(
-                key, f'no boot of this matrix has provider "{provider}" ' f'({", ".join(used)})'
+                key, f'no boot of this matrix has provider "{provider}" ({", ".join(used)})'
             )
     return tuple(provider for provider in used if plain(provider) in asked)
 
@@ -312,7 +312,7 @@ def _counts(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dict[
             if any(map(is_peer, providers)) and not kernel_in(toml, variant).rxe_p2p:
                 raise toml.error(
                     ("counts", index, "variants"),
-                    f'variant "{variant}" cannot use ' "peer memory: its rxe is no P2P client",
+                    f'variant "{variant}" cannot use peer memory: its rxe is no P2P client',
                 )
         devices = _with_sqes(toml, ("counts", index, "cmb_sqes"), entry, providers)
         for iodepth in entry.get("iodepth", [1]):
@@ -397,7 +397,7 @@ def _with_sqes(
     """Return the providers of an entry with their variations."""
     if not all(map(is_peer, providers)) and any(entry.get("cmb_sqes", [])):
         raise toml.error(
-            key, "queues in the CMB are a variation of the providers cmb and bar, not " "of host"
+            key, "queues in the CMB are a variation of the providers cmb and bar, not of host"
         )
     return [
         provider + SQES * sqes for sqes in entry.get("cmb_sqes", [False]) for provider in providers
@@ -424,7 +424,7 @@ def _ordinary(toml: LocatedToml, blocks: int) -> tuple[list[Workload], tuple[dic
         if merge and any(rw.startswith("rand") for rw in entry["rw"]):
             raise toml.error(
                 ("ordinary", index, "merge"),
-                "merge: only neighbouring I/Os merge; " 'use rw = ["read", "write"]',
+                'merge: only neighbouring I/Os merge; use rw = ["read", "write"]',
             )
         asked.append(_asked(toml, ("ordinary", index), entry, blocks))
         made += [
@@ -515,8 +515,7 @@ def _virtual_time(toml: LocatedToml, top: dict[str, Any], counted: list[Workload
     wanted: str = top.get("virtual_time", WANTED)
     if wanted == REQUIRED and not counted:
         raise toml.error(
-            ("virtual_time",),
-            "virtual_time: nothing could be timed in it, there is " "no [[counts]]",
+            ("virtual_time",), "virtual_time: nothing could be timed in it, there is no [[counts]]"
         )
     for workload in counted:
         least = least_ios(workload.bs)

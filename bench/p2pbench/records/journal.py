@@ -192,7 +192,7 @@ class Journal:
             for skip in record["skipped"]:
                 if skip["boot"] not in self._planned:
                     raise JournalError(
-                        f'{where}: boot "{skip["boot"]}" is not in the plan of this ' "run"
+                        f'{where}: boot "{skip["boot"]}" is not in the plan of this run'
                     )
             self.looks.append(Look(cast(LookRecord, record), self.boots))
         elif record["type"] == "kernels":
@@ -239,9 +239,7 @@ class Journal:
 
 
 def _not_created(path: Path, error: OSError) -> str:
-    return (
-        f"{path}: cannot create: {error.strerror}; nothing was run, so mend that and start " "again"
-    )
+    return f"{path}: cannot create: {error.strerror}; nothing was run, so mend that and start again"
 
 
 def _no_journal(path: Path) -> str:

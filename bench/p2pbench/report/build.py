@@ -514,7 +514,7 @@ def _problems(report: Report) -> list[str]:
     for boot in report["lost"]:
         if not boot["repeated"] and boot["boot"] not in told:
             problems.append(
-                f"boot {boot['boot']} {boot['status']} at {boot['stage']}: " f"{boot['reason']}"
+                f"boot {boot['boot']} {boot['status']} at {boot['stage']}: {boot['reason']}"
             )
     if report["not_run"]:
         problems.append(

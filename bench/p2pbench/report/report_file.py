@@ -52,7 +52,7 @@ def read(place: Path) -> Report:
         ) from None
     except ValueError as error:
         raise UnreadableReport(
-            f"{file}: not JSON: {error}; expected the directory of a run, or " "its report.json"
+            f"{file}: not JSON: {error}; expected the directory of a run, or its report.json"
         ) from None
     schema = report.get("schema") if isinstance(report, dict) else None
     if schema == _FIRST:
@@ -66,7 +66,7 @@ def read(place: Path) -> Report:
     for wrong in validator(SCHEMA_FILE).iter_errors(report):
         where = ".".join(str(part) for part in wrong.absolute_path)
         raise UnreadableReport(
-            f"{file}: not what {schema} says at {where or 'the top'}: " f"{wrong.message[:200]}"
+            f"{file}: not what {schema} says at {where or 'the top'}: {wrong.message[:200]}"
         )
     _refuse_metrics(file, cast(Report, report))
     return cast(Report, report)

@@ -42,7 +42,7 @@ def _decision(looks: Looks, family: str, needed: int, number: int, blocks: int, 
         more = (
             f"; with a BUDGET it goes on to {most}" if not looks.budget_s and most >= needed else ""
         )
-        return f"{plural(blocks, 'block')} cannot {any_cell}, which takes {needed}{only}" f"{more}"
+        return f"{plural(blocks, 'block')} cannot {any_cell}, which takes {needed}{only}{more}"
     if not looks.budget_s:
         return f"{plural(blocks, 'block')} can {any_cell}, which takes {needed}"
     return (

@@ -260,9 +260,7 @@ def _elsewhere(compares: Sequence[Compare]) -> str:
     cells = len(_cells(compares))
     if not cells:
         return ""
-    return (
-        f"; of {units.plural(cells, 'other case')} " f"{', '.join(told) or 'none better or worse'}"
-    )
+    return f"; of {units.plural(cells, 'other case')} {', '.join(told) or 'none better or worse'}"
 
 
 def _peer_work(report: Report) -> str:

@@ -103,7 +103,7 @@ def _write_image(image: Path, content: dict[str, Path]) -> None:
         partial.rename(image)
     except OSError as error:
         raise BenchError(
-            f"cannot write the guest image {shown(image)}: {error}; is the disk " "full?"
+            f"cannot write the guest image {shown(image)}: {error}; is the disk full?"
         ) from None
     finally:
         partial.unlink(missing_ok=True)
@@ -153,6 +153,6 @@ def _must(*command: str, cwd: Path | None = None) -> str:
     done = run(*command, cwd=cwd)
     if done.returncode:
         raise BenchError(
-            f"cannot make the guest image: {Path(command[0]).name}: " f"{why(done.stderr)}"
+            f"cannot make the guest image: {Path(command[0]).name}: {why(done.stderr)}"
         )
     return done.stdout

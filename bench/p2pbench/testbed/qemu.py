@@ -67,11 +67,11 @@ class Board:
         if self.apart == device:
             return [
                 "-device",
-                f"pcie-root-port,id=d{number},chassis={number + 2},slot={number}" f"{options}",
+                f"pcie-root-port,id=d{number},chassis={number + 2},slot={number}{options}",
             ]
         return [
             "-device",
-            f"xio3130-downstream,id=d{number},bus=up0,chassis={number + 2}," f"slot={number}",
+            f"xio3130-downstream,id=d{number},bus=up0,chassis={number + 2},slot={number}",
         ]
 
     def nic(self, device: str) -> list[str]:
@@ -288,9 +288,7 @@ class Guest(ChildMachine):
             "-drive",
             f"file=/proc/self/fd/{disk},if=none,id=disk,format=raw,cache=unsafe,"
             f"aio=threads,file.locking=off{self._board.drive()}",
-            *self._board.nvme(
-                f"nvme,id=nvme0,serial={NVME_SERIAL}," f"cmb_size_mb={shape.cmb >> 20}"
-            ),
+            *self._board.nvme(f"nvme,id=nvme0,serial={NVME_SERIAL},cmb_size_mb={shape.cmb >> 20}"),
             "-device",
             f"nvme-ns,drive=disk,bus=nvme0,nsid=1{self._namespace}",
             # vmxnet3 leaves the CPU alone while nothing is sent: e1000e's driver looks at
