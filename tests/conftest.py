@@ -34,7 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 KERNELS = {
     "peer_kernel": ("page", "pageless"),
     "debug_kernel": ("page", "pageless-kunit"),
-    "kunit_kernel": ("pageless-kunit",),
+    "kunit_kernel": (
+        "pageless-kunit bench",
+        pytest.param("pageless-kunit debug", marks=pytest.mark.full),
+    ),
 }
 
 
@@ -97,12 +100,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 # The kernels of a folder's tests, variant and flavour.
-FOLDER_KERNELS = {
+FOLDER_KERNELS: dict[str, set[tuple[str, str]]] = {
     "linux": {("page", "bench"), ("pageless", "bench")},
     "faults": {("page", "bench")},
     "smoke": {("page", "bench"), ("pageless", "bench")},
     "planted": {("page", "bench"), ("planted", "bench")},
-    "kunit": {("pageless-kunit", "debug")},
+    "kunit": {("pageless-kunit", "bench")},
     "debug": {("page", "debug"), ("pageless-kunit", "debug")},
 }
 
@@ -111,6 +114,8 @@ def check_machine(config: pytest.Config, names: list[str]) -> None:
     """Before the first test, end with what the machine lacks for the kernels of these tests."""
     folders = {name.removeprefix("tests/").partition("/")[0] for name in names}
     needed = set().union(*(FOLDER_KERNELS.get(folder, set()) for folder in folders))
+    if any("[pageless-kunit debug]" in name for name in names):
+        needed.add(("pageless-kunit", "debug"))
     if not needed or config.option.collectonly or config.getoption("--kernel"):
         return
     try:
@@ -155,8 +160,9 @@ def debug_kernel(request: pytest.FixtureRequest) -> Kernel:
 
 @pytest.fixture(scope="session")
 def kunit_kernel(request: pytest.FixtureRequest) -> Kernel:
-    """The one of them that tests itself."""
-    return open_kernel(request.param, "debug")
+    """One that tests itself."""
+    name, _, flavour = request.param.partition(" ")
+    return open_kernel(name, flavour or "bench")
 
 
 def open_kernel(name: str, flavour: str) -> Kernel:

@@ -34,10 +34,15 @@ class Page:
 @pytest.fixture(
     scope="module",
     params=[
-        f"{name} {size} {scheme}"
-        for name in ("quick", "whole", "published")
-        for size in SIZES
-        for scheme in SCHEMES
+        *(
+            f"{name} {size} {scheme}"
+            for name in ("quick", "whole")
+            for size in SIZES
+            for scheme in SCHEMES
+        ),
+        # Its pictures take a minute each.
+        "published desktop light",
+        "published phone dark",
     ],
 )
 def page(request: pytest.FixtureRequest, browser: Any, pages_made: dict[str, Path]) -> Page:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The tests that live in the kernel, on the debug flavour, read by the kernel's own parser."""
+"""The tests that live in the kernel, read by the kernel's own parser.
+
+On the flavour that is measured they take seconds, under every checker minutes.
+"""
 
 import re
 import sys

@@ -78,6 +78,7 @@ def test_agent_module_image_and_plugin_are_the_same_in_a_hostile_shell(
     assert small_builds(checkout, own_cache, HOSTILE) == plain
 
 
+@pytest.mark.full
 def test_the_kernel_is_the_same_in_a_hostile_shell(own_cache: Path, page_kernel: Kernel) -> None:
     """`make linux` builds it again, a good part of it from the sources, for a cache without it."""
     objects = tree.tree_dir(find_variant("page")) / "obj-bench"

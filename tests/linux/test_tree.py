@@ -97,6 +97,24 @@ def test_a_patch_that_does_not_apply_is_named_with_file_and_hunk(own: Path) -> N
     assert patch_files(own) == before
 
 
+def test_a_tree_that_was_left_in_the_middle_of_a_patch_is_made_again(own: Path) -> None:
+    """As a kill leaves it: git's lock, half a file, a new file that the patch brings, no tag."""
+    page = find_variant(PAGE)
+    directory = tree.make_tree(page)
+    before = tree.git(directory, "rev-parse", "HEAD^{tree}").stdout
+    tree.git(directory, "tag", "-d", "p2pbench/applied")
+    commit(directory, "MAINTAINERS", "x")
+    stamp = directory / ".git" / "p2pbench-state"
+    stamp.write_text(stamp.read_text().partition("\n")[0] + "\n")
+    (directory / "drivers" / "pci" / "p2pdma.c").write_text("half")
+    (directory / "left").write_text("behind")
+    (directory / ".git" / "index.lock").touch()
+    assert tree.make_tree(page) == directory
+    assert tree.git(directory, "rev-parse", "HEAD^{tree}").stdout == before
+    assert tree.git(directory, "status", "--porcelain").stdout == ""
+    assert not (directory / "left").exists()
+
+
 def test_an_own_tree_of_the_packaged_source_gives_what_variant_page_is_built_from(
     own: Path,
 ) -> None:

@@ -282,7 +282,8 @@ def _make_tree(variant: Variant) -> Path:
     check_saved(variant)
     if stamp.is_file() and stamp.read_text() == state:
         return directory
-    if not stamp.is_file() or stamp.read_text().split("\n")[0] != below:
+    bare = f"{below}\n"
+    if not stamp.is_file() or not stamp.read_text().startswith(bare):
         shutil.rmtree(directory, ignore_errors=True)
         directory.parent.mkdir(parents=True, exist_ok=True)
         if variant.own:
@@ -299,13 +300,15 @@ def _make_tree(variant: Variant) -> Path:
             )
     # From here to the tag at the end the tree is ours: it holds no work that could be
     # lost, and nothing that could be exported, even if we are interrupted.
-    stamp.unlink(missing_ok=True)
+    stamp.write_text(bare)
+    (directory / ".git" / "index.lock").unlink(missing_ok=True)
     git(directory, "am", "--abort", check=False)
     git(directory, "tag", "-d", "p2pbench/applied", check=False)
     git(directory, "update-ref", "-d", "refs/notes/commits")
     git(directory, "config", "notes.rewriteRef", "refs/notes/commits")
     (directory / ".git" / "info" / "exclude").write_text("/obj-*\n")
     git(directory, "checkout", "-q", "-f", "-B", variant.name, "base")
+    git(directory, "clean", "-q", "-f", "-d", "-x", "-e", "/obj-*")
     for name in variant.series:
         _apply(directory, variant, name)
     git(directory, "tag", "-f", "p2pbench/applied")
