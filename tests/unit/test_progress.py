@@ -32,6 +32,7 @@ def test_a_line_says_objects_done_of_how_many_and_the_time_left() -> None:
         == "page (bench): 500 of about 1,500 objects, about 3 min 20 s left"
     )
     assert build_progress.line("page (bench)", 1500, 1500, 100.0).endswith("1,500 objects, linking")
+    assert build_progress.line("page (bench)", 97, 846, 101.0).endswith("about 13 min left")
     assert build_progress.line("page (bench)", 0, 1500, 9.0).endswith("0 of about 1,500 objects")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from p2pbench.base.lock import content_if_held
+from p2pbench.base.units import in_words
 
 # What make prints of each object that it makes from a source.
 _OBJECT = re.compile(r"^  (?:CC|AS)\b", re.M)
@@ -40,7 +41,7 @@ def line(label: str, done: int, total: int, elapsed_s: float) -> str:
     if not done:
         return text
     left_s = elapsed_s / done * (total - done)
-    return f"{text}, about {left_s // 60:.0f} min {left_s % 60:02.0f} s left"
+    return f"{text}, about {in_words(left_s)} left"
 
 
 def announce(hold: int, label: str, log: Path, total: int) -> None:
