@@ -127,6 +127,9 @@ plan:
 	$(call needs,python)
 	@$(CLI) plan $(RUN_OPTIONS) -- $(PYTEST_ARGS)
 
+ELSEWHERE := $(filter-out tests% ./tests% $(CURDIR)/tests% 'tests% "tests%,$(firstword $(TESTS)))
+$(if $(ELSEWHERE),$(error TESTS=$(ELSEWHERE): tests are below tests/, for instance TESTS=tests/unit))
+
 # Which kernels tests need, and so the base's source, is known only when they are collected.
 test:
 	$(call needs,python build guest source test,python build guest test)

@@ -149,6 +149,13 @@ def test_long_tests_run_where_they_are_asked_for(words: list[str], chosen: list[
     assert line.split("--rootdir=tests")[1].split() == chosen
 
 
+def test_a_test_that_is_looked_for_elsewhere_is_an_error() -> None:
+    """pytest would take the configuration of what it finds there."""
+    done = make("test", "TESTS=bench", "-n")
+    assert done.returncode == 2 and "TESTS=bench: tests are below tests/" in done.stderr
+    assert make("test", f"TESTS={ROOT}/tests/unit", "-n").returncode == 0
+
+
 HOSTILE = {
     "PYTEST_ADDOPTS": "-k nothing",
     "PYTEST_PLUGINS": "no_such_plugin",
