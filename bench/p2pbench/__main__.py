@@ -164,6 +164,7 @@ def _cache(args: argparse.Namespace) -> None:
 
 def _clean(_args: argparse.Namespace) -> None:
     from p2pbench.base import cache
+    from p2pbench.base.lock import locked
     from p2pbench.base.paths import BUILD, RESULTS, cache_dir, shown
     from p2pbench.linux import tree
     from p2pbench.linux.variants import read_variants
@@ -171,7 +172,10 @@ def _clean(_args: argparse.Namespace) -> None:
     for variant in read_variants().values():
         tree.check_saved(variant)
     build_size = cache.size_of(BUILD)
-    _remove_build()
+    if BUILD.exists():
+        # What another process builds there must not go from under it.
+        with locked("objects", BUILD), locked("trees", BUILD), locked("tools", BUILD):
+            _remove_build()
     print(
         f"removed {shown(BUILD)} ({build_size}); left: {shown(cache_dir())} "
         f"({cache.size_of(cache_dir())}, see `make cache`), what ccache keeps, and "
@@ -184,10 +188,9 @@ def _remove_build() -> None:
     from p2pbench.base.paths import BUILD
 
     if not BUILD.is_symlink():
-        if BUILD.exists():
-            shutil.rmtree(BUILD)
+        shutil.rmtree(BUILD)
         return
-    for path in BUILD.iterdir() if BUILD.exists() else ():
+    for path in BUILD.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

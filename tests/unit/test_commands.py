@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from p2pbench import __main__
 from p2pbench.__main__ import main
+from p2pbench.base.lock import locked
 from p2pbench.base.paths import ROOT
 from p2pbench.base.units import in_words
 from p2pbench.measure.run import _new_directory
@@ -236,3 +238,20 @@ def test_clean_removes_what_a_link_leads_to_and_says_what_it_could_not(
     monkeypatch.setattr(shutil, "rmtree", refuse)
     with pytest.raises(PermissionError):
         __main__._clean(argparse.Namespace())
+
+
+def test_clean_waits_for_what_is_being_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "build"
+    monkeypatch.setenv("P2PBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("p2pbench.base.paths.RESULTS", tmp_path / "results")
+    monkeypatch.setattr("p2pbench.base.paths.BUILD", directory)
+    monkeypatch.setattr("p2pbench.linux.variants.read_variants", dict)
+    clean = threading.Thread(target=__main__._clean, args=(argparse.Namespace(),))
+    with locked("objects", directory):
+        clean.start()
+        clean.join(0.5)
+        assert clean.is_alive() and directory.is_dir()
+    clean.join(30)
+    assert not clean.is_alive() and not directory.exists()
