@@ -171,3 +171,18 @@ def test_the_recipes_of_borrowed_tools_name_their_new_place(built: Path, tmp_pat
     incremental.borrow(built / "obj", tmp_path / "other" / "obj")
     copied = (tmp_path / "other" / "obj" / "tools" / ".objtool.cmd").read_text()
     assert copied == f"cmd := gcc -o {tmp_path}/other/obj/tools/objtool\n"
+
+
+def test_another_configuration_takes_what_looks_at_the_option(tmp_path: Path) -> None:
+    """In the records of the kernel's own build."""
+    (tmp_path / "include" / "config").mkdir(parents=True)
+    (tmp_path / "include" / "config" / "auto.conf").write_text("CONFIG_A=y\nCONFIG_B=b\n")
+    for name, option in (("one", "A"), ("two", "B"), ("three", "NEW"), ("four", "AB")):
+        record = f"deps_{name}.o := \\\n    $(wildcard include/config/{option}) \\\n"
+        (tmp_path / f".{name}.o.cmd").write_text(record)
+    (tmp_path / ".config").write_text(
+        '# comment\nCONFIG_A=y\nCONFIG_B="b"\n# CONFIG_C is not set\n'
+    )
+    assert incremental.to_build(tmp_path, set()) == 0
+    (tmp_path / ".config").write_text('CONFIG_A=y\nCONFIG_B="c"\nCONFIG_NEW=y\n')
+    assert incremental.to_build(tmp_path, set()) == 2

@@ -24,6 +24,8 @@ _LIST = "p2pbench.sources"
 _OLD = 0
 # In the record of an object: its source, and each header that it includes.
 _DEPENDENCY = re.compile(r"^(?:source_\S+ := |  )\.\./(\S+)(?: \\)?$", re.M)
+# There too: an option that it looks at.
+_OPTION = re.compile(r"\$\(wildcard include/config/(\w+)\)")
 
 
 def compiler() -> str:
@@ -128,12 +130,28 @@ def write_list(objects: Path, content: Mapping[str, str]) -> None:
 
 
 def to_build(objects: Path, changed: set[str]) -> int:
-    """Return how many objects make will build again for the changed sources."""
+    """Return how many objects make will build again: for changed sources, or another .config."""
+    options = _assignments(objects / "include/config/auto.conf")
+    changed_options = {line.split("=")[0] for line in options ^ _assignments(objects / ".config")}
     count = 0
     for record in objects.rglob(".*.o.cmd"):
         text = record.read_text(errors="replace")
-        count += any(path in changed for path in _DEPENDENCY.findall(text))
+        is_older = any(path in changed for path in _DEPENDENCY.findall(text))
+        is_configured = any(f"CONFIG_{name}" in changed_options for name in _OPTION.findall(text))
+        count += is_older or is_configured
     return count
+
+
+def _assignments(config: Path) -> set[str]:
+    """Return the lines of a configuration that set an option; none if it is not there.
+
+    Texts are without their quotation marks, which only one of the kernel's two files has.
+    """
+    try:
+        text = config.read_text().replace('"', "")
+        return set(re.findall(r"^CONFIG_\w+=.*$", text, re.M))
+    except OSError:
+        return set()
 
 
 def _read(objects: Path) -> dict[str, str]:
