@@ -47,8 +47,9 @@ def bar(guest: Guest) -> range:
 
 def mapped(guest: Guest, memory: range) -> list[Mapping]:
     """Return what is mapped of the memory, for whichever device."""
-    # With pages the NVMe driver maps scatterlists, without the target maps resources.
-    book = must(guest, f"grep -E ' (resource|scatter-gather) ' {BOOK}; true")
+    # With pages the NVMe driver maps scatterlists, which 6.1 spells otherwise; without, the target
+    # maps resources.
+    book = must(guest, f"grep -E ' (resource|sca[a-z]*-gather) ' {BOOK}; true")
     entries = [
         Mapping(int(address, 16), int(length, 16), direction)
         for address, length, direction in ENTRY.findall(book)
