@@ -15,7 +15,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-from p2pbench.base.paths import ROOT
+from p2pbench.base.paths import ROOT, RUN_BOOTS
 from strawqemu import FUNCTION
 from support import default_signals
 
@@ -98,16 +98,7 @@ class Straw:
         self, *args: str, wrapper: str = 'exec "$@"', stdout: Any = subprocess.PIPE
     ) -> subprocess.Popen[str]:
         """Start the harness as `make bench` does; wrapper is the shell's line that starts it."""
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-c",
-            "bench/boots/pytest.ini",
-            "--rootdir=bench/boots",
-            "bench/boots",
-            *args,
-        ]
+        command = [sys.executable, *RUN_BOOTS, *args]
         return self.start_program(command, wrapper, stdout)
 
     def start_program(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from p2pbench.base.paths import ROOT
+from p2pbench.base.paths import ROOT, RUN_BOOTS
 from p2pbench.testbed.qemu import Guest
 
 GuestMaker = Callable[..., Guest]
@@ -89,16 +89,7 @@ def default_signals() -> None:
 
 def start_bench(results: Path, *args: str) -> subprocess.Popen[str]:
     """Start the harness as `make bench` does, with its results in a directory of the test's."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-c",
-        "bench/boots/pytest.ini",
-        "--rootdir=bench/boots",
-        "bench/boots",
-        *args,
-    ]
+    command = [sys.executable, *RUN_BOOTS, *args]
     env = os.environ | {
         "P2PBENCH_RESULTS": str(results),
         "PYTHONPATH": str(ROOT / "bench"),

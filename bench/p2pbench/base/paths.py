@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[3]
 LINUX = ROOT / "linux"
 CONFIGS = ROOT / "configs"
 SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
+# What Python is given in ROOT to run the boots of a run; pytest's options follow.
+RUN_BOOTS = ("-m", "pytest", "-c", "bench/boots/pytest.ini", "--rootdir=bench/boots", "bench/boots")
 # The tests keep their runs out of a user's results.
 RESULTS = Path(os.environ.get("P2PBENCH_RESULTS") or ROOT / "results").resolve()
 BUILD = ROOT / "build"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from p2pbench.base.paths import BUILD, ROOT, own_environment, shown
+from p2pbench.base.paths import BUILD, ROOT, RUN_BOOTS, own_environment, shown
 from p2pbench.base.program import run
 from p2pbench.linux.kernel import BUILD_VARIABLES, asked_options, configure, make_command
 from p2pbench.linux.probe import read_probe
@@ -214,12 +214,7 @@ def boot_points(variant: Variant, points: list[str]) -> list[str]:
         }
         done = run(
             sys.executable,
-            "-m",
-            "pytest",
-            "-c",
-            "bench/boots/pytest.ini",
-            "--rootdir=bench/boots",
-            "bench/boots",
+            *RUN_BOOTS,
             f"--matrix={matrix}",
             cwd=ROOT,
             extra=extra,
